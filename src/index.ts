@@ -1,0 +1,25 @@
+export type { Challenge } from './core/challenge.js';
+export type { RefreshFailure } from './core/refusal.js';
+export type { TokenResponse } from './core/token-set.js';
+export {
+  type AnyTokenError,
+  isTokenError,
+  LockError,
+  type LockErrorCode,
+  OptionsError,
+  type OptionsErrorCode,
+  RefreshError,
+  type RefreshErrorCode,
+  SessionError,
+  type SessionErrorCode,
+  StorageError,
+  type StorageErrorCode,
+  TokenError,
+} from './errors.js';
+export type { Channel } from './ports/channel.js';
+export type { Clock } from './ports/clock.js';
+export type { Lease, Lock } from './ports/lock.js';
+export type { Platform } from './ports/platform.js';
+export type { RefreshReason, RefreshRequest, RefreshTokens, RevokeRequest, RevokeTokens } from './ports/refresh.js';
+export type { TokenStorage } from './ports/storage.js';
+export type { Wakeups } from './ports/wakeups.js';

@@ -1,0 +1,47 @@
+import type { Challenge } from '../core/challenge.js';
+import type { TokenResponse } from '../core/token-set.js';
+
+/** Why a refresh happens: `due` ahead of expiry, `expired`, `rejected` by a server, `asked` for by `refresh()`, `resume` of a cookie session. */
+export type RefreshReason = 'due' | 'expired' | 'rejected' | 'asked' | 'resume';
+
+/** What the refresh function is given. */
+export interface RefreshRequest {
+  /** The refresh token; absent in cookie mode. */
+  readonly refreshToken?: string;
+  /** The access token that is being replaced, if there is one. */
+  readonly accessToken: string | undefined;
+  /** The scopes granted so far. */
+  readonly scopes: readonly string[];
+  /** Why this refresh happens. */
+  readonly reason: RefreshReason;
+  /** 1 for the first request of this refresh. */
+  readonly attempt: number;
+  /** The same while one and the same refresh token is presented again: an idempotency key. */
+  readonly attemptId: string;
+  /** The challenge of the server that rejected the access token, where there was one. */
+  readonly challenge?: Challenge;
+  /** Aborts after `timeoutMs`. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Trades the refresh token for new tokens.
+ *
+ * Return the `Response` unread: status, `Retry-After`, OAuth error and body are read by the manager. Return a
+ * {@link TokenResponse} for everything that is not HTTP. A thrown error that carries a `response`, a `status` or an
+ * OAuth `error` is read the same way; any other is transient.
+ */
+export type RefreshTokens = (request: RefreshRequest) => Promise<Response | TokenResponse>;
+
+/** What the revoke function is given. */
+export interface RevokeRequest {
+  /** The newest refresh token of the session that ended. */
+  readonly refreshToken?: string;
+  /** The newest access token of the session that ended. */
+  readonly accessToken?: string;
+  /** Aborts after `timeoutMs`. */
+  readonly signal: AbortSignal;
+}
+
+/** Tells the server that a session is over (RFC 7009); best effort, its failure changes nothing. */
+export type RevokeTokens = (request: RevokeRequest) => Promise<unknown>;
