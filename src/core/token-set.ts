@@ -1,6 +1,8 @@
+import { jwtDecode } from 'jwt-decode';
+
 /** The token endpoint's answer to a successful request (RFC 6749 section 5.1). */
 export interface TokenResponse {
-  /** The access token; visible ASCII characters only. */
+  /** The access token; visible ASCII characters only, at most 65 536 of them. */
   access_token: string;
   /** `Bearer`, in any case; may be missing. */
   token_type?: string | undefined;
@@ -12,4 +14,112 @@ export interface TokenResponse {
   scope?: string | undefined;
   /** The ID token (OpenID Connect); when missing, the one before it is kept. */
   id_token?: string | undefined;
+}
+
+/** Everything the token endpoint granted at once; immutable. */
+export interface TokenSet {
+  readonly accessToken: string;
+  readonly refreshToken: string | undefined;
+  readonly idToken: string | undefined;
+  readonly scopes: readonly string[];
+  /** Epoch milliseconds on our own clock, just before the request was sent. */
+  readonly issuedAt: number;
+  /** Epoch milliseconds on our own clock; undefined: the server did not say. */
+  readonly expiresAt: number | undefined;
+}
+
+/** A token set, or what is wrong with the answer and the refresh token that must not be lost all the same. */
+export type ReadTokens =
+  | { readonly tokens: TokenSet; readonly problem?: undefined }
+  | { readonly problem: string; readonly refreshToken: string | undefined };
+
+const MAX_TOKEN_LENGTH = 65_536;
+const MAX_DEPTH = 32;
+// Ten years: longer says that the number is something else, a moment for instance.
+const MAX_LIFETIME_MS = 315_360_000_000;
+
+/** Reads a token response (RFC 6749 section 5.1) that was asked for at `requestedAt` and came at `receivedAt`. */
+export function readTokenResponse(
+  body: unknown,
+  requestedAt: number,
+  receivedAt: number,
+  previous?: TokenSet,
+): ReadTokens {
+  const refreshToken = readToken(own(body, 'refresh_token'), /^[ -~]+$/);
+  const accessToken = readToken(own(body, 'access_token'), /^[!-~]+$/);
+  const type = own(body, 'token_type') ?? 'bearer';
+  const problem = isHostile(body, MAX_DEPTH)
+    ? 'an object that nests too deeply or has a __proto__ member'
+    : accessToken === undefined
+      ? own(body, 'access_token') === undefined
+        ? 'no access_token'
+        : 'an access_token that is empty, too long or not visible ASCII'
+      : String(type).toLowerCase() !== 'bearer'
+        ? 'a token_type other than Bearer'
+        : undefined;
+  if (problem !== undefined || accessToken === undefined) return { problem: problem ?? '', refreshToken };
+  const idToken = readToken(own(body, 'id_token'), /^[!-~]+$/);
+  const scope = own(body, 'scope');
+  return {
+    tokens: {
+      accessToken,
+      refreshToken: refreshToken ?? previous?.refreshToken,
+      idToken: readClaims(idToken) ? idToken : previous?.idToken,
+      scopes: typeof scope === 'string' ? scope.split(' ').filter(Boolean) : (previous?.scopes ?? []),
+      issuedAt: requestedAt,
+      expiresAt: readExpiry(accessToken, own(body, 'expires_in'), requestedAt, receivedAt),
+    },
+  };
+}
+
+/** The claims of a JWT, unverified; undefined for anything that is none, or is hostile. */
+export function readClaims(token: string | undefined): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const claims: unknown = jwtDecode(token ?? '');
+    return isHostile(claims, MAX_DEPTH) ? undefined : (claims as Record<string, unknown>);
+  } catch {
+    return undefined; // opaque, or a runtime without atob
+  }
+}
+
+/** The session's tokens with nothing changed but the refresh token, where an answer was otherwise of no use. */
+export function withRefreshToken(tokens: TokenSet, refreshToken: string): TokenSet {
+  return { ...tokens, refreshToken };
+}
+
+function readExpiry(token: string, expiresIn: unknown, requestedAt: number, receivedAt: number): number | undefined {
+  const claims = readClaims(token);
+  const exp = readMoment(claims?.exp);
+  const lifetimeMs = readLifetime(Number(expiresIn || Number.NaN) * 1000) ?? readLifetime(exp - readMoment(claims?.iat));
+  if (lifetimeMs !== undefined) return requestedAt + lifetimeMs;
+  // `exp` alone: past on arrival, it says that a clock is wrong
+  return readLifetime(exp - receivedAt) && exp;
+}
+
+function readLifetime(lifetimeMs: number): number | undefined {
+  return lifetimeMs > 0 && lifetimeMs <= MAX_LIFETIME_MS ? lifetimeMs : undefined;
+}
+
+// NumericDate is in seconds (RFC 7519 section 2); past the year 5138 it must be milliseconds.
+function readMoment(date: unknown): number {
+  return typeof date !== 'number' ? Number.NaN : date > 1e11 ? date : date * 1000;
+}
+
+function readToken(value: unknown, pattern: RegExp): string | undefined {
+  return typeof value === 'string' && value.length <= MAX_TOKEN_LENGTH && pattern.test(value) ? value : undefined;
+}
+
+function own(value: unknown, key: string): unknown {
+  return value instanceof Object && Object.prototype.hasOwnProperty.call(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined;
+}
+
+function isHostile(value: unknown, depth: number): boolean {
+  return (
+    value instanceof Object &&
+    (depth === 0 ||
+      Object.prototype.hasOwnProperty.call(value, '__proto__') ||
+      Object.values(value).some((member) => isHostile(member, depth - 1)))
+  );
 }

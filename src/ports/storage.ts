@@ -1,3 +1,5 @@
+import type { StorageError } from '../errors.js';
+
 /**
  * Where the session is kept: one string under one key.
  *
@@ -15,4 +17,6 @@ export interface TokenStorage {
   setItem(key: string, value: string, options?: { fence?: number }): unknown;
   /** Removes the string under this key; no error when there is none. */
   removeItem(key: string, options?: { fence?: number }): unknown;
+  /** Set where the storage had to fall back to memory; reported once through `storageFailed`, after a read. */
+  readonly fault?: StorageError | undefined;
 }

@@ -1,0 +1,37 @@
+import type { TokenSet } from './token-set.js';
+
+/** Not due; due but usable; unusable. */
+export type Freshness = 'fresh' | 'stale' | 'expired';
+
+const MAX_LEEWAY_MS = 300_000;
+/** How far a token may seem to come from the future before we conclude that the clock was set back. */
+const SKEW_MS = 60_000;
+
+/**
+ * When a refresh is due, in epoch milliseconds; never, where the expiry is unknown.
+ *
+ * `random` in [0, 1) moves the moment earlier by up to half the leeway. A token is never due before half its lifetime.
+ */
+export function dueAt(tokens: TokenSet, leewayMs: number | undefined, random: number): number {
+  if (tokens.expiresAt === undefined) return Number.POSITIVE_INFINITY;
+  const lifetimeMs = tokens.expiresAt - tokens.issuedAt;
+  const leeway = (leewayMs ?? Math.min(lifetimeMs / 5, MAX_LEEWAY_MS)) * (1 + random / 2);
+  return tokens.expiresAt - Math.min(leeway, lifetimeMs / 2);
+}
+
+/** The first moment at which a token set can be fresh; before it, the clock was set back since. */
+export function freshFrom(tokens: TokenSet): number {
+  return tokens.issuedAt - SKEW_MS;
+}
+
+/** What a token set is worth at a moment, given when it is due. */
+export function freshness(tokens: TokenSet, due: number, now: number): Freshness {
+  if (tokens.expiresAt !== undefined && now >= tokens.expiresAt) return 'expired';
+  return now < due && now >= freshFrom(tokens) ? 'fresh' : 'stale';
+}
+
+/** Whether a token lives long enough from now, or about as long as any token of this server can. */
+export function outlives(tokens: TokenSet, due: number, now: number, minValidityMs: number): boolean {
+  if (tokens.expiresAt === undefined) return true;
+  return tokens.expiresAt - now >= Math.min(minValidityMs, due - tokens.issuedAt);
+}

@@ -1,0 +1,26 @@
+/** Where a URL leads: its origin, and whether a token may travel there. */
+export interface Destination {
+  /** Scheme, host and port in lower case; no port where it is the scheme's own. */
+  readonly origin: string;
+  /** `https:`, or `http:` on the loopback interface. */
+  readonly secure: boolean;
+}
+
+const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/**
+ * Reads the origin of an absolute http(s) URL; undefined for anything else, and for whatever two parsers might read
+ * in two ways: userinfo, backslashes, white space, control characters.
+ */
+export function readDestination(url: string): Destination | undefined {
+  const match = /^(https?):\/\/([a-z\d._-]+|\[[\da-f:.]+\])(?::(\d{1,5}))?(?=[/?#]|$)[!-[\]-~]*$/i.exec(url);
+  if (!match) return undefined;
+  const scheme = (match[1] as string).toLowerCase();
+  const host = (match[2] as string).toLowerCase();
+  const port = match[3] === undefined ? '' : String(Number(match[3]));
+  const own = scheme === 'https' ? '443' : '80';
+  return {
+    origin: `${scheme}://${host}${port === '' || port === own ? '' : `:${port}`}`,
+    secure: scheme === 'https' || LOOPBACK.test(host),
+  };
+}
