@@ -4,6 +4,7 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    testing: 'src/testing.ts',
   },
   format: ['esm', 'cjs'],
   target: 'es2022',
