@@ -1,0 +1,146 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { checkArchitecture, rules, type SourceTree, type Violation } from './support/check-architecture.js';
+import { table } from './support/import-table.js';
+
+const root = join(import.meta.dirname, '..');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const dependencies = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+
+function readTree(folder: string): SourceTree {
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => /\.tsx?$/.test(path));
+  return Object.fromEntries(paths.map((path) => [path.split(sep).join('/'), readFileSync(join(folder, path), 'utf8')]));
+}
+
+function print({ file, found, rule }: Violation): string {
+  return `src/${file}: ${found}\n  ${rule}`;
+}
+
+test('every import in src is one that the import table allows, and every file follows the file rules', () => {
+  expect(checkArchitecture(readTree(join(root, 'src')), dependencies).map(print)).toEqual([]);
+});
+
+// [file, text, the rule it breaks]; each must be reported, and reported once
+const forbiddenEdges: [file: string, text: string, rule: string][] = [
+  ['errors.ts', `import './core/session.js'`, table.errors.rule],
+  ['errors.ts', `import mitt from 'mitt'`, table.errors.rule],
+  ['core/session.ts', `import { start } from '../manager/start.js'`, table.core.rule],
+  ['core/session.ts', `import type { Clock } from '../ports/clock.js'`, table.core.rule],
+  ['core/session.ts', `export { start } from '../manager/start.js'`, table.core.rule],
+  ['core/session.ts', `type T = import('../manager/start.js').Start`, table.core.rule],
+  ['core/session.ts', `const m = () => import('../manager/start.js')`, table.core.rule],
+  ['core/session.ts', `import mitt from 'mitt'`, table.core.rule],
+  ['core/session.ts', `import { readFile } from 'node:fs/promises'`, table.core.rule],
+  ['core/session.ts', `import { it } from '../../test/it.js'`, table.core.rule],
+  ['ports/clock.ts', `import type { Manager } from '../manager/token-manager.js'`, table.ports.rule],
+  ['ports/clock.ts', `import type { Emitter } from 'mitt'`, table.ports.rule],
+  ['adapters/file.ts', `import { lock } from './in-process-lock.js'`, table.adapters.rule],
+  ['adapters/file.ts', `import type { Lock } from './in-process-lock.js'`, table.adapters.rule],
+  ['adapters/file.ts', `import type { M } from '../manager/token-manager.js'`, table.adapters.rule],
+  ['adapters/file.ts', `import { browser } from '../presets/browser.js'`, table.adapters.rule],
+  ['adapters/emitter.ts', `import mitt from 'mitt'`, table.adapters.rule],
+  ['adapters/redis.ts', `import type { Redis } from 'ioredis'`, table.adapters.rule],
+  ['adapters/two.ts', `import 'async-mutex'; import 'lockfile'`, rules.oneLibrary],
+  ['manager/refresher.ts', `import { memory } from '../adapters/memory-storage.js'`, table.manager.rule],
+  ['manager/refresher.ts', `import type { P } from '../presets/in-process.js'`, table.manager.rule],
+  ['manager/refresher.ts', `import { Mutex } from 'async-mutex'`, table.manager.rule],
+  ['manager/refresher.ts', `import { fakeClock } from '../testing.js'`, table.manager.rule],
+  ['manager/refresher.ts', `import { createTokenManager } from '../index.js'`, table.manager.rule],
+  ['presets/browser.ts', `import { encode } from '../core/codec.js'`, table.presets.rule],
+  ['presets/browser.ts', `import type { T } from '../core/token-set.js'`, table.presets.rule],
+  ['presets/browser.ts', `import { start } from '../manager/start-token-manager.js'`, table.presets.rule],
+  ['presets/browser.ts', `import { type Platform } from '../ports/platform.js'`, table.presets.rule],
+  ['integrations/fetch.ts', `import type { Clock } from '../ports/clock.js'`, table.integrations.rule],
+  ['integrations/fetch.ts', `import { memory } from '../adapters/memory-storage.js'`, table.integrations.rule],
+  ['integrations/fetch.ts', `import { start } from '../manager/start-token-manager.js'`, table.integrations.rule],
+  ['integrations/fetch.ts', `import { type M } from '../manager/token-manager.js'`, table.integrations.rule],
+  ['integrations/axios.ts', `import type { AxiosInstance } from 'axios'`, table.integrations.rule],
+  ['testing/peers.ts', `import { memory } from '../adapters/memory-storage.js'`, table.testing.rule],
+  ['testing/peers.ts', `import { expect } from 'vitest'`, table.testing.rule],
+  ['testing/peers.ts', `import { http } from 'msw'`, table.testing.rule],
+  ['testing/listen.ts', `import { createServer } from 'node:http'`, table.testing.rule],
+  ['testing.ts', `export { createTokenManager } from './create-token-manager.js'`, table.testing.rule],
+  ['create-token-manager.ts', `import { m } from './adapters/memory-storage.js'`, table['create-token-manager'].rule],
+  ['create-token-manager.ts', `import { isFresh } from './core/freshness.js'`, table['create-token-manager'].rule],
+  ['index.ts', `export { fakeClock } from './testing.js'`, table.index.rule],
+  ['index.ts', `export { Mutex } from 'async-mutex'`, table.index.rule],
+];
+
+const brokenRules: [file: string, text: string, rule: string][] = [
+  ['services/thing.ts', 'export {}', rules.place],
+  ['thing.ts', 'export {}', rules.place],
+  ['core/token-utils.ts', 'export {}', rules.name],
+  ['core/types.ts', 'export {}', rules.name],
+  ['manager/tokenManager.ts', 'export {}', rules.name],
+  ['adapters/index.ts', 'export {}', rules.name],
+  ['ports/clock.ts', 'export const now = 1;', rules.portsAreTypes],
+  ['ports/clock.ts', `import { type A } from './lock.js'; export type B = A;`, rules.portsAreTypes],
+  ['index.ts', `export * from './errors.js'`, rules.indexIsNames],
+  ['index.ts', 'export const version = 1;', rules.indexIsNames],
+  ['core/backoff.ts', 'export async function f() {}', rules.pure],
+  ['core/backoff.ts', 'export type P = Promise<void>;', rules.pure],
+  ['core/backoff.ts', 'export const g = globalThis;', rules.pure],
+  ['core/backoff.ts', 'export const f = () => Date.now();', rules.clock],
+  ['manager/scheduler.ts', 'export const f = () => new Date();', rules.clock],
+  ['manager/scheduler.ts', 'export const f = () => Date();', rules.clock],
+  ['manager/scheduler.ts', 'export const f = () => Math.random();', rules.clock],
+  ['manager/scheduler.ts', 'declare function setTimeout(f: () => void): number;', rules.ambient],
+  ['core/backoff.ts', 'declare global { var now: number }', rules.ambient],
+  ['core/backoff.ts', '/// <reference lib="dom" />', rules.reference],
+  ['manager/scheduler.ts', '/// <reference types="node" />', rules.reference],
+  ['manager/scheduler.ts', '// @ts-expect-error no timers here\nsetTimeout(0);', rules.suppressed],
+  ['manager/scheduler.ts', 'export class Scheduler {}', rules.classes],
+];
+
+describe('an edge that the table forbids is reported with its file and the sentence of the rule', () => {
+  test.each(forbiddenEdges)('src/%s: %s', (file, text, rule) => {
+    const reports = checkArchitecture({ [file]: text }, dependencies).filter((violation) => violation.rule === rule);
+    expect(reports).toHaveLength(1);
+    expect(reports[0]?.file).toBe(file);
+  });
+
+  test('the report names the specifier, and says whether only types were imported', () => {
+    const text = `import type { Clock } from '../ports/clock.js'`;
+    expect(checkArchitecture({ 'core/session.ts': text }, dependencies)).toEqual([
+      { file: 'core/session.ts', found: `import type '../ports/clock.js'`, rule: table.core.rule },
+    ]);
+  });
+
+  test('every layer of the table has an edge that is shown to be forbidden', () => {
+    const shown = new Set(forbiddenEdges.map(([, , rule]) => rule));
+    expect(Object.values(table).filter((row) => !shown.has(row.rule))).toEqual([]);
+  });
+});
+
+describe('a broken file rule is reported', () => {
+  test.each(brokenRules)('src/%s: %s', (file, text, rule) => {
+    expect(checkArchitecture({ [file]: text }, dependencies).map((violation) => violation.rule)).toContain(rule);
+  });
+
+  test('every file rule has an example that breaks it', () => {
+    const shown = new Set([...brokenRules, ...forbiddenEdges].map(([, , rule]) => rule));
+    expect(Object.values(rules).filter((rule) => !shown.has(rule))).toEqual([]);
+  });
+});
+
+test('what the table allows is not reported', () => {
+  const tree: SourceTree = {
+    'index.ts': `export { createTokenManager } from './create-token-manager.js';\nexport type { Clock } from './ports/clock.js';`,
+    'errors.ts': 'export class TokenError extends Error { declare readonly code: string }',
+    'create-token-manager.ts': `import { start } from './manager/start-token-manager.js';\nimport { inProcess } from './presets/in-process.js';\nimport type { Platform } from './ports/platform.js';`,
+    'core/token-set.ts': `import { jwtDecode } from 'jwt-decode';\nimport { TokenError } from '../errors.js';\nimport { due } from './freshness.js';\nexport const at = (text: string) => new Date(Date.parse(text)).getTime();`,
+    'ports/refresh.ts': `import type { Challenge } from '../core/challenge.js';\nimport type { Lock } from './lock.js';\nexport interface Refresh { challenge: Challenge; lock: Lock }`,
+    'adapters/in-process-lock.ts': `import { Mutex } from 'async-mutex';\nimport type { Lock } from '../ports/lock.js';`,
+    'adapters/file.ts': `import { rename } from 'node:fs/promises';\nimport { StorageError } from '../errors.js';`,
+    'adapters/indexed-db/cipher.ts': `import { open } from './records.js';\nimport { store } from '../indexed-db.js';`,
+    'adapters/indexed-db.ts': `import { seal } from './indexed-db/cipher.js';`,
+    'manager/emitter.ts': `import mitt from 'mitt';\nimport { next } from './session-store.js';\nimport { due } from '../core/freshness.js';`,
+    'presets/in-process.ts': `import { memory } from '../adapters/memory-storage.js';\nimport type { Platform } from '../ports/platform.js';`,
+    'integrations/fetch.ts': `import { parse } from '../core/challenge.js';\nimport type { TokenSource } from '../manager/token-manager.js';`,
+    'testing.ts': `export { fakeClock } from './testing/fake-clock.js';`,
+    'testing/listen.ts': `export const listen = () => import('node:http');`,
+    'testing/msw-handlers.ts': `import { http } from 'msw';`,
+  };
+  expect(checkArchitecture(tree, dependencies).map(print)).toEqual([]);
+});

@@ -1,0 +1,115 @@
+import { posix } from 'node:path';
+import type { Edge } from './read-imports.js';
+
+/** A folder of src, or a single file with a rule of its own. */
+export type Layer = keyof typeof table;
+
+interface Row {
+  /** Layers whose code it may import; its own folder only if it is listed. */
+  readonly code: readonly string[];
+  /** Layers that it may name in types, beyond those in `code`. */
+  readonly types: readonly string[];
+  /** Whether it may import this package or `node:` module; absent: none. */
+  readonly packages?: (edge: Edge, file: string) => boolean;
+  /** The rule in words, printed with each violation. */
+  readonly rule: string;
+}
+
+// Who may import whom; the table of CONTRIBUTING.md, line by line.
+export const table = {
+  errors: {
+    code: [],
+    types: [],
+    rule: 'errors imports nothing.',
+  },
+  core: {
+    code: ['core', 'errors'],
+    types: [],
+    packages: (edge) => edge.specifier === 'jwt-decode',
+    rule: 'core imports errors and jwt-decode, nothing else: it decides and knows no world.',
+  },
+  ports: {
+    code: [],
+    types: ['ports', 'core'],
+    rule: 'ports are interfaces: they import types of ports and core, never code.',
+  },
+  adapters: {
+    code: ['ports', 'core', 'errors'],
+    types: [],
+    packages: (edge) => isNode(edge) || !['mitt', 'jwt-decode', 'msw'].includes(edge.specifier),
+    rule: 'adapters import ports, core, errors and the one library they are about; never another adapter, never manager.',
+  },
+  manager: {
+    code: ['manager', 'ports', 'core', 'errors'],
+    types: [],
+    packages: (edge) => edge.specifier === 'mitt',
+    rule: 'manager imports ports, core, errors and mitt; never adapters, presets or a runtime.',
+  },
+  presets: {
+    code: ['adapters'],
+    types: ['manager', 'ports'],
+    packages: isNode,
+    rule: 'presets import adapters, and types of manager and ports; never core.',
+  },
+  integrations: {
+    code: ['integrations', 'core', 'errors'],
+    types: ['manager'],
+    packages: (edge, file) => edge.specifier === 'react' && file.startsWith('integrations/react'),
+    rule: 'integrations import types of manager, errors and pure functions of core; never ports or adapters.',
+  },
+  testing: {
+    code: ['testing', 'ports', 'core', 'errors'],
+    types: [],
+    packages: (edge, file) =>
+      edge.specifier === 'msw'
+        ? /^testing\/msw[a-z-]*\.ts$/.test(file)
+        : isNode(edge) && (edge.typeOnly || edge.dynamic),
+    rule: 'testing imports ports, core and errors; no test runner; msw only in testing/msw*.ts; node: modules only on demand, by import().',
+  },
+  'create-token-manager': {
+    code: ['manager', 'presets', 'errors'],
+    types: ['ports', 'core'],
+    rule: 'create-token-manager imports manager, presets and errors, and types of ports and core.',
+  },
+  index: {
+    code: ['create-token-manager', 'manager', 'presets', 'adapters', 'integrations', 'core', 'ports', 'errors'],
+    types: [],
+    rule: 'index re-exports the names of src; testing and packages are not part of it.',
+  },
+} as const satisfies Record<string, Row>;
+
+/** The layer of a path inside src, such as `core/session.ts`; undefined where the tree has no such place. */
+export function layerOf(path: string): Layer | undefined {
+  const [first = '', second] = path.split('/');
+  const name = first.replace(/\.tsx?$/, '');
+  const isFile = second === undefined;
+  const single = ['errors', 'index', 'create-token-manager', 'testing'].includes(name);
+  const folder = name !== 'errors' && name !== 'index' && name !== 'create-token-manager';
+  return name in table && (isFile ? single : folder) ? (name as Layer) : undefined;
+}
+
+/** The rule that an edge breaks, or undefined when the table allows it. */
+export function forbidden(file: string, edge: Edge, dependencies: readonly string[]): string | undefined {
+  const layer = layerOf(file);
+  if (!layer) return undefined; // reported as a file outside the tree
+  const row: Row = table[layer];
+  if (!edge.specifier.startsWith('.')) {
+    const ours = isNode(edge) || dependencies.includes(edge.specifier) || edge.specifier === 'msw';
+    return ours && row.packages?.(edge, file) ? undefined : row.rule;
+  }
+  const target = posix.join(posix.dirname(file), edge.specifier);
+  const to = layerOf(target.replace(/\.js$/, '.ts'));
+  if (layer === 'adapters' && to === layer && adapterOf(target) === adapterOf(file)) return undefined;
+  if (to && (row.code.includes(to) || (edge.typeOnly && row.types.includes(to)))) return undefined;
+  return row.rule;
+}
+
+/** `adapters/indexed-db.ts` and `adapters/indexed-db/cipher.ts` are one adapter. */
+function adapterOf(path: string): string | undefined {
+  return path.split('/')[1]?.replace(/\.[jt]s$/, '');
+}
+
+/** A module of Node itself. */
+export function isNode(edge: Edge): boolean {
+  return edge.specifier.startsWith('node:');
+}
