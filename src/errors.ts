@@ -104,7 +104,7 @@ export type AnyTokenError = SessionError | RefreshError | LockError | StorageErr
  * }
  */
 export function isTokenError(error: unknown): error is AnyTokenError {
-  return error instanceof Object && (error as { [brand]?: unknown })[brand] === true;
+  return typeof error === 'object' && error !== null && (error as { [brand]?: unknown })[brand] === true;
 }
 
 function hide(target: object, key: PropertyKey, value: unknown): void {

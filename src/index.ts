@@ -1,5 +1,6 @@
 export type { Challenge } from './core/challenge.js';
 export type { RefreshFailure } from './core/refusal.js';
+export type { RefreshReason, RequestRejection, TokenEvents } from './core/session-events.js';
 export type { TokenResponse } from './core/token-set.js';
 export {
   type AnyTokenError,
@@ -20,6 +21,6 @@ export type { Channel } from './ports/channel.js';
 export type { Clock } from './ports/clock.js';
 export type { Lease, Lock } from './ports/lock.js';
 export type { Platform } from './ports/platform.js';
-export type { RefreshReason, RefreshRequest, RefreshTokens, RevokeRequest, RevokeTokens } from './ports/refresh.js';
+export type { RefreshRequest, RefreshTokens, RevokeRequest, RevokeTokens } from './ports/refresh.js';
 export type { TokenStorage } from './ports/storage.js';
 export type { Wakeups } from './ports/wakeups.js';

@@ -90,7 +90,9 @@ export function withRefreshToken(tokens: TokenSet, refreshToken: string): TokenS
 function readExpiry(token: string, expiresIn: unknown, requestedAt: number, receivedAt: number): number | undefined {
   const claims = readClaims(token);
   const exp = readMoment(claims?.exp);
-  const lifetimeMs = readLifetime(Number(expiresIn || Number.NaN) * 1000) ?? readLifetime(exp - readMoment(claims?.iat));
+  const seconds = typeof expiresIn === 'string' ? Number(expiresIn) : expiresIn;
+  const lifetimeMs =
+    readLifetime(typeof seconds === 'number' ? seconds * 1000 : 0) ?? readLifetime(exp - readMoment(claims?.iat));
   if (lifetimeMs !== undefined) return requestedAt + lifetimeMs;
   // `exp` alone: past on arrival, it says that a clock is wrong
   return readLifetime(exp - receivedAt) && exp;
@@ -110,16 +112,18 @@ function readToken(value: unknown, pattern: RegExp): string | undefined {
 }
 
 function own(value: unknown, key: string): unknown {
-  return value instanceof Object && Object.prototype.hasOwnProperty.call(value, key)
-    ? (value as Record<string, unknown>)[key]
-    : undefined;
+  return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 function isHostile(value: unknown, depth: number): boolean {
   return (
-    value instanceof Object &&
+    isObject(value) &&
     (depth === 0 ||
-      Object.prototype.hasOwnProperty.call(value, '__proto__') ||
+      Object.hasOwn(value, '__proto__') ||
       Object.values(value).some((member) => isHostile(member, depth - 1)))
   );
 }

@@ -1,8 +1,6 @@
 import type { Challenge } from '../core/challenge.js';
+import type { RefreshReason } from '../core/session-events.js';
 import type { TokenResponse } from '../core/token-set.js';
-
-/** Why a refresh happens: `due` ahead of expiry, `expired`, `rejected` by a server, `asked` for by `refresh()`, `resume` of a cookie session. */
-export type RefreshReason = 'due' | 'expired' | 'rejected' | 'asked' | 'resume';
 
 /** What the refresh function is given. */
 export interface RefreshRequest {

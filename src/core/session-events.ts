@@ -1,0 +1,71 @@
+import type { AnyTokenError } from '../errors.js';
+import type { Challenge } from './challenge.js';
+
+/** Why a refresh happens: `due` ahead of expiry, `expired`, `rejected` by a server, `asked` for by `refresh()`, `resume` of a cookie session. */
+export type RefreshReason = 'due' | 'expired' | 'rejected' | 'asked' | 'resume';
+
+/** What happened, token-free; see {@link TokenManager.on}. */
+export interface TokenEvents {
+  /** A session lives: after a sign-in, found in storage, resumed from a cookie, or taken over from a peer. */
+  sessionStarted: Fact & { readonly from: 'sign-in' | 'storage' | 'cookie' | 'peer' };
+  /** A refresh is about to ask the server, unless a peer turns out to have done so. */
+  refreshStarted: Fact & { readonly reason: RefreshReason; readonly attempt: number };
+  /** There are new tokens, stored already. */
+  refreshed: Fact & {
+    readonly by: 'us' | 'peer';
+    readonly reason: RefreshReason;
+    /** The refresh token changed. */
+    readonly rotated: boolean;
+    readonly attempts: number;
+    readonly durationMs: number;
+    readonly expiresAt: number | undefined;
+  };
+  /** One attempt failed; the session is kept. */
+  refreshFailed: Fact & {
+    readonly error: AnyTokenError;
+    readonly reason: RefreshReason;
+    readonly attempt: number;
+    readonly durationMs: number;
+    /** Epoch milliseconds of the next attempt. */
+    readonly retryAt?: number;
+  };
+  /** A server refused a request; from `createFetch`. */
+  requestRejected: Fact & RequestRejection;
+  /** The storage failed; the session lives on in memory. */
+  storageFailed: Fact & { readonly operation: 'read' | 'write' | 'remove'; readonly error: AnyTokenError };
+  /** The revoke function failed; the session is over all the same. */
+  revokeFailed: Fact & { readonly error: AnyTokenError };
+  /** The session is over. */
+  sessionEnded: Fact & {
+    readonly reason: 'ended' | 'rejected' | 'lost' | 'peer' | 'replaced';
+    readonly error?: AnyTokenError;
+  };
+}
+
+interface Fact {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** The session it is about, where there is one. */
+  readonly sessionId: string | undefined;
+}
+
+/** What a server said when it refused a request. */
+export interface RequestRejection {
+  /** 401, or 403 with a challenge that asks for more. */
+  readonly status: number;
+  /** Scheme, host and port of the server. */
+  readonly origin: string;
+  /** The challenges of its `WWW-Authenticate` header, without any part of a token. */
+  readonly challenges: readonly Challenge[];
+  /** The refused request was a replay already. */
+  readonly replayed: boolean;
+}
+
+/** One event, with its type: what the transition of a session gives rise to. */
+export type TokenEvent = {
+  [Type in keyof TokenEvents]: {
+    readonly type: Type;
+    readonly payload: Omit<TokenEvents[Type], 'at' | 'sessionId'>;
+    readonly sessionId: string | undefined;
+  };
+}[keyof TokenEvents];

@@ -1,0 +1,210 @@
+import type { AnyTokenError } from '../errors.js';
+import { SessionError } from '../errors.js';
+import { failureError } from './failure-error.js';
+import type { RefreshReason, TokenEvent, TokenEvents } from './session-events.js';
+import type { SessionRecord } from './session-record.js';
+import { isSameSession, supersedes } from './session-record.js';
+
+/** Refreshing fails; not before `retryAt`. */
+interface Failing {
+  readonly retryAt: number;
+  /** The server named `retryAt`. */
+  readonly named: boolean;
+  readonly error: AnyTokenError;
+}
+
+/** Where a session stands. `revision` counts changes of the token set; a state is never mutated. */
+export type SessionState =
+  /** Storage not read yet, or not readable, or the cookie not asked about. */
+  | { readonly status: 'loading'; readonly revision: number; readonly failing?: Failing | undefined }
+  /** Nobody is signed in; `error` says why, where that is not what somebody asked for. */
+  | { readonly status: 'none'; readonly revision: number; readonly error?: AnyTokenError | undefined }
+  | { readonly status: 'active'; readonly revision: number; readonly record: SessionRecord }
+  | {
+      readonly status: 'refreshing';
+      readonly revision: number;
+      readonly record: SessionRecord;
+      readonly failing?: Failing | undefined;
+    }
+  /** The circuit breaker: open until `retryAt`, then one probe. */
+  | {
+      readonly status: 'waiting';
+      readonly revision: number;
+      readonly record: SessionRecord;
+      readonly failing: Failing;
+    };
+
+/** Why a session ended. */
+export type EndReason = TokenEvents['sessionEnded']['reason'];
+
+/** A fact for the session. An outcome carries the record it began with, `base`; if the state moved on, it is dropped. */
+export type SessionInput =
+  /** Storage was looked at: a record, nothing (`erased`: there was one of this session before), or a damaged one. */
+  | {
+      readonly type: 'found';
+      readonly record: SessionRecord | undefined;
+      readonly erased?: boolean;
+      readonly error?: AnyTokenError | undefined;
+    }
+  | { readonly type: 'started'; readonly record: SessionRecord; readonly from: 'sign-in' | 'cookie' }
+  | { readonly type: 'ended'; readonly reason: EndReason; readonly error?: AnyTokenError | undefined }
+  | { readonly type: 'attempted'; readonly reason: RefreshReason; readonly attempt: number }
+  | ({ readonly type: 'refreshed'; readonly base: SessionRecord; readonly record: SessionRecord } & Omit<
+      TokenEvents['refreshed'],
+      'at' | 'sessionId' | 'rotated' | 'expiresAt'
+    >)
+  | {
+      readonly type: 'failed';
+      readonly base: SessionRecord | undefined;
+      /** The record with the failure in it, as far as it could be stored. */
+      readonly record: SessionRecord | undefined;
+      readonly failing: Failing;
+      /** The run goes on after a delay. */
+      readonly again: boolean;
+      /** Undefined where it was a peer that failed. */
+      readonly own?:
+        | { readonly reason: RefreshReason; readonly attempt: number; readonly durationMs: number }
+        | undefined;
+    }
+  /** The run gave up without an outcome. */
+  | { readonly type: 'abandoned' };
+
+/** What has to be done after a transition, in this order. */
+export type SessionEffect =
+  /** Tell the peers to look at the storage. */
+  | { readonly type: 'announce' }
+  /** Callers who wait for a token of the old session get this error. */
+  | { readonly type: 'refuse'; readonly error: AnyTokenError }
+  | { readonly type: 'emit'; readonly event: TokenEvent };
+
+/** The next state of a session, and what has to be done about it. */
+export interface Transition {
+  readonly state: SessionState;
+  readonly effects: readonly SessionEffect[];
+}
+
+/** The record of a session that lives. */
+export function recordOf(state: SessionState): SessionRecord | undefined {
+  return 'record' in state ? state.record : undefined;
+}
+
+/** What a caller is told who needs a session where there is none. */
+export function noSession(state: SessionState): AnyTokenError {
+  const error = state.status === 'none' ? state.error : undefined;
+  return error instanceof SessionError
+    ? error
+    : new SessionError(
+        'ERR_NO_SESSION',
+        'Expected a session, but nobody is signed in: sign in and call startSession().',
+      );
+}
+
+/** Applies a fact to a state; pure. A fact that no longer fits changes nothing. */
+export function transition(state: SessionState, input: SessionInput): Transition {
+  const held = recordOf(state);
+  switch (input.type) {
+    case 'found':
+      return found(state, input);
+    case 'started':
+      return start(held ? end(state, 'replaced').effects : [], input.record, input.from, true);
+    case 'ended':
+      return end(state, input.reason, input.error);
+    case 'attempted':
+      if (!held) return { state, effects: [] };
+      return {
+        state: { status: 'refreshing', revision: state.revision, record: held },
+        effects: [emit('refreshStarted', { reason: input.reason, attempt: input.attempt }, held)],
+      };
+    case 'refreshed': {
+      const { type, base, record, ...facts } = input;
+      if (!isCurrent(held, base)) return { state, effects: [] };
+      const rotated = record.tokens.refreshToken !== base.tokens.refreshToken;
+      return {
+        state: live(record),
+        effects: [
+          ...(facts.by === 'us' ? [announce] : []),
+          emit('refreshed', { ...facts, rotated, expiresAt: record.tokens.expiresAt }, record),
+        ],
+      };
+    }
+    case 'failed':
+      return fail(state, input);
+    case 'abandoned':
+      return { state: state.status === 'refreshing' ? live(state.record) : state, effects: [] };
+  }
+}
+
+type InputOf<Type extends SessionInput['type']> = Extract<SessionInput, { type: Type }>;
+
+function found(state: SessionState, { record, erased, error }: InputOf<'found'>): Transition {
+  const held = recordOf(state);
+  if (!record) {
+    if (state.status === 'loading') return { state: { status: 'none', revision: state.revision, error }, effects: [] };
+    return held && erased ? end(state, 'peer') : { state, effects: [] };
+  }
+  if (!held) return start([], record, state.status === 'loading' ? 'storage' : 'peer');
+  if (!isSameSession(record, held)) return start(end(state, 'peer').effects, record, 'peer');
+  if (supersedes(record, held)) {
+    const facts = { by: 'peer', reason: 'due', attempts: 0, durationMs: 0 } as const;
+    return transition(state, { type: 'refreshed', base: held, record, ...facts });
+  }
+  // the same tokens: a peer may have met a failure that counts for all
+  const isNews = record.revision === held.revision && record.failure?.retryAt !== held.failure?.retryAt;
+  return { state: isNews && state.status !== 'refreshing' ? live(record) : state, effects: [] };
+}
+
+function start(
+  effects: readonly SessionEffect[],
+  record: SessionRecord,
+  from: TokenEvents['sessionStarted']['from'],
+  isOurs = false,
+): Transition {
+  return {
+    state: live(record),
+    effects: [...(isOurs ? [announce] : []), ...effects, emit('sessionStarted', { from }, record)],
+  };
+}
+
+function end(state: SessionState, reason: EndReason, error?: AnyTokenError): Transition {
+  const held = recordOf(state);
+  const next: SessionState = { status: 'none', revision: state.revision + 1, error };
+  const refusal: SessionEffect = { type: 'refuse', error: noSession(next) };
+  const ended = emit('sessionEnded', { reason, ...(error && { error }) }, held);
+  return { state: next, effects: held ? [refusal, ended] : [refusal] };
+}
+
+function fail(state: SessionState, { base, record, failing, again, own }: InputOf<'failed'>): Transition {
+  const { revision } = state;
+  const held = recordOf(state);
+  if (state.status === 'loading') return { state: { ...state, failing }, effects: [] };
+  if (!held || !isCurrent(held, base)) return { state, effects: [] };
+  const kept = record ?? held;
+  return {
+    state: { status: again ? 'refreshing' : 'waiting', revision, record: kept, failing },
+    effects: own
+      ? [announce, emit('refreshFailed', { ...own, error: failing.error, retryAt: failing.retryAt }, held)]
+      : [],
+  };
+}
+
+// A stored failure makes a session wait, also one that was found in storage.
+function live(record: SessionRecord): SessionState {
+  const { revision, failure } = record;
+  if (!failure) return { status: 'active', revision, record };
+  const { retryAt, named } = failure;
+  return { status: 'waiting', revision, record, failing: { retryAt, named, error: failureError(failure) } };
+}
+
+function isCurrent(held: SessionRecord | undefined, base: SessionRecord | undefined): boolean {
+  return isSameSession(held, base) && held?.revision === base?.revision;
+}
+
+const announce: SessionEffect = { type: 'announce' };
+
+function emit<Type extends TokenEvent['type']>(
+  type: Type,
+  payload: Extract<TokenEvent, { type: Type }>['payload'],
+  record: SessionRecord | undefined,
+): SessionEffect {
+  return { type: 'emit', event: { type, payload, sessionId: record?.sessionId } as TokenEvent };
+}
