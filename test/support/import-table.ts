@@ -30,8 +30,8 @@ export const table = {
   },
   ports: {
     code: [],
-    types: ['ports', 'core'],
-    rule: 'ports are interfaces: they import types of ports and core, never code.',
+    types: ['ports', 'core', 'errors'],
+    rule: 'ports are interfaces: they import types of ports, core and errors, never code.',
   },
   adapters: {
     code: ['ports', 'core', 'errors'],
