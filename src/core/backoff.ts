@@ -1,0 +1,26 @@
+/** How often and how densely one refresh is tried. */
+export interface RetryPolicy {
+  /** Requests of one refresh, the first one included. */
+  readonly attempts: number;
+  /** The shortest delay between two attempts, in milliseconds; below 1 it counts as 1. */
+  readonly minDelayMs: number;
+  /** The longest delay between two attempts, in milliseconds; below `minDelayMs` it counts as `minDelayMs`. */
+  readonly maxDelayMs: number;
+}
+
+/**
+ * The delay in milliseconds before the next attempt, after `failures` failures in a row.
+ *
+ * Exponential with full jitter above a floor: whole milliseconds, spread evenly from `minDelayMs` to the lesser of
+ * `maxDelayMs` and `minDelayMs * 2 ** failures`, at least 1, at most 2 147 483 647. `random` is in [0, 1).
+ */
+export function backoffDelay(failures: number, policy: RetryPolicy, random: number): number {
+  const floor = within(policy.minDelayMs, 1, 2 ** 31 - 1);
+  const ceiling = within(floor * 2 ** failures, floor, within(policy.maxDelayMs, floor, 2 ** 31 - 1));
+  return Math.ceil(floor + within(random, 0, 1) * (ceiling - floor));
+}
+
+// the comparison, unlike Math.max, turns NaN into the lower bound
+function within(value: number, low: number, high: number): number {
+  return value > low ? Math.min(value, high) : low;
+}

@@ -1,0 +1,33 @@
+/**
+ * Reads a `Retry-After` header (RFC 9110 section 10.2.3) as epoch milliseconds.
+ *
+ * Takes seconds, fractions rounded up, and the three forms of an HTTP date (section 5.6.7). The moment is never before
+ * `now` and at most one hour after it. Anything else, a date that does not exist included, gives `undefined`.
+ */
+export function readRetryAfter(value: string | null | undefined, now: number): number | undefined {
+  const text = value?.trim() ?? '';
+  const at = /^\d+(\.\d+)?$/.test(text) ? now + Math.ceil(Number(text)) * 1000 : readHttpDate(text, now);
+  return at === undefined ? at : Math.min(Math.max(at, now), now + 3_600_000);
+}
+
+// Both obsolete forms are rewritten to the current one, which is what toUTCString writes. Date.parse takes far more
+// than that, and rolls 31 February over, so only what comes back as it went in counts.
+function readHttpDate(text: string, now: number): number | undefined {
+  const date = text
+    .replace(
+      /^(...)(?:s|nes|rs|ur)?day, (\d\d)-(...)-(\d\d) /,
+      (_, weekday, day, month, year) => `${weekday}, ${day} ${month} ${fullYear(Number(year), now)} `,
+    )
+    .replace(
+      /^(...) (...) ([ \d]\d) (\S+) (\d{4})$/,
+      (_, weekday, month, day, time, year) => `${weekday}, ${day.replace(' ', '0')} ${month} ${year} ${time} GMT`,
+    );
+  const at = Date.parse(date);
+  return !Number.isNaN(at) && new Date(at).toUTCString() === date ? at : undefined;
+}
+
+// of the years that end so, the one at most 50 years ahead and less than 50 behind
+function fullYear(year: number, now: number): number {
+  const earliest = new Date(now).getUTCFullYear() - 49;
+  return earliest + ((((year - earliest) % 100) + 100) % 100);
+}
