@@ -1,0 +1,155 @@
+import type { TokenResponse } from '../core/token-set.js';
+import { type AuthServerOptions, type AuthServerSwitches, readOrigin, readSwitches } from './auth-server-options.js';
+import type { World } from './auth-world.js';
+import { createGrants, type Grants, type TokenFacts } from './grants.js';
+import { type ListeningServer, listen } from './listen.js';
+import { createMint } from './mint.js';
+import type { ApiRequest, TokenRequest } from './request-log.js';
+import { createScript, type Endpoint, type Scripted } from './script.js';
+import { createResponder, createServerFetch } from './server-fetch.js';
+import { systemClock } from './system-clock.js';
+
+/** Whom to sign in; see {@link AuthServer.signIn}. */
+export interface SignInOptions {
+  /** The subject. Default `ada`. */
+  user?: string;
+  /** Scopes, separated by spaces; with `openid` there is an ID token. Default none. */
+  scope?: string;
+  /** The client that alone may use the refresh token. Default any. */
+  clientId?: string;
+  /** Further claims of the ID token. */
+  claims?: Record<string, unknown>;
+}
+
+/** An authorization server and an API, in memory; see {@link createAuthServer}. */
+export interface AuthServer {
+  /** Where the server pretends to be, and its endpoints there. */
+  readonly origin: string;
+  /** Trades refresh tokens (RFC 6749 section 6). */
+  readonly tokenUrl: string;
+  /** Revokes tokens (RFC 7009). */
+  readonly revokeUrl: string;
+  /** Signs in with `{ user, scope, client_id }` as JSON or form; no password. */
+  readonly signInUrl: string;
+  /** Everything below it wants an access token and echoes the request; `/api/scope/NAME` also wants that scope. */
+  readonly apiUrl: string;
+  /**
+   * Answers like any `fetch`, without a network, for this origin alone.
+   *
+   * An abort takes the client away, not the request: the server still acts on it. Redirects are not followed.
+   */
+  readonly fetch: typeof fetch;
+  /** Listens on a loopback port in Node, a free one by default; rejects elsewhere. */
+  listen(port?: number): Promise<ListeningServer>;
+  /** Starts a session for somebody, as after a sign-in; in cookie mode the refresh token goes into the cookie. */
+  signIn(options?: SignInOptions): TokenResponse;
+  /** Changes switches; the others stay as they are. Throws `OptionsError` for one that does not exist. */
+  set(switches: Partial<AuthServerSwitches>): void;
+  /** Scripts what the next requests to an endpoint (default `token`) meet; after what is scripted already. */
+  next<E extends Endpoint = 'token'>(scripted: Scripted<E>, options?: { times?: number; endpoint?: E }): void;
+  /** Scripts what all requests to an endpoint (default `token`) meet when nothing is `next`; undefined ends that. */
+  always<E extends Endpoint = 'token'>(scripted: Scripted<E> | undefined, options?: { endpoint?: E }): void;
+  /** From now on refuses the access tokens issued so far, or this one alone; refresh tokens stay good. */
+  revokeAccessTokens(token?: string): void;
+  /** Revokes the family of this token, or all of them, and returns how many that were. */
+  revokeFamily(token?: string): number;
+  /** What the server knows about a token; undefined when it does not know it. */
+  inspect(token: string): TokenFacts | undefined;
+  /** Back to how it was created: no sessions, no requests, no script, the first switches. */
+  reset(): void;
+  /** The requests to the token endpoint, in the order of arrival. Holds secrets. */
+  readonly tokenRequests: readonly TokenRequest[];
+  /** The requests to the API, in the order of arrival. Holds secrets. */
+  readonly apiRequests: readonly ApiRequest[];
+  /** What has happened so far. */
+  readonly counts: AuthServerCounts;
+}
+
+/** What has happened at an auth server so far. */
+export interface AuthServerCounts {
+  /** Refreshes that issued tokens; the same answer given again does not count. */
+  readonly refreshesGranted: number;
+  /** Used refresh tokens presented outside the reuse window. */
+  readonly reusesDetected: number;
+  /** Families revoked, for whatever reason. */
+  readonly familiesRevoked: number;
+  /** The most requests to the token endpoint that were under way at one moment. */
+  readonly mostTokenRequestsAtOnce: number;
+}
+
+/**
+ * Makes an authorization server and API in memory, with one-time refresh tokens and family revocation.
+ *
+ * Strict as the strictest real servers: a refresh token works once, and presenting it again revokes every token that
+ * descends from the same sign-in. Tokens are kept as hashes. Throws `OptionsError` for wrong options.
+ *
+ * @example
+ * const server = createAuthServer({ accessTokenLifetimeMs: 60_000 });
+ * const { access_token } = server.signIn();
+ * await server.fetch(server.apiUrl, { headers: { Authorization: `Bearer ${access_token}` } });
+ */
+export function createAuthServer(options: AuthServerOptions = {}): AuthServer {
+  const world = createWorld(options);
+  const { origin, script, load, tokenRequests, apiRequests } = world;
+  const respond = createResponder(world);
+  return {
+    origin,
+    tokenUrl: `${origin}/token`,
+    revokeUrl: `${origin}/revoke`,
+    signInUrl: `${origin}/sign-in`,
+    apiUrl: `${origin}/api`,
+    tokenRequests,
+    apiRequests,
+    fetch: createServerFetch(world, respond),
+    listen: (port = 0) => listen(world, port),
+    signIn({ user = 'ada', scope = '', clientId, claims = {} } = {}) {
+      const tokens = world.grants.start({ user, scope, clientId, claims });
+      if (world.switches.refreshTokenIn === 'response') return tokens;
+      const { refresh_token: cookie, ...visible } = tokens;
+      world.jar = cookie;
+      return visible;
+    },
+    set: (switches) => {
+      world.switches = readSwitches(switches, world.switches);
+    },
+    next: (scripted, { times = 1, endpoint } = {}) => script.next<Endpoint>(scripted, times, endpoint ?? 'token'),
+    always: (scripted, { endpoint } = {}) => script.always<Endpoint>(scripted, endpoint ?? 'token'),
+    revokeAccessTokens: (token) => world.grants.revokeAccess(token),
+    revokeFamily: (token) => world.grants.revoke(token),
+    inspect: (token) => world.grants.find(token),
+    reset: () => {
+      Object.assign(world, { grants: freshGrants(world, options), switches: readSwitches(options), jar: undefined });
+      for (const list of [tokenRequests, apiRequests]) list.length = 0;
+      script.clear();
+      world.windows.clear();
+      load.most = load.now;
+    },
+    get counts() {
+      return { ...world.grants.counts, mostTokenRequestsAtOnce: load.most };
+    },
+  };
+}
+
+function createWorld(options: AuthServerOptions): World {
+  const { clock = systemClock, clients, keepRequests = Number.POSITIVE_INFINITY } = options;
+  const origin = readOrigin(options.origin ?? 'https://auth.test');
+  const world: Omit<World, 'grants'> = {
+    origin,
+    clock,
+    clients,
+    keepRequests,
+    script: createScript(),
+    tokenRequests: [],
+    apiRequests: [],
+    windows: new Map(),
+    load: { now: 0, most: 0 },
+    switches: readSwitches(options),
+    jar: undefined,
+  };
+  return Object.assign(world, { grants: freshGrants(world, options) });
+}
+
+function freshGrants(world: Omit<World, 'grants'>, { random }: AuthServerOptions): Grants {
+  const { origin: issuer, clock } = world;
+  return createGrants({ mint: createMint(random), issuer, now: () => clock.now(), switches: () => world.switches });
+}

@@ -1,0 +1,61 @@
+/** A request as it arrived, whichever way it came. */
+export interface Exchange {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+  /** The refresh token in the cookie, where there is one. */
+  readonly cookie: string | undefined;
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** An answer, before it is a `Response` or bytes on a socket. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** The refresh token to put into the cookie; null to clear it. */
+  readonly cookie?: string | null;
+}
+
+/** What becomes of a request: an answer, or a connection that breaks. */
+export type Outcome = Answer | 'dropped';
+
+const decoder = new TextDecoder();
+
+/** An answer with a JSON body that nobody may cache (RFC 6749 section 5.1). */
+export function json(status: number, value: unknown, headers: Record<string, string> = {}): Answer {
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers },
+    body: JSON.stringify(value),
+  };
+}
+
+/** A refusal as in RFC 6749 section 5.2. */
+export function refusal(
+  status: number,
+  error: string,
+  description: string,
+  headers: Record<string, string> = {},
+): Answer {
+  return json(status, { error, error_description: description }, headers);
+}
+
+/** The parameters of a form; undefined when the body is none. */
+export function readForm({ headers, body }: Exchange): Record<string, string> | undefined {
+  const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/x-www-form-urlencoded') return undefined;
+  return Object.fromEntries(new URLSearchParams(decoder.decode(body)));
+}
+
+/** The nonce inside a DPoP proof; undefined when there is no proof or it cannot be read. */
+export function readDpopNonce(headers: Headers): unknown {
+  try {
+    const payload = headers.get('dpop')?.split('.')[1] ?? '';
+    return JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))).nonce;
+  } catch {
+    return undefined;
+  }
+}

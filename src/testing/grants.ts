@@ -1,0 +1,226 @@
+import type { TokenResponse } from '../core/token-set.js';
+import type { AuthServerSwitches } from './auth-server-options.js';
+import { fingerprint, type Mint } from './mint.js';
+
+/** Whom a family of tokens is for, and what they allow. */
+export interface Grant {
+  readonly user: string;
+  readonly scope: string;
+  readonly clientId: string | undefined;
+  /** Further claims of the ID token. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** All the tokens that descend from one sign-in. */
+interface Family extends Grant {
+  readonly id: string;
+  revoked: boolean;
+}
+
+interface RefreshRecord {
+  readonly family: Family;
+  readonly expiresAt: number;
+  /** Since when it has been used, and how the answer is made again out of the same token. */
+  used?: { at: number; repeat: (presented: string) => TokenResponse };
+}
+
+interface AccessRecord {
+  readonly family: Family;
+  readonly scope: string;
+  readonly expiresAt: number;
+}
+
+/** What the server knows about one token; no secret in it. */
+export interface TokenFacts {
+  readonly kind: 'access' | 'refresh';
+  /** Names the family; the same for all tokens that descend from one sign-in. */
+  readonly familyId: string;
+  readonly user: string;
+  readonly clientId: string | undefined;
+  readonly scope: string;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+  /** Whether this refresh token has been answered for with another one. */
+  readonly used: boolean;
+  /** Whether the server would accept it now: not expired, not revoked, not used. */
+  readonly active: boolean;
+}
+
+/** What came of presenting a refresh token. */
+export type RefreshOutcome =
+  | { readonly tokens: TokenResponse; readonly reused: boolean }
+  | { readonly error: 'invalid_grant' | 'invalid_scope'; readonly why: string; readonly reused: boolean };
+
+/** The families and their tokens, of which only hashes are kept. */
+export interface Grants {
+  start(grant: Grant): TokenResponse;
+  refresh(presented: string, clientId: string | undefined, scope: string | undefined): RefreshOutcome;
+  find(token: string): TokenFacts | undefined;
+  /** Revokes the family of a token, or every family, and returns how many that were. */
+  revoke(token?: string): number;
+  revokeAccess(token?: string): void;
+  readonly counts: { refreshesGranted: number; reusesDetected: number; familiesRevoked: number };
+}
+
+/** What grants are made with. */
+export interface GrantsContext {
+  readonly mint: Mint;
+  readonly issuer: string;
+  readonly now: () => number;
+  readonly switches: () => AuthServerSwitches;
+}
+
+/** What is kept: records by the fingerprint of their token. */
+interface Book extends GrantsContext {
+  readonly refreshes: Map<string, RefreshRecord>;
+  readonly accesses: Map<string, AccessRecord>;
+  readonly counts: Grants['counts'];
+  readonly prune: () => void;
+}
+
+/** Makes an empty set of grants. */
+export function createGrants(context: GrantsContext): Grants {
+  const refreshes = new Map<string, RefreshRecord>();
+  const accesses = new Map<string, AccessRecord>();
+  const counts = { refreshesGranted: 0, reusesDetected: 0, familiesRevoked: 0 };
+  const book: Book = {
+    ...context,
+    refreshes,
+    accesses,
+    counts,
+    prune: createPruning([refreshes, accesses], context.now),
+  };
+  return {
+    counts,
+    start: (grant) => {
+      const family: Family = { ...grant, id: context.mint.random(), revoked: false };
+      return issue(book, context.mint.random(), family, grant.scope, []);
+    },
+    refresh: (presented, clientId, scope) => refresh(book, presented, clientId, scope),
+    find: (token) => find(book, token),
+    revoke: (token) => {
+      const records = token === undefined ? [...refreshes.values(), ...accesses.values()] : [recordOf(book, token)];
+      return records.filter((record) => record && revokeFamily(book, record.family)).length;
+    },
+    revokeAccess: (token) => {
+      if (token === undefined) accesses.clear();
+      else accesses.delete(fingerprint(token));
+    },
+  };
+}
+
+function recordOf({ refreshes, accesses }: Book, token: string): RefreshRecord | AccessRecord | undefined {
+  return refreshes.get(fingerprint(token)) ?? accesses.get(fingerprint(token));
+}
+
+function revokeFamily(book: Book, family: Family): boolean {
+  if (family.revoked) return false;
+  family.revoked = true;
+  book.counts.familiesRevoked++;
+  return true;
+}
+
+/** Issues a token set that follows from a secret, so that the same secret gets the same one again. */
+function issue(
+  book: Book,
+  secret: string,
+  family: Family,
+  scope: string,
+  omit: AuthServerSwitches['omit'],
+): TokenResponse {
+  const { accessTokenLifetimeMs, refreshTokenLifetimeMs } = book.switches();
+  const now = book.now();
+  const repeat = composer(book, family, scope, omit);
+  const tokens = repeat(secret);
+  book.prune();
+  book.accesses.set(fingerprint(tokens.access_token), { family, scope, expiresAt: now + accessTokenLifetimeMs });
+  if (tokens.refresh_token) {
+    const presented = book.refreshes.get(fingerprint(secret));
+    if (presented) presented.used = { at: now, repeat };
+    book.refreshes.set(fingerprint(tokens.refresh_token), { family, expiresAt: now + refreshTokenLifetimeMs });
+  }
+  return tokens;
+}
+
+function refresh(book: Book, presented: string, clientId: string | undefined, scope = ''): RefreshOutcome {
+  const record = book.refreshes.get(fingerprint(presented));
+  const used = record?.used;
+  const reused = used !== undefined;
+  const deny = (why: string, error: 'invalid_grant' | 'invalid_scope' = 'invalid_grant') => ({ error, why, reused });
+  if (!record) return deny('this refresh token is unknown');
+  const { family, expiresAt } = record;
+  if (family.clientId !== undefined && family.clientId !== clientId) return deny('it was issued to another client');
+  if (family.revoked) return deny('its family is revoked');
+  if (used && book.now() - used.at >= book.switches().reuseWindowMs) {
+    book.counts.reusesDetected++;
+    revokeFamily(book, family);
+    return deny('it was used before, so its family is revoked now');
+  }
+  if (used) return { tokens: used.repeat(presented), reused };
+  if (book.now() >= expiresAt) return deny('it has expired');
+  const granted = family.scope.split(' ');
+  if (!scope.split(' ').every((one) => !one || granted.includes(one))) {
+    return deny('the scope goes beyond what was granted', 'invalid_scope');
+  }
+  book.counts.refreshesGranted++;
+  return { tokens: issue(book, presented, family, scope || family.scope, book.switches().omit), reused };
+}
+
+function find(book: Book, token: string): TokenFacts | undefined {
+  const record = recordOf(book, token);
+  if (!record) return undefined;
+  const { family, expiresAt } = record;
+  const access = 'scope' in record;
+  const used = !access && record.used !== undefined;
+  return {
+    kind: access ? 'access' : 'refresh',
+    familyId: family.id,
+    user: family.user,
+    clientId: family.clientId,
+    scope: access ? record.scope : family.scope,
+    expiresAt,
+    used,
+    active: !family.revoked && !used && book.now() < expiresAt,
+  };
+}
+
+/** Fixes everything about an answer except the secret that it is made of; keeps no token. */
+function composer(
+  { mint, issuer, now, switches }: GrantsContext,
+  { user, clientId, claims, scope: grantedScope }: Family,
+  scope: string,
+  omit: AuthServerSwitches['omit'],
+): (secret: string) => TokenResponse {
+  const { accessTokenLifetimeMs, tokenFormat, clockOffsetMs } = switches();
+  const seed = mint.random();
+  const iat = Math.floor((now() + clockOffsetMs) / 1_000);
+  const exp = Math.floor((now() + clockOffsetMs + accessTokenLifetimeMs) / 1_000);
+  const common = { iss: issuer, sub: user, iat, exp };
+  return (secret) => {
+    const jti = mint.derive(secret, `${seed} access`);
+    const tokens: TokenResponse = {
+      access_token:
+        tokenFormat === 'jwt' ? mint.jwt('at+jwt', { ...common, client_id: clientId, scope, jti }) : `access.${jti}`,
+      token_type: 'Bearer',
+      expires_in: accessTokenLifetimeMs / 1_000,
+      refresh_token: `refresh.${mint.derive(secret, `${seed} refresh`)}`,
+    };
+    if (scope) tokens.scope = scope;
+    if (grantedScope.split(' ').includes('openid'))
+      tokens.id_token = mint.jwt('JWT', { ...claims, ...common, aud: clientId });
+    for (const member of omit) delete tokens[member];
+    return tokens;
+  };
+}
+
+/** Forgets expired records now and then, so that a long run does not grow. */
+function createPruning(maps: ReadonlyArray<Map<string, { expiresAt: number }>>, now: () => number): () => void {
+  const limits = maps.map(() => 1_000);
+  return () => {
+    maps.forEach((map, index) => {
+      if (map.size < (limits[index] ?? 0)) return;
+      for (const [key, { expiresAt }] of map) if (expiresAt <= now()) map.delete(key);
+      limits[index] = Math.max(1_000, map.size * 2);
+    });
+  };
+}

@@ -1,0 +1,50 @@
+import { hmacSha256, sha256 } from './sha256.js';
+
+const encoder = new TextEncoder();
+
+/** What makes the secrets of one server. */
+export interface Mint {
+  /** A new random string of 22 characters. */
+  random(): string;
+  /** The string that belongs to a secret and a label: the same each time, and of no use for finding the secret. */
+  derive(secret: string, label: string): string;
+  /** A JWT with these claims, signed with HS256 and this server's own key. */
+  jwt(type: string, claims: Record<string, unknown>): string;
+}
+
+/** Makes secrets out of `random`, or out of `crypto` where that is not given. */
+export function createMint(random: (() => number) | undefined): Mint {
+  const draw = (): string => {
+    const bytes = new Uint8Array(16);
+    return base64url(random ? bytes.map(() => random() * 256) : globalThis.crypto.getRandomValues(bytes));
+  };
+  const key = encoder.encode(draw());
+  return {
+    random: draw,
+    derive: (secret, label) => base64url(hmacSha256(encoder.encode(secret), encoder.encode(label))),
+    jwt: (type, claims) => {
+      const content = [{ alg: 'HS256', typ: type }, claims].map((part) =>
+        base64url(encoder.encode(JSON.stringify(part))),
+      );
+      return [...content, base64url(hmacSha256(key, encoder.encode(content.join('.'))))].join('.');
+    },
+  };
+}
+
+/** What is kept of a token: enough to recognise it, too little to present it. */
+export function fingerprint(token: string): string {
+  return base64url(sha256(encoder.encode(token)));
+}
+
+/** The base64url form of some bytes, without padding (RFC 4648 section 5). */
+export function base64url(bytes: Uint8Array): string {
+  return base64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+/** The base64 form of some bytes (RFC 4648 section 4). */
+export function base64(bytes: Uint8Array): string {
+  let text = '';
+  // in parts: a function takes only so many arguments
+  for (let at = 0; at < bytes.length; at += 8_192) text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
+  return btoa(text);
+}

@@ -1,0 +1,69 @@
+import type { World } from './auth-world.js';
+import type { Exchange, Outcome } from './exchange.js';
+import type { FakeClock } from './fake-clock.js';
+import { serve } from './serve.js';
+
+const NO_BODY = [204, 205, 304];
+const EMPTY = new Uint8Array();
+
+/** Answers a `Request` without any network. */
+export type Responder = (request: Request) => Promise<Response | 'dropped'>;
+
+/** Makes the function that answers `Request`s, with the one cookie kept between them. */
+export function createResponder(world: World): Responder {
+  const { track = (work) => work } = world.clock as Partial<FakeClock>;
+  return async (request) => {
+    const bodiless = request.method === 'GET' || request.method === 'HEAD';
+    // the fake clock cannot see a stream being read
+    const body = bodiless ? EMPTY : new Uint8Array(await track(request.arrayBuffer()));
+    const cookies = request.credentials !== 'omit' && world.switches.refreshTokenIn === 'cookie';
+    const exchange: Exchange = {
+      method: request.method,
+      url: new URL(request.url),
+      headers: request.headers,
+      body,
+      cookie: cookies ? world.jar : undefined,
+      signal: request.signal,
+    };
+    const outcome = await serve(world, exchange);
+    if (outcome !== 'dropped' && cookies && outcome.cookie !== undefined) world.jar = outcome.cookie ?? undefined;
+    return toResponse(outcome, request.url);
+  };
+}
+
+/** Makes a `fetch` that knows one origin and needs no network. */
+export function createServerFetch(world: World, respond: Responder): typeof fetch {
+  return async (input, init) => {
+    const request = new Request(input instanceof Request ? input : new URL(input, world.origin), init);
+    if (new URL(request.url).origin !== world.origin) {
+      throw new TypeError(`fetch failed: expected a URL of ${world.origin}, got one of ${new URL(request.url).origin}`);
+    }
+    const response = await untilAborted(request.signal, () => respond(request));
+    if (response === 'dropped') throw networkError();
+    return response;
+  };
+}
+
+function toResponse(outcome: Outcome, url: string): Response | 'dropped' {
+  if (outcome === 'dropped') return outcome;
+  const { status, headers, body } = outcome;
+  const response = new Response(NO_BODY.includes(status) ? null : body, { status, headers: { ...headers } });
+  Object.defineProperty(response, 'url', { value: url.replace(/#.*/, '') });
+  return response;
+}
+
+/** An abort takes the client away, not the request: the server goes on with what it received. */
+function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+function networkError(): TypeError {
+  return new TypeError('fetch failed', { cause: new Error('the connection was closed before an answer came') });
+}
