@@ -8,3 +8,37 @@ export function containsPart(text: string, secret: string): boolean {
   }
   return false;
 }
+
+// an error's name; an error's code in capitals; words of letters and a few digits with dots or slashes between them
+const PLAIN = /^(?:[A-Za-z]+Error|(?:[A-Z]{1,15}(?:_|$)){2,}|(?=.*[./])(?:[A-Z]{0,5}[a-z]{0,15}\d{0,5}(?:[./_-]|$))+)$/;
+
+/**
+ * Makes a foreign text fit for an error message: at most 200 characters, no control character, no secret.
+ *
+ * Replaced by `[redacted]` is every part of a secret (six or more consecutive characters), and every run of 20 or more
+ * characters that could be a token: letters, digits and `_-.~+/=%`. Names and codes of errors stay, and so do the host
+ * and path of a URL where they are made of short plain words. Control characters and blanks become one blank.
+ */
+export function redact(text: string, secrets: readonly (string | undefined)[]): string {
+  // the runs first, in the whole text; what comes after needs to see little more of it than is shown
+  const start = text
+    .replace(/[^!-~\xa1-\u2027\u2030-\u2065\u2070-\uffff]+/g, ' ')
+    .replace(/[\w.~+/=%-]{20,}/g, (run) => (PLAIN.test(run) ? run : REDACTED))
+    .slice(0, 400);
+  return secrets.reduce<string>((shown, secret) => withoutParts(shown, secret ?? ''), start).slice(0, 200);
+}
+
+function withoutParts(text: string, secret: string): string {
+  let shown = '';
+  for (let start = 0, end: number; start < text.length; start = end) {
+    end = start + 6;
+    if (containsPart(text.slice(start, end), secret)) {
+      while (end < text.length && secret.includes(text.slice(start, end + 1))) end++;
+      shown += REDACTED;
+    } else {
+      end = start + 1;
+      shown += text[start];
+    }
+  }
+  return shown;
+}
