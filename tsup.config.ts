@@ -4,6 +4,7 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    file: 'src/adapters/file.ts',
     testing: 'src/testing.ts',
   },
   format: ['esm', 'cjs'],
@@ -12,6 +13,9 @@ export default defineConfig({
   dts: true,
   sourcemap: true,
   splitting: true,
+  // Deno and workers know built-in modules by their full names only
+  external: [/^node:/],
+  removeNodeProtocol: false,
   treeshake: false,
   clean: true,
   outDir: 'dist',

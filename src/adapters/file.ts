@@ -1,0 +1,117 @@
+/// <reference types="node" />
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockError } from '../errors.js';
+import type { Lock } from '../ports/lock.js';
+import type { TokenStorage } from '../ports/storage.js';
+import { createBaton, type Grip, type TryGrab } from './file/baton.js';
+import { failure, locate, readCredentials, toValue } from './file/document.js';
+import { type Change, update } from './file/update.js';
+
+const HOLD_MS = 15_000;
+const LONGEST_DELAY_MS = 2_147_483_647;
+
+/**
+ * Keeps sessions in one credentials file that only its owner can read.
+ *
+ * The file is JSON that a person can read, one member per key, mode 0600, replaced atomically; it goes when nothing is
+ * left in it, and other members of it are left alone. Symbolic links are followed. A folder `<path>.lock` beside it
+ * stays; a file that is no JSON object is kept as `<path>.damaged-<time>` when a session is stored.
+ *
+ * Throws a `StorageError` for a file that others can read or that belongs to somebody else, and says which command
+ * mends it. A write under a lock that was taken over in the meantime is refused; it never replaces a newer one. One
+ * writer that is stopped in the middle of a write delays the others by 3 000 ms at most, a killed one not at all.
+ */
+export function fileStorage(path: string): TokenStorage {
+  let writes: Promise<unknown> = Promise.resolve();
+  const batonOf = oncePerPlace((place) => createBaton(join(`${place}.lock`, 'document')));
+
+  function write(change: Change): Promise<void> {
+    const done = writes.then(async () => {
+      try {
+        const place = await locate(path);
+        await update(place, batonOf(place), change);
+      } catch (error) {
+        throw failure('ERR_STORAGE_WRITE', path, error);
+      }
+    });
+    writes = done.catch(() => undefined);
+    return done;
+  }
+
+  return {
+    async getItem(key) {
+      const credentials = await readCredentials(await locate(path));
+      return credentials?.has(key) ? toValue(credentials.get(key)) : null;
+    },
+    setItem: (key, value, options) => write({ key, value, fence: options?.fence }),
+    removeItem: (key, options) => write({ key, fence: options?.fence }),
+  };
+}
+
+/**
+ * One holder at a time per key, among all processes that use this credentials file.
+ *
+ * Takes the path of the credentials and keeps its own folder `<path>.lock` beside it, which stays. Needs nothing of the
+ * file system but renaming. A holder that was killed on this machine is recognised at once where there is `/proc`
+ * (elsewhere too, unless its process number is in use again). Any other holder that does not let go, because it is
+ * stopped, or in another container or on another machine, is taken over from when its `holdMs` (default 15 000) is past.
+ * Machines that share the file need clocks that agree to within a second or so.
+ *
+ * Throws a `StorageError` where the folder cannot be made or written to.
+ */
+export function fileLock(path: string): Lock {
+  const batonOf = oncePerPlace(createBaton);
+
+  async function grab(key: string, signal: AbortSignal, holdMs: number): Promise<Grip> {
+    try {
+      const tryGrab = batonOf(join(`${await locate(path)}.lock`, nameFor(key)));
+      for (let tries = 0; ; tries++) {
+        refuseAborted(signal);
+        const grip = await tryGrab(holdMs);
+        if (grip && !signal.aborted) return grip;
+        await grip?.release();
+        await sleep((0.5 + Math.random()) * Math.min(5 + 5 * tries, 50), undefined, { signal }).catch(() => undefined);
+      }
+    } catch (error) {
+      refuseAborted(signal);
+      throw failure('ERR_STORAGE_WRITE', `${path}.lock`, error);
+    }
+  }
+
+  return {
+    async run(key, signal, task, { holdMs = HOLD_MS } = {}) {
+      const grip = await grab(key, signal, holdMs);
+      const lost = new AbortController();
+      const giveUp = () => lost.abort(new LockError('ERR_LOCK_LOST', `Held the lock for more than ${holdMs} ms.`));
+      const timer = setTimeout(giveUp, Math.min(grip.leftMs, LONGEST_DELAY_MS));
+      timer.unref();
+      try {
+        return await task({ signal: lost.signal, fence: grip.fence });
+      } finally {
+        clearTimeout(timer);
+        // one that cannot be put down is taken over when its time is up
+        await grip.release().catch(() => undefined);
+      }
+    },
+  };
+}
+
+function oncePerPlace(create: (place: string) => TryGrab): (place: string) => TryGrab {
+  const made = new Map<string, TryGrab>();
+  return (place) => {
+    const existing = made.get(place) ?? create(place);
+    made.set(place, existing);
+    return existing;
+  };
+}
+
+/** Keys hold characters that file names may not. */
+function nameFor(key: string): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, 32);
+}
+
+function refuseAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw signal.reason;
+}

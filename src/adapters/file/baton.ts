@@ -1,0 +1,163 @@
+/// <reference types="node" />
+import { lstat, mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { StorageError } from '../../errors.js';
+import { quote } from './document.js';
+import { isGone, machineUptime, type Owner, thisProcess } from './owner.js';
+
+// One at a time, on any file system that can rename.
+//
+// A baton is a directory inside `home`. There is always exactly one, and its name says everything:
+//   free.<n>                                                   nobody holds it
+//   held.<n>.<pid>.<started>.<machine>.<hold>.<up>.<wall>.<x>  held, by whom, for how long, until when on two clocks
+// To take it, free or from a holder that is gone, is to rename it, and no name ever comes again. So of any number of
+// waiters that saw the same name, exactly one succeeds, however long ago each of them looked: there is nothing to
+// delete, and no moment between deciding and taking. A holder that was stopped and taken over from finds that every
+// path through its baton has ceased to exist.
+//
+// Libraries were looked at first. proper-lockfile 4.1.2 removes a stale lock and then makes a new one: a waiter that
+// is interrupted in between removes the lock of the next holder (its issue 121), and it learns of a killed holder by
+// waiting (2 s at the least). Those over flock(2) or fcntl(2) need native code, and a file system with lock primitives.
+
+/** The baton in hand. */
+export interface Grip {
+  /** The directory: a path that exists only as long as the baton is ours. */
+  readonly path: string;
+  /** Grows with every grant. */
+  readonly fence: number;
+  /** How long, in milliseconds, nobody may take it from us. */
+  readonly leftMs: number;
+  /** Puts the baton down; `false` if it had been taken from us. */
+  release(): Promise<boolean>;
+}
+
+/** One try: the grip, or undefined if the baton is not to be had now. */
+export type TryGrab = (holdMs: number) => Promise<Grip | undefined>;
+
+interface Mark {
+  readonly name: string;
+  readonly fence: number;
+  /** Absent while nobody holds it. */
+  readonly holder?: Owner & { readonly holdMs: number; readonly untilUp: number; readonly untilWall: number };
+}
+
+/** The baton that lives in this directory, which is made when it is first asked for. */
+export function createBaton(home: string): TryGrab {
+  let watched: { name: string; sinceMs: number } | undefined;
+  let isTrusted = false;
+
+  function isTakeable({ name, holder }: Mark): boolean {
+    if (!holder || isGone(holder)) return true;
+    if (watched?.name !== name) watched = { name, sinceMs: performance.now() };
+    // who has seen one holder for as long as it may hold need not believe any clock
+    return isOver(holder) || performance.now() - watched.sinceMs > holder.holdMs;
+  }
+
+  return async (holdMs) => {
+    const mark = await currentMark(home);
+    if (!isTrusted) await refuseForeign(dirname(home));
+    isTrusted = true;
+    if (!isTakeable(mark)) return undefined;
+    const fence = mark.fence + 1;
+    const { pid, started, machine } = thisProcess();
+    // read before the rename, so that our own idea of the end is never later than that of the others
+    const up = machineUptime();
+    const untilWall = Date.now() + holdMs;
+    const untilUp = up === undefined ? '' : up + holdMs;
+    const unique = Math.random().toString(36).slice(2); // two of one process may try in one millisecond
+    const name = ['held', fence, pid, started, machine, holdMs, untilUp, untilWall, unique].join('.');
+    if (!(await renamed(home, mark.name, name))) return undefined;
+    return {
+      path: join(home, name),
+      fence,
+      leftMs: untilWall - Date.now(),
+      release: () => renamed(home, name, `free.${fence}`),
+    };
+  };
+}
+
+/** `false` if the source is no longer there. */
+async function renamed(home: string, from: string, to: string): Promise<boolean> {
+  try {
+    await rename(join(home, from), join(home, to));
+    return true;
+  } catch (error) {
+    // a network file system may report a rename that it has done as failed, after asking twice
+    if (await exists(join(home, to))) return true;
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function currentMark(home: string): Promise<Mark> {
+  for (let tries = 0; ; tries++) {
+    // a listing made while the baton is being renamed may show both names, or neither
+    const marks = (await listing(home)).map(readMark).filter((mark) => mark !== undefined);
+    const [newest] = marks.sort((a, b) => b.fence - a.fence || (a.holder ? 1 : -1));
+    if (newest) return newest;
+    if (tries > 4) await rmdir(home).catch(ignore); // empty for good: somebody tidied up; fails if it is not
+    if (tries > 4 || !(await exists(home))) await makeHome(home);
+    if (tries > 20) throw new Error(`expected a lock directory at ${home} that can be listed; remove it by hand`);
+  }
+}
+
+function readMark(name: string): Mark | undefined {
+  const [kind, count, pid, started = '', machine = '', holdMs, untilUp, untilWall] = name.split('.');
+  const fence = Number(count);
+  if (!Number.isSafeInteger(fence) || fence < 1) return undefined;
+  if (kind === 'free' && pid === undefined) return { name, fence };
+  if (kind !== 'held' || untilWall === undefined) return undefined;
+  const holder = { pid: Number(pid), started, machine, holdMs: Number(holdMs) };
+  return { name, fence, holder: { ...holder, untilUp: Number(untilUp || Number.NaN), untilWall: Number(untilWall) } };
+}
+
+function isOver({ machine, untilUp, untilWall }: NonNullable<Mark['holder']>): boolean {
+  const up = machineUptime();
+  const comparable = up !== undefined && !Number.isNaN(untilUp) && machine === thisProcess().machine;
+  return comparable ? up > untilUp : Date.now() > untilWall;
+}
+
+/** Makes the directory with its baton inside in one step: a rename onto a directory that is not empty fails. */
+async function makeHome(home: string): Promise<void> {
+  await mkdir(dirname(home), { recursive: true, mode: 0o700 });
+  const fresh = await mkdtemp(join(dirname(home), '.new-'));
+  try {
+    // counting from the present moment keeps the count growing even if somebody deletes the directory
+    await mkdir(join(fresh, `free.${Date.now()}`), { mode: 0o700 });
+    await rename(fresh, home);
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true });
+    if (!(await exists(home))) throw error;
+  }
+}
+
+/** A folder that others can change is no place for a lock; they could put anything there. */
+async function refuseForeign(folder: string): Promise<void> {
+  const us = process.geteuid?.(); // not on Windows
+  const stats = await lstat(folder);
+  if (us === undefined || (stats.isDirectory() && stats.uid === us && (stats.mode & 0o022) === 0)) return;
+  const expected = `Expected ${folder} to be a folder that belongs to user ${us} and that nobody else can write to`;
+  throw new StorageError('ERR_STORAGE_WRITE', `${expected}. Remove it; it is made anew: rm -r ${quote(folder)}`);
+}
+
+async function listing(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | undefined)?.code;
+}
+
+function ignore(): void {}

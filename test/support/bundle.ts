@@ -1,0 +1,23 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { buildSync } from 'esbuild';
+
+/** Makes one module of a TypeScript file, so that a process of its own can run it; deleted on exit. */
+export function bundle(entry: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'evertoken-bundle-'));
+  chmodSync(folder, 0o755); // for processes of other users
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const outfile = join(folder, `${basename(entry, '.ts')}.mjs`);
+  buildSync({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    // packages made for require() ask for it
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    logLevel: 'error',
+  });
+  return outfile;
+}
