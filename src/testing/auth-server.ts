@@ -4,6 +4,7 @@ import type { World } from './auth-world.js';
 import { createGrants, type Grants, type TokenFacts } from './grants.js';
 import { type ListeningServer, listen } from './listen.js';
 import { createMint } from './mint.js';
+import { createMswHandlers } from './msw-handlers.js';
 import type { ApiRequest, TokenRequest } from './request-log.js';
 import { createScript, type Endpoint, type Scripted } from './script.js';
 import { createResponder, createServerFetch } from './server-fetch.js';
@@ -39,6 +40,12 @@ export interface AuthServer {
    * An abort takes the client away, not the request: the server still acts on it. Redirects are not followed.
    */
   readonly fetch: typeof fetch;
+  /**
+   * For `setupServer(...server.handlers)` and `setupWorker` of msw 3, which has to be installed.
+   *
+   * Answers requests to `origin` and leaves all others to the handlers after it.
+   */
+  readonly handlers: readonly never[];
   /** Listens on a loopback port in Node, a free one by default; rejects elsewhere. */
   listen(port?: number): Promise<ListeningServer>;
   /** Starts a session for somebody, as after a sign-in; in cookie mode the refresh token goes into the cookie. */
@@ -101,6 +108,7 @@ export function createAuthServer(options: AuthServerOptions = {}): AuthServer {
     tokenRequests,
     apiRequests,
     fetch: createServerFetch(world, respond),
+    handlers: createMswHandlers(origin, respond),
     listen: (port = 0) => listen(world, port),
     signIn({ user = 'ada', scope = '', clientId, claims = {} } = {}) {
       const tokens = world.grants.start({ user, scope, clientId, claims });

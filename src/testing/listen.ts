@@ -1,3 +1,4 @@
+import { OptionsError } from '../errors.js';
 import type { World } from './auth-world.js';
 import type { Answer, Exchange } from './exchange.js';
 import { serve } from './serve.js';
@@ -42,8 +43,11 @@ interface HttpLike {
 
 /** Listens on a loopback port; 0 for a free one. Rejects where there is no `node:http`, or the port is taken. */
 export async function listen(world: World, port: number): Promise<ListeningServer> {
-  const name = 'node:http'; // in a variable, so that no bundler for browsers looks for it
-  const http: HttpLike = await import(/* @vite-ignore */ /* webpackIgnore: true */ name);
+  // not an import: bundlers for browsers would look for the module
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  const http = process?.getBuiltinModule?.('node:http') as HttpLike | undefined;
+  if (!http)
+    throw new OptionsError('ERR_OPTIONS', 'Expected Node 20.16 or later, which listen() needs; use fetch instead.');
   const server = http.createServer((incoming, outgoing) => void respond(world, incoming, outgoing));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

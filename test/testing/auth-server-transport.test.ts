@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createAuthServer, type ListeningServer } from '../../src/testing.js';
 
 const form = (parameters: Record<string, string>) => ({ method: 'POST', body: new URLSearchParams(parameters) });
@@ -93,7 +93,10 @@ describe('signing in over HTTP', () => {
 
 describe('listening on a port', () => {
   let listening: ListeningServer | undefined;
-  afterEach(() => listening?.close());
+  afterEach(async () => {
+    vi.unstubAllGlobals();
+    await listening?.close();
+  });
 
   it('answers as server.fetch does, with the same lists', async () => {
     const server = createAuthServer();
@@ -167,6 +170,11 @@ describe('listening on a port', () => {
     expect(server.apiRequests).toEqual([]);
     const answer = await fetch(listening.apiUrl, { headers: { Origin: 'http://127.0.0.1:1' } });
     expect(answer.headers.get('access-control-expose-headers')).toContain('WWW-Authenticate');
+  });
+
+  it('says what it needs where there is no Node', async () => {
+    vi.stubGlobal('process', undefined);
+    await expect(createAuthServer().listen()).rejects.toMatchObject({ code: 'ERR_OPTIONS' });
   });
 
   it('refuses a port that is taken', async () => {
