@@ -1,7 +1,9 @@
+export type { RetryPolicy } from './core/backoff.js';
 export type { Challenge } from './core/challenge.js';
 export type { RefreshFailure } from './core/refusal.js';
 export type { RefreshReason, RequestRejection, TokenEvents } from './core/session-events.js';
 export type { TokenResponse } from './core/token-set.js';
+export { createTokenManager } from './create-token-manager.js';
 export {
   type AnyTokenError,
   isTokenError,
@@ -17,6 +19,10 @@ export {
   type StorageErrorCode,
   TokenError,
 } from './errors.js';
+export { createFetch, type FetchOptions } from './integrations/fetch.js';
+export { type TokenEndpointOptions, tokenEndpoint } from './integrations/token-endpoint.js';
+export type { TokenManagerOptions } from './manager/options.js';
+export type { SessionSnapshot, TokenManager, TokenSource } from './manager/token-manager.js';
 export type { Channel } from './ports/channel.js';
 export type { Clock } from './ports/clock.js';
 export type { Lease, Lock } from './ports/lock.js';
@@ -24,3 +30,4 @@ export type { Platform } from './ports/platform.js';
 export type { RefreshRequest, RefreshTokens, RevokeRequest, RevokeTokens } from './ports/refresh.js';
 export type { TokenStorage } from './ports/storage.js';
 export type { Wakeups } from './ports/wakeups.js';
+export { inProcess } from './presets/in-process.js';

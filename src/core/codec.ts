@@ -4,8 +4,7 @@ import type { TokenSet } from './token-set.js';
 /** What a stored string turned out to be. */
 export type Decoded =
   | { readonly kind: 'record'; readonly record: SessionRecord }
-  | { readonly kind: 'damaged' }
-  | { readonly kind: 'newer' };
+  | { readonly kind: 'damaged' | 'newer'; readonly record?: undefined };
 
 type Stored = Omit<SessionRecord, 'tokens'> & TokenSet & { readonly evertoken: number };
 

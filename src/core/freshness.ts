@@ -16,7 +16,7 @@ export function dueAt(tokens: TokenSet, leewayMs: number | undefined, random: nu
   if (tokens.expiresAt === undefined) return Number.POSITIVE_INFINITY;
   const lifetimeMs = tokens.expiresAt - tokens.issuedAt;
   const leeway = (leewayMs ?? Math.min(lifetimeMs / 5, MAX_LEEWAY_MS)) * (1 + random / 2);
-  return tokens.expiresAt - Math.min(leeway, lifetimeMs / 2);
+  return Math.floor(tokens.expiresAt - Math.min(leeway, lifetimeMs / 2));
 }
 
 /** The first moment at which a token set can be fresh; before it, the clock was set back since. */
@@ -24,9 +24,14 @@ export function freshFrom(tokens: TokenSet): number {
   return tokens.issuedAt - SKEW_MS;
 }
 
+/** Whether a token set has not expired. */
+export function isUsable({ expiresAt }: TokenSet, now: number): boolean {
+  return expiresAt === undefined || now < expiresAt;
+}
+
 /** What a token set is worth at a moment, given when it is due. */
 export function freshness(tokens: TokenSet, due: number, now: number): Freshness {
-  if (tokens.expiresAt !== undefined && now >= tokens.expiresAt) return 'expired';
+  if (!isUsable(tokens, now)) return 'expired';
   return now < due && now >= freshFrom(tokens) ? 'fresh' : 'stale';
 }
 

@@ -11,3 +11,88 @@ export interface RefreshFailure {
   /** The parsed JSON of the answer. For `endsSession` alone: never stored, logged or put into an error. */
   readonly body?: unknown;
 }
+
+// Exact codes of the known places. The first line with one of those that came wins: evidence for trying again, for
+// asking the user or for a wrong setup beats a code that says dead. Where a code has two meanings, the whole sentence
+// beside it decides, as `code=sentence`. Numbers are statuses, and Entra's error_codes for a second factor.
+const SIGNS: readonly (readonly [RefreshFailure['kind'], RegExp])[] = [
+  [
+    'transient',
+    /^(40[89]|42[59]|5\d\d|temporarily_unavailable|server_error|too_many_requests|use_dpop_nonce|TOO_MANY_ATTEMPTS_TRY_LATER|.*=token request is already being processed)$/,
+  ],
+  [
+    'interaction',
+    /^(5007[469]|(interaction|login|consent|account_selection|organization_selection|mfa|sso)_required|mfa_enrollment|unverified_user_email|requires_captcha|invalid_rapt|basic_action|additional_action|message_only|user_password_expired)$/,
+  ],
+  [
+    'config',
+    /^(invalid_client|invalid_scope|unsupported_grant_type|incorrect_client_credentials|PROJECT_NUMBER_MISMATCH|.*=API key not valid\. Please pass a valid API key\.|invalid_grant=Incorrect Token type or clientID)$/,
+  ],
+  [
+    'dead',
+    /^(invalid_grant|(bad|invalid)_refresh_token|(BAD|INVALID)_REFRESH_TOKEN|refresh_token_(not_found|already_used)|session_not_found|authentication_invalid|user_banned|inactive_user|USER_(DISABLED|NOT_FOUND)|TOKEN_EXPIRED|unauthorized_client=refresh_token is invalid|invalid_request=Value passed for the token was invalid\.)$/,
+  ],
+  ['config', /^(unauthorized_client|access_denied)$/],
+];
+
+/**
+ * Says what a refused refresh means, by exact codes in known places and nothing else.
+ *
+ * A `retryAt` and the status 408, 409, 425, 429 or 5xx are transient whatever the body says; no other status decides
+ * anything. `oauthError` is read before the codes in the body, and is given back only if it looks like a code. Of the
+ * body only own properties are read. Never throws.
+ */
+export function readRefusal({ oauthError, ...facts }: Omit<RefreshFailure, 'kind'>): RefreshFailure {
+  const { body, status, retryAt } = facts;
+  const error = own(body, 'error');
+  const message = text(own(error, 'message'));
+  const codes = [
+    oauthError,
+    error,
+    // Firebase: a code in capitals, which ` : ` and a sentence may follow
+    message.match(/^[A-Z_]+(?= : |$)/)?.[0],
+    own(error, 'code'),
+    ...['error_code', 'code', 'errorCode', 'suberror', 'error_subtype', 'status'].map((name) => own(body, name)),
+    own(own(own(body, 'errors'), '0'), 'code'),
+    own(own(body, 'error_codes'), '0'),
+  ]
+    .map(text)
+    .filter((code) => /^[\w.-]{1,64}$/.test(code));
+  const code = codes.find((code) => /[a-z]/i.test(code));
+  const signs = [...codes, `${status}`, `${code}=${text(own(body, 'error_description')) || message}`];
+  return {
+    ...facts,
+    ...(code && { oauthError: code }),
+    kind: retryAt ? 'transient' : (SIGNS.find(([, sign]) => signs.some((seen) => sign.test(seen)))?.[0] ?? 'unknown'),
+  };
+}
+
+/**
+ * Reads the body of an answer: JSON, or the form encoding that GitHub answers with unless asked for JSON.
+ *
+ * Anything else, HTML or an empty body for example, is `undefined`. Never throws.
+ */
+export function parseBody(source: string): unknown {
+  try {
+    return JSON.parse(source);
+  } catch {
+    return /^\w+=[^\s<]*$/.test(source) ? parseForm(source) : undefined;
+  }
+}
+
+function parseForm(source: string): unknown {
+  try {
+    const pairs = source.split('&').map((pair) => pair.split(/=(.*)/));
+    return Object.fromEntries(pairs.map((pair) => pair.map((part) => decodeURIComponent(part.replace(/\+/g, ' ')))));
+  } catch {
+    return undefined; // a stray percent sign
+  }
+}
+
+function own(value: unknown, name: string): unknown {
+  return Object.getOwnPropertyDescriptor(Object(value), name)?.value;
+}
+
+function text(value: unknown): string {
+  return /^(string|number)$/.test(typeof value) ? `${value}` : '';
+}

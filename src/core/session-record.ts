@@ -34,6 +34,11 @@ export function isSameSession(a: SessionRecord | undefined, b: SessionRecord | u
   return a?.sessionId === b?.sessionId;
 }
 
+/** Whether two records hold one and the same token set. */
+export function isSameTokenSet(a: SessionRecord | undefined, b: SessionRecord | undefined): boolean {
+  return isSameSession(a, b) && a?.revision === b?.revision;
+}
+
 /** Whether a record holds a newer token set of the same session, or another session altogether. */
 export function supersedes(found: SessionRecord, held: SessionRecord | undefined): boolean {
   return !held || !isSameSession(found, held) || found.revision > held.revision;

@@ -2,8 +2,7 @@ import type { AnyTokenError } from '../errors.js';
 import { SessionError } from '../errors.js';
 import { failureError } from './failure-error.js';
 import type { RefreshReason, TokenEvent, TokenEvents } from './session-events.js';
-import type { SessionRecord } from './session-record.js';
-import { isSameSession, supersedes } from './session-record.js';
+import { isSameSession, isSameTokenSet, type SessionRecord, supersedes } from './session-record.js';
 
 /** Refreshing fails; not before `retryAt`. */
 interface Failing {
@@ -18,7 +17,13 @@ export type SessionState =
   /** Storage not read yet, or not readable, or the cookie not asked about. */
   | { readonly status: 'loading'; readonly revision: number; readonly failing?: Failing | undefined }
   /** Nobody is signed in; `error` says why, where that is not what somebody asked for. */
-  | { readonly status: 'none'; readonly revision: number; readonly error?: AnyTokenError | undefined }
+  | {
+      readonly status: 'none';
+      readonly revision: number;
+      readonly error?: AnyTokenError | undefined;
+      /** The session that ended; its record may still be seen until it is erased. */
+      readonly endedId?: string | undefined;
+    }
   | { readonly status: 'active'; readonly revision: number; readonly record: SessionRecord }
   | {
       readonly status: 'refreshing';
@@ -39,11 +44,11 @@ export type EndReason = TokenEvents['sessionEnded']['reason'];
 
 /** A fact for the session. An outcome carries the record it began with, `base`; if the state moved on, it is dropped. */
 export type SessionInput =
-  /** Storage was looked at: a record, nothing (`erased`: there was one of this session before), or a damaged one. */
+  /** Storage was looked at: a record, nothing, or a damaged one. `isSeen`: it is known to have held our session. */
   | {
       readonly type: 'found';
       readonly record: SessionRecord | undefined;
-      readonly erased?: boolean;
+      readonly isSeen: boolean;
       readonly error?: AnyTokenError | undefined;
     }
   | { readonly type: 'started'; readonly record: SessionRecord; readonly from: 'sign-in' | 'cookie' }
@@ -110,14 +115,14 @@ export function transition(state: SessionState, input: SessionInput): Transition
     case 'ended':
       return end(state, input.reason, input.error);
     case 'attempted':
-      if (!held) return { state, effects: [] };
+      if (!held && state.status !== 'loading') return { state, effects: [] };
       return {
-        state: { status: 'refreshing', revision: state.revision, record: held },
+        state: held ? { status: 'refreshing', revision: state.revision, record: held } : state,
         effects: [emit('refreshStarted', { reason: input.reason, attempt: input.attempt }, held)],
       };
     case 'refreshed': {
       const { type, base, record, ...facts } = input;
-      if (!isCurrent(held, base)) return { state, effects: [] };
+      if (!isSameTokenSet(held, base)) return { state, effects: [] };
       const rotated = record.tokens.refreshToken !== base.tokens.refreshToken;
       return {
         state: live(record),
@@ -136,14 +141,18 @@ export function transition(state: SessionState, input: SessionInput): Transition
 
 type InputOf<Type extends SessionInput['type']> = Extract<SessionInput, { type: Type }>;
 
-function found(state: SessionState, { record, erased, error }: InputOf<'found'>): Transition {
+function found(state: SessionState, { record, isSeen, error }: InputOf<'found'>): Transition {
   const held = recordOf(state);
+  const same = { state, effects: [] };
   if (!record) {
     if (state.status === 'loading') return { state: { status: 'none', revision: state.revision, error }, effects: [] };
-    return held && erased ? end(state, 'peer') : { state, effects: [] };
+    return held && isSeen && !error ? end(state, 'peer') : same;
   }
+  if (state.status === 'none' && record.sessionId === state.endedId) return same;
   if (!held) return start([], record, state.status === 'loading' ? 'storage' : 'peer');
-  if (!isSameSession(record, held)) return start(end(state, 'peer').effects, record, 'peer');
+  if (!isSameSession(record, held)) {
+    return isSeen || record.revision >= held.revision ? start(end(state, 'peer').effects, record, 'peer') : same;
+  }
   if (supersedes(record, held)) {
     const facts = { by: 'peer', reason: 'due', attempts: 0, durationMs: 0 } as const;
     return transition(state, { type: 'refreshed', base: held, record, ...facts });
@@ -167,23 +176,22 @@ function start(
 
 function end(state: SessionState, reason: EndReason, error?: AnyTokenError): Transition {
   const held = recordOf(state);
-  const next: SessionState = { status: 'none', revision: state.revision + 1, error };
+  const next: SessionState = { status: 'none', revision: state.revision + 1, error, endedId: held?.sessionId };
   const refusal: SessionEffect = { type: 'refuse', error: noSession(next) };
   const ended = emit('sessionEnded', { reason, ...(error && { error }) }, held);
-  return { state: next, effects: held ? [refusal, ended] : [refusal] };
+  const isFound = reason === 'rejected' || reason === 'lost';
+  return { state: next, effects: [...(isFound ? [announce] : []), refusal, ...(held ? [ended] : [])] };
 }
 
 function fail(state: SessionState, { base, record, failing, again, own }: InputOf<'failed'>): Transition {
-  const { revision } = state;
   const held = recordOf(state);
-  if (state.status === 'loading') return { state: { ...state, failing }, effects: [] };
-  if (!held || !isCurrent(held, base)) return { state, effects: [] };
+  const effects = own ? [emit('refreshFailed', { ...own, error: failing.error, retryAt: failing.retryAt }, held)] : [];
+  if (state.status === 'loading') return { state: { ...state, failing }, effects };
+  if (!held || !isSameTokenSet(held, base)) return { state, effects: [] };
   const kept = record ?? held;
   return {
-    state: { status: again ? 'refreshing' : 'waiting', revision, record: kept, failing },
-    effects: own
-      ? [announce, emit('refreshFailed', { ...own, error: failing.error, retryAt: failing.retryAt }, held)]
-      : [],
+    state: { status: again ? 'refreshing' : 'waiting', revision: kept.revision, record: kept, failing },
+    effects: own ? [announce, ...effects] : effects,
   };
 }
 
@@ -193,10 +201,6 @@ function live(record: SessionRecord): SessionState {
   if (!failure) return { status: 'active', revision, record };
   const { retryAt, named } = failure;
   return { status: 'waiting', revision, record, failing: { retryAt, named, error: failureError(failure) } };
-}
-
-function isCurrent(held: SessionRecord | undefined, base: SessionRecord | undefined): boolean {
-  return isSameSession(held, base) && held?.revision === base?.revision;
 }
 
 const announce: SessionEffect = { type: 'announce' };

@@ -1,0 +1,62 @@
+import { readDestination } from '../core/origin.js';
+import { OptionsError } from '../errors.js';
+
+/** Checks the listed origins. Throws `OptionsError`, `ERR_OPTIONS`. */
+export function readAllowedOrigins(options: {
+  origins: readonly string[];
+  allowInsecure?: boolean | undefined;
+}): ReadonlySet<string> {
+  const { origins, allowInsecure } = Object(options) as Partial<typeof options>;
+  if (!Array.isArray(origins) || origins.length === 0) {
+    throw new OptionsError('ERR_OPTIONS', "Option origins: expected a list such as ['https://api.example'].");
+  }
+  return new Set(
+    origins.map((given) => {
+      const { origin, secure, rest } = readUrl(given) ?? {};
+      if (origin === undefined || rest) {
+        throw new OptionsError(
+          'ERR_OPTIONS',
+          `Option origins: expected scheme, host and port such as https://api.example, but ${show(given)} came.`,
+        );
+      }
+      if (!secure && !allowInsecure) throw insecure(`origins: ${origin}`);
+      return origin;
+    }),
+  );
+}
+
+/** Checks the URL of an endpoint that gets secrets. Throws `OptionsError`, `ERR_OPTIONS`. */
+export function checkEndpoint(url: unknown, allowInsecure: boolean | undefined): string {
+  const destination = readUrl(url);
+  if (!destination) {
+    throw new OptionsError('ERR_OPTIONS', `Option url: expected an absolute https URL, but ${show(url)} came.`);
+  }
+  if (!destination.secure && !allowInsecure) throw insecure(`url: ${destination.origin}`);
+  return String(url);
+}
+
+/** The origin that a URL leads to; undefined where that is not beyond doubt. */
+export function readTarget(url: string): string | undefined {
+  return readUrl(url)?.origin;
+}
+
+function readUrl(given: unknown): { origin: string; secure: boolean; rest: boolean } | undefined {
+  try {
+    const { href } = new URL(String(given), (globalThis as { location?: { href?: string } }).location?.href);
+    const destination = readDestination(href);
+    return destination && { ...destination, rest: !/^[^/]*\/\/[^/]*\/?$/.test(String(given)) };
+  } catch {
+    return undefined;
+  }
+}
+
+function insecure(what: string): OptionsError {
+  const why = 'expected https, because a token sent over http can be read on the way; allowInsecure accepts it';
+  return new OptionsError('ERR_OPTIONS', `Option ${what} is not secure: ${why}.`);
+}
+
+// An address may carry credentials or a query: only its beginning is shown.
+function show(given: unknown): string {
+  const start = typeof given === 'string' ? /^[a-z]+:\/\/[\w.-]+(?=[:/?#]|$)/i.exec(given)?.[0] : undefined;
+  return start ?? `a value of type ${typeof given}`;
+}

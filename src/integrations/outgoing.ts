@@ -1,0 +1,97 @@
+type Arguments = Parameters<typeof fetch>;
+type Body = NonNullable<NonNullable<Arguments[1]>['body']>;
+
+/** A request that can be sent with a token, and sent again with another. */
+export interface Outgoing {
+  readonly signal: AbortSignal | undefined;
+  /** The body is a stream: it is neither buffered nor sent twice. */
+  readonly isOneShot: boolean;
+  /** Resolves when the body can be sent; undefined when it already can. */
+  readonly ready: Promise<void> | undefined;
+  /** Arguments for `fetch`, as the caller gave them. */
+  plain(): Arguments;
+  /** Arguments for `fetch`, with a token; `isReplay` for the second time. */
+  withToken(token: string, isReplay?: boolean): Arguments;
+  /** There will be no replay. */
+  discard(): void;
+}
+
+/**
+ * Takes a request as it is at the moment of the call, as `fetch` does, however long the token takes.
+ *
+ * Undefined where the caller has set an `Authorization` header.
+ */
+export function prepare(input: Arguments[0], init: Arguments[1]): Outgoing | undefined {
+  const request = isRequest(input) ? input : undefined;
+  const headers = new Headers(init?.headers ?? request?.headers);
+  if (headers.has('authorization')) return undefined;
+  const body = init?.body ?? undefined;
+  const spare = request && body === undefined ? cloneWithBody(request) : undefined;
+  const kept: { body: Body | undefined } = { body: body === undefined ? undefined : copy(body) };
+  const ready = isA(body, 'FormData') ? serialize(body as FormData, headers, kept) : undefined;
+
+  function give(target: Arguments[0], sent: Headers): Arguments {
+    return [target, { ...init, headers: sent, ...(kept.body !== undefined && { body: kept.body }) }];
+  }
+
+  return {
+    signal: init?.signal ?? request?.signal ?? undefined,
+    isOneShot: isStream(body) || (spare === null && request?.body !== null),
+    ready,
+    plain: () => give(input, headers),
+    withToken: (token, isReplay) => {
+      const sent = isReplay ? new Headers(headers) : headers;
+      sent.set('authorization', `Bearer ${token}`);
+      return give(isReplay && spare ? spare : input, sent);
+    },
+    discard: () => void spare?.body?.cancel().catch(() => undefined),
+  };
+}
+
+/** The URL of whatever `fetch` takes. */
+export function urlOf(input: Arguments[0]): string {
+  return typeof input === 'string' ? input : isRequest(input) ? input.url : String(input);
+}
+
+function isRequest(input: Arguments[0]): input is Request {
+  return typeof input === 'object' && typeof (input as Request).url === 'string';
+}
+
+// A request's body can be read once; null where it was read already, and `fetch` will say so.
+function cloneWithBody(request: Request): Request | undefined | null {
+  if (request.method === 'GET' || request.method === 'HEAD') return undefined;
+  try {
+    return request.clone();
+  } catch {
+    return null;
+  }
+}
+
+// What the caller may change while we wait for a token is copied; a string or a Blob cannot change.
+function copy(body: Body): Body {
+  if (isA(body, 'URLSearchParams')) return new URLSearchParams(String(body));
+  if (isA(body, 'ArrayBuffer')) return (body as ArrayBuffer).slice(0);
+  if (!ArrayBuffer.isView(body)) return body;
+  return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength).slice();
+}
+
+// Each sending of a FormData draws another boundary: to send the same bytes twice, they are made once.
+async function serialize(form: FormData, headers: Headers, kept: { body: Body | undefined }): Promise<void> {
+  try {
+    const made = new Response(form);
+    const type = made.headers.get('content-type');
+    if (!type) return; // React Native sends its forms natively
+    kept.body = await made.blob();
+    if (!headers.has('content-type')) headers.set('content-type', type);
+  } catch {
+    // the runtime cannot: the form itself is sent
+  }
+}
+
+function isStream(body: Body | undefined): boolean {
+  return typeof body === 'object' && ('getReader' in body || Symbol.asyncIterator in body);
+}
+
+function isA(value: unknown, type: string): boolean {
+  return Object.prototype.toString.call(value) === `[object ${type}]`;
+}

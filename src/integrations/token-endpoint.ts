@@ -1,0 +1,62 @@
+import { OptionsError } from '../errors.js';
+import type { RefreshTokens } from '../manager/token-manager.js';
+import { checkEndpoint } from './origins.js';
+
+/** Where and how to trade a refresh token. */
+export interface TokenEndpointOptions {
+  /** The token endpoint: `https:`, or `http:` on loopback. Required. */
+  url: string;
+  /** The client identifier (RFC 6749 section 2.2). Required. */
+  clientId: string;
+  /** The client secret; never in an application that others can read. */
+  clientSecret?: string | undefined;
+  /** How the client proves itself (RFC 6749 section 2.3.1). Default `'basic'` with a secret, `'none'` without. */
+  authentication?: 'none' | 'basic' | 'post' | undefined;
+  /** More parameters of the request, such as `scope` or `resource`. */
+  parameters?: Readonly<Record<string, string>> | undefined;
+  /** More headers of the request. */
+  headers?: Readonly<Record<string, string>> | undefined;
+  /** What sends. Default: the global `fetch`, looked up on each call. */
+  fetch?: typeof fetch | undefined;
+  /** Also accept an `http:` endpoint that is not loopback. Default `false`. */
+  allowInsecure?: boolean | undefined;
+}
+
+/**
+ * A refresh function for a standard token endpoint (RFC 6749 section 6).
+ *
+ * Does not follow redirects: a refresh token goes to the given URL and nowhere else.
+ *
+ * @throws {OptionsError} `ERR_OPTIONS`
+ */
+export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
+  const { clientId, clientSecret, parameters, headers, allowInsecure } = options;
+  const url = checkEndpoint(options.url, allowInsecure);
+  const { authentication = clientSecret === undefined ? 'none' : 'basic' } = options;
+  if (typeof clientId !== 'string' || !clientId) fail('clientId', 'a string that is not empty');
+  if (!['none', 'basic', 'post'].includes(authentication)) fail('authentication', "'none', 'basic' or 'post'");
+  if ((authentication === 'none') !== (clientSecret === undefined)) {
+    fail('authentication', "'basic' or 'post' with a clientSecret, 'none' without");
+  }
+  return async ({ refreshToken, signal }) => {
+    const send = options.fetch ?? globalThis.fetch;
+    const body = new URLSearchParams({ ...parameters, grant_type: 'refresh_token' });
+    if (refreshToken !== undefined) body.set('refresh_token', refreshToken);
+    if (authentication !== 'basic') body.set('client_id', clientId);
+    if (authentication === 'post') body.set('client_secret', clientSecret ?? '');
+    const sent = new Headers({ accept: 'application/json', ...headers });
+    sent.set('content-type', 'application/x-www-form-urlencoded');
+    if (authentication === 'basic') sent.set('authorization', basic(clientId, clientSecret ?? ''));
+    return send(url, { method: 'POST', headers: sent, body: body.toString(), redirect: 'manual', signal });
+  };
+}
+
+// Both halves are form-encoded first (RFC 6749 section 2.3.1).
+function basic(clientId: string, clientSecret: string): string {
+  const encode = (text: string) => new URLSearchParams({ _: text }).toString().slice(2);
+  return `Basic ${btoa(`${encode(clientId)}:${encode(clientSecret)}`)}`;
+}
+
+function fail(option: string, expected: string): never {
+  throw new OptionsError('ERR_OPTIONS', `Option ${option}: expected ${expected}.`);
+}

@@ -1,0 +1,105 @@
+import { parseBody, type RefreshFailure, readRefusal } from '../core/refusal.js';
+import { readRetryAfter } from '../core/retry-after.js';
+import { type ReadTokens, readTokenResponse, type TokenSet } from '../core/token-set.js';
+import type { RefreshErrorCode } from '../errors.js';
+import { safeCause } from './safe-cause.js';
+
+/** What came of one request to the token endpoint. */
+export type Answer = { readonly tokens: TokenSet; readonly cause?: Error } | Refused;
+
+/** Anything but tokens. */
+export interface Refused {
+  readonly tokens?: undefined;
+  readonly failure: RefreshFailure;
+  readonly code: RefreshErrorCode;
+  /** The server said something that tells that it did not rotate the refresh token. */
+  readonly isAnswer: boolean;
+  /** A new refresh token in an answer that is otherwise of no use. */
+  readonly refreshToken?: string | undefined;
+  readonly detail?: string | undefined;
+  readonly cause?: Error | undefined;
+}
+
+/** What reading an answer depends on. */
+export interface Asked {
+  readonly requestedAt: number;
+  readonly previous: TokenSet | undefined;
+  readonly secrets: readonly (string | undefined)[];
+  now(): number;
+}
+
+const MAX_BODY_LENGTH = 262_144;
+
+const CODES: Record<RefreshFailure['kind'], RefreshErrorCode> = {
+  dead: 'ERR_REFRESH_UNAVAILABLE',
+  transient: 'ERR_REFRESH_UNAVAILABLE',
+  unknown: 'ERR_REFRESH_UNAVAILABLE',
+  config: 'ERR_REFRESH_CONFIG',
+  interaction: 'ERR_REFRESH_INTERACTION',
+};
+
+/** Reads what the refresh function returned: a `Response` that nobody read yet, or a token response. */
+export async function readAnswer(value: unknown, asked: Asked): Promise<Answer> {
+  if (!isResponse(value)) return readBody(value, asked);
+  const { status } = value;
+  const isSuccess = status >= 200 && status < 300;
+  if (value.bodyUsed) return unreadable('its body was read already; return the Response unread', status);
+  const text = await value.text();
+  const body = parseBody(text);
+  if (isSuccess && text.length > MAX_BODY_LENGTH) {
+    return unreadable(`over ${MAX_BODY_LENGTH} characters came`, status, readTokens(body, asked));
+  }
+  return readBody(body, asked, status, value.headers.get('retry-after'));
+}
+
+/** Reads what the refresh function threw: an HTTP client's error with the answer in it, an OAuth error, or anything. */
+export async function readThrown(error: unknown, asked: Asked): Promise<Answer> {
+  const cause = safeCause(error, asked.secrets);
+  const { response, data, error: code, status = member(response, 'status') } = Object(error) as Record<string, unknown>;
+  try {
+    if (isResponse(response) && !response.bodyUsed) return { ...(await readAnswer(response, asked)), cause };
+  } catch {
+    // its connection broke while it was read: the status alone is what there is
+  }
+  const oauth = typeof code === 'string' ? { error: code } : undefined;
+  if (typeof status !== 'number' && !oauth) return noAnswer('ERR_REFRESH_NETWORK', cause);
+  const headers = member(response, 'headers');
+  const get = member(headers, 'get');
+  const retryAfter = typeof get === 'function' ? get.call(headers, 'retry-after') : member(headers, 'retry-after');
+  const body = data ?? member(response, 'data') ?? oauth;
+  return { ...readBody(body, asked, typeof status === 'number' ? status : 400, retryAfter), cause };
+}
+
+/** Nothing came: whether the server rotated the refresh token is not known. */
+export function noAnswer(code: RefreshErrorCode, cause?: Error): Refused {
+  return { failure: { kind: 'transient' }, code, isAnswer: false, cause };
+}
+
+function readBody(value: unknown, asked: Asked, status?: number, retryAfter?: unknown): Answer {
+  const body = typeof value === 'string' ? parseBody(value) : value;
+  const found = status === undefined || (status >= 200 && status < 300) ? readTokens(body, asked) : undefined;
+  if (found && 'tokens' in found) return found;
+  const retryAt = readRetryAfter(retryAfter === undefined ? undefined : String(retryAfter), asked.now());
+  const failure = readRefusal({ body, ...(status && { status }), ...(retryAt && { retryAt }) });
+  if (found && failure.kind === 'unknown') return unreadable(`${found.problem} came`, status, found);
+  // a gateway's word says nothing of what the server behind it has done
+  return { failure, code: CODES[failure.kind], isAnswer: status !== 502 && status !== 504 };
+}
+
+function readTokens(body: unknown, { requestedAt, previous, now }: Asked): ReadTokens {
+  return readTokenResponse(body, requestedAt, now(), previous);
+}
+
+function unreadable(detail: string, status: number | undefined, found?: ReadTokens): Refused {
+  const failure: RefreshFailure = { kind: 'unknown', ...(status && { status }) };
+  const refreshToken = found && ('tokens' in found ? found.tokens : found).refreshToken;
+  return { failure, code: 'ERR_REFRESH_RESPONSE', isAnswer: false, refreshToken, detail };
+}
+
+function isResponse(value: unknown): value is Response {
+  return typeof member(value, 'text') === 'function' && typeof member(value, 'status') === 'number';
+}
+
+function member(value: unknown, key: string): unknown {
+  return (Object(value) as Record<string, unknown>)[key];
+}

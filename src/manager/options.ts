@@ -1,0 +1,125 @@
+import type { RetryPolicy } from '../core/backoff.js';
+import type { RefreshFailure } from '../core/refusal.js';
+import { OptionsError } from '../errors.js';
+import type { Platform } from '../ports/platform.js';
+import type { RefreshTokens, RevokeTokens } from '../ports/refresh.js';
+
+/** How to keep a session; `refresh` is all that is required. */
+export interface TokenManagerOptions {
+  /** Trades the refresh token for new tokens; `tokenEndpoint()` makes one. */
+  refresh: RefreshTokens;
+  /** Tells the server that a session is over (RFC 7009). Default: nothing. Bounded by `timeoutMs`, best effort. */
+  revoke?: RevokeTokens | undefined;
+  /** Names the session in storage, lock and channel. Default `'session'`. */
+  key?: string | undefined;
+  /** `'cookie'`: the refresh token is in an HttpOnly cookie that script never sees. Default `'response'`. */
+  refreshTokenIn?: 'response' | 'cookie' | undefined;
+  /**
+   * Milliseconds before expiry at which a refresh is due. Default a fifth of the lifetime, at most 300 000.
+   *
+   * Jitter moves the moment earlier by up to half as much again; never before half of the lifetime.
+   */
+  leewayMs?: number | undefined;
+  /** Milliseconds for one request to the token endpoint. Default 10 000. */
+  timeoutMs?: number | undefined;
+  /** Retries of one refresh. Default `{ attempts: 3, minDelayMs: 500, maxDelayMs: 60_000 }`; parts may be left out. */
+  retry?: Partial<RetryPolicy> | undefined;
+  /** Which refusals prove that the session is dead. Default `failure => failure.kind === 'dead'`. */
+  endsSession?: ((failure: RefreshFailure) => boolean) | undefined;
+  /** Also refresh ahead of expiry when nobody asks. Default `true`; a hidden page waits until it is seen again. */
+  proactive?: boolean | undefined;
+  /** Storage, lock, channel, wake-ups, clock, chance. Default `inProcess()`. */
+  platform?: Platform | undefined;
+}
+
+/** Options with their defaults. */
+export interface Settings {
+  readonly refresh: RefreshTokens;
+  readonly revoke: RevokeTokens | undefined;
+  /** With its prefix: what storage, lock and channel are given. */
+  readonly name: string;
+  readonly isCookie: boolean;
+  readonly leewayMs: number | undefined;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly endsSession: (failure: RefreshFailure) => boolean;
+  readonly proactive: boolean;
+  readonly platform: Platform;
+}
+
+type Given = { [Name in keyof TokenManagerOptions]-?: Exclude<TokenManagerOptions[Name], undefined> };
+
+const MAX_DELAY_MS = 2_147_483_647;
+
+const OWN = ['response', 'cookie'];
+const PORTS = ['storage', 'lock', 'channel', 'wakeups', 'clock'] as const;
+
+/** Checks the options and fills in the defaults; throws `OptionsError` that says what was expected and what came. */
+export function readOptions(options: TokenManagerOptions, defaultPlatform: () => Platform): Settings {
+  check('options', options, 'object');
+  const defaults = {
+    refresh: undefined,
+    revoke: undefined,
+    key: 'session',
+    refreshTokenIn: 'response',
+    leewayMs: undefined,
+    timeoutMs: 10_000,
+    retry: {},
+    endsSession: ({ kind }: RefreshFailure) => kind === 'dead',
+    proactive: true,
+    platform: undefined,
+  };
+  const given = { ...defaults } as unknown as Given;
+  for (const [name, value] of Object.entries(options)) {
+    if (!(name in defaults)) fail(name, `one of ${Object.keys(defaults).join(', ')}`, value);
+    if (value !== undefined) Object.assign(given, { [name]: value });
+  }
+  const { refresh, revoke, key, refreshTokenIn, leewayMs, timeoutMs, endsSession, proactive } = given;
+  const platform = given.platform ?? defaultPlatform();
+  check('refresh', refresh, 'function');
+  if (revoke) check('revoke', revoke, 'function');
+  check('endsSession', endsSession, 'function');
+  check('proactive', proactive, 'boolean');
+  check('retry', given.retry, 'object');
+  if (typeof key !== 'string' || !key) fail('key', 'a string that is not empty', key);
+  if (!OWN.includes(refreshTokenIn)) fail('refreshTokenIn', OWN.join(' or '), refreshTokenIn);
+  if (leewayMs !== undefined) range('leewayMs', leewayMs, 0);
+  range('timeoutMs', timeoutMs, 1);
+  const retry = { attempts: 3, minDelayMs: 500, maxDelayMs: 60_000, ...given.retry } as RetryPolicy;
+  range('retry.attempts', retry.attempts, 1);
+  range('retry.minDelayMs', retry.minDelayMs, 1);
+  range('retry.maxDelayMs', retry.maxDelayMs, retry.minDelayMs);
+  check('platform', platform, 'object');
+  for (const port of PORTS) check(`platform.${port}`, platform[port], 'object');
+  check('platform.random', platform.random, 'function');
+  const isCookie = refreshTokenIn === 'cookie';
+  return {
+    refresh,
+    revoke,
+    name: `evertoken:${key}`,
+    isCookie,
+    leewayMs,
+    timeoutMs,
+    retry,
+    endsSession,
+    proactive,
+    platform,
+  };
+}
+
+function check(name: string, value: unknown, type: 'function' | 'boolean' | 'object'): void {
+  // a storage may be a class with methods, or localStorage: objects all
+  if (value === null || typeof value !== type) fail(name, `a value of type ${type}`, value);
+}
+
+function range(name: string, value: unknown, min: number): void {
+  if (typeof value !== 'number' || !(value >= min && value <= MAX_DELAY_MS)) {
+    fail(name, `a number from ${min} to ${MAX_DELAY_MS}`, value);
+  }
+}
+
+// Only numbers are quoted: whatever else came might be a secret in the wrong place.
+function fail(name: string, expected: string, came: unknown): never {
+  const what = typeof came === 'number' ? came : came === null ? 'null' : `a value of type ${typeof came}`;
+  throw new OptionsError('ERR_OPTIONS', `Option ${name}: expected ${expected}, but ${what} came.`);
+}

@@ -1,0 +1,119 @@
+import { freshness, isUsable, outlives } from '../core/freshness.js';
+import { noSession, recordOf, type SessionState } from '../core/session.js';
+import type { SessionRecord } from '../core/session-record.js';
+import { isTokenError, OptionsError, SessionError } from '../errors.js';
+import type { Exchange } from './exchange.js';
+import type { Looker } from './looker.js';
+import type { Settings } from './options.js';
+import type { Refresher } from './refresher.js';
+import type { SessionStore } from './session-store.js';
+import type { TokenManager } from './token-manager.js';
+import { abortReason, type WaitingRoom } from './waiting-room.js';
+
+/** The three ways to ask for tokens. */
+export type TokenAccess = Pick<TokenManager, 'getAccessToken' | 'replaceAccessToken' | 'refresh'>;
+
+/** What they work on. */
+export interface AccessContext {
+  readonly settings: Settings;
+  readonly store: SessionStore;
+  readonly looker: Looker;
+  readonly refresher: Refresher;
+  readonly exchange: Exchange;
+  readonly room: WaitingRoom<SessionRecord>;
+  /** When a refresh of the present token set is due, in epoch milliseconds. */
+  dueAt(): number;
+  /** A wake-up lets one probe through before its time. */
+  mayProbe(): boolean;
+  /** Throws after `dispose()`; loads at first use. */
+  use(): void;
+}
+
+type Live = Extract<SessionState, { record: SessionRecord }>;
+
+export function createTokenAccess(context: AccessContext): TokenAccess {
+  const { room, refresher } = context;
+  const { clock } = context.settings.platform;
+
+  return {
+    getAccessToken: async ({ signal, minValidityMs = 0 } = {}) => {
+      if (!(minValidityMs >= 0)) {
+        throw new OptionsError('ERR_OPTIONS', 'Option minValidityMs: expected a number of at least 0.');
+      }
+      const state = await ready(signal, context);
+      if (!state) return (await room.join(signal)).tokens.accessToken;
+      const { tokens } = state.record;
+      const now = clock.now();
+      const worth = freshness(tokens, context.dueAt(), now);
+      const usable = worth !== 'expired';
+      if (usable && outlives(tokens, context.dueAt(), now, minValidityMs)) {
+        if (worth === 'stale' && isClosed(state, now, context) && now >= refresher.quietUntil) refresher.start('due');
+        return tokens.accessToken;
+      }
+      try {
+        return await joinRefresh(state, usable ? 'due' : 'expired', { signal }, context);
+      } catch (error) {
+        // a usable token, though not as long-lived as was asked for, beats none
+        const isFault = isTokenError(error) && !(error instanceof SessionError || error instanceof OptionsError);
+        const isOurs = recordOf(context.store.state)?.sessionId === state.record.sessionId;
+        if (usable && isFault && isOurs && isUsable(tokens, clock.now())) return tokens.accessToken;
+        throw error;
+      }
+    },
+    replaceAccessToken: async (rejected, options = {}) => {
+      const state = await ready(options.signal, context);
+      if (!state) return (await room.join(options.signal)).tokens.accessToken;
+      const { tokens } = state.record;
+      if (tokens.accessToken === rejected) return joinRefresh(state, 'rejected', options, context);
+      return isUsable(tokens, clock.now()) ? tokens.accessToken : joinRefresh(state, 'expired', options, context);
+    },
+    refresh: async (options = {}) => {
+      const state = await ready(options.signal, context);
+      if (state) await joinRefresh(state, 'asked', options, context);
+      else await room.join(options.signal);
+    },
+  };
+}
+
+/** The session, once it is known; undefined while a cookie is being asked about. */
+async function ready(signal: AbortSignal | undefined, context: AccessContext): Promise<Live | undefined> {
+  const { store, looker, refresher, use } = context;
+  use();
+  if (signal?.aborted) throw abortReason(signal);
+  const isResuming = () => store.state.status === 'loading' && refresher.isRunning;
+  if (looker.isGating || (store.state.status === 'loading' && !isResuming())) {
+    void looker.look(true);
+    await looker.gate.join(signal);
+  }
+  const { state } = store;
+  if ('record' in state) return state;
+  if (isResuming()) return undefined;
+  throw ('failing' in state && state.failing?.error) || noSession(state);
+}
+
+/** Waits for the refresh under way, or for one that starts now; refused while refreshing fails. */
+async function joinRefresh(
+  state: Live,
+  reason: 'due' | 'expired' | 'rejected' | 'asked',
+  { signal, challenge }: NonNullable<Parameters<TokenManager['replaceAccessToken']>[1]>,
+  context: AccessContext,
+): Promise<string> {
+  const { exchange, refresher, room, settings } = context;
+  if (exchange.isInside(signal)) {
+    const message =
+      'The refresh function asked for an access token, which waits for that same refresh: use the request it was given, and pass its signal on.';
+    throw new OptionsError('ERR_OPTIONS', message);
+  }
+  const isProbe = reason === 'asked' && !(state.status === 'waiting' && state.failing.named);
+  if (!isProbe && !isClosed(state, settings.platform.clock.now(), context) && state.status === 'waiting') {
+    throw state.failing.error;
+  }
+  const outcome = room.join(signal);
+  refresher.start(reason, challenge);
+  return (await outcome).tokens.accessToken;
+}
+
+/** The circuit breaker is closed, its time is over, or a wake-up lets a probe through. */
+function isClosed(state: Live, now: number, { mayProbe }: AccessContext): boolean {
+  return state.status !== 'waiting' || now >= state.failing.retryAt || (!state.failing.named && mayProbe());
+}

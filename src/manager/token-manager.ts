@@ -1,0 +1,94 @@
+import type { Challenge } from '../core/challenge.js';
+import type { hooks, IntegrationHooks } from '../core/hooks.js';
+import type { TokenEvents } from '../core/session-events.js';
+import type { TokenResponse } from '../core/token-set.js';
+import type { AnyTokenError } from '../errors.js';
+
+export type { RefreshRequest, RefreshTokens } from '../ports/refresh.js';
+
+/** Gives access tokens; all that an integration needs. */
+export interface TokenSource {
+  /**
+   * The access token; at once while a usable one is there.
+   *
+   * Waits for one refresh where the token has expired: at most for the attempts of one refresh and the delays between them.
+   *
+   * @param options.signal Detaches this caller alone; rejects with the signal's own reason.
+   * @param options.minValidityMs Asks for a token that lives at least that long from now, in milliseconds; one that
+   * cannot exist gives the longest there is.
+   * @throws {SessionError} nobody is signed in, or the session is over
+   * @throws {RefreshError} there is no usable token for now; see `retryAt`
+   */
+  getAccessToken(options?: { signal?: AbortSignal | undefined; minValidityMs?: number | undefined }): Promise<string>;
+  /**
+   * Another access token than the one a server has just refused.
+   *
+   * Returned at once where there is another by now, so that a burst of 401s costs one refresh.
+   *
+   * @param rejected The refused access token.
+   * @param options.challenge What the server asked for; passed on to the refresh function.
+   * @throws as {@link TokenSource.getAccessToken}
+   */
+  replaceAccessToken(
+    rejected: string,
+    options?: { signal?: AbortSignal | undefined; challenge?: Challenge | undefined },
+  ): Promise<string>;
+  /** For integrations. */
+  readonly [hooks]?: IntegrationHooks;
+}
+
+/** Keeps one session: knows when its access token is due, and gets a new one exactly once. */
+export interface TokenManager extends TokenSource {
+  /**
+   * Starts a session with the token response of a sign-in; replaces whatever session there was.
+   *
+   * Resolves when the session lives, in memory if the storage fails (`storageFailed` says so).
+   *
+   * @throws {OptionsError} `ERR_OPTIONS`: this is no token response
+   */
+  startSession(tokens: TokenResponse): Promise<void>;
+  /**
+   * Ends the session here, at once; then in storage and in every peer; then revokes it.
+   *
+   * @throws {StorageError | LockError} the storage could not be cleared yet; goes on trying
+   */
+  endSession(): Promise<void>;
+  /**
+   * Gets new tokens although the present ones are good.
+   *
+   * @throws as {@link TokenSource.getAccessToken}
+   */
+  refresh(options?: { signal?: AbortSignal | undefined }): Promise<void>;
+  /** What a user interface shows; the same object until something changes, and without any token. */
+  getSnapshot(): SessionSnapshot;
+  /** Calls the listener after every change of the snapshot; returns an unsubscribe function. Loads the session. */
+  subscribe(listener: () => void): () => void;
+  /** Calls the listener on every event of this type; returns an unsubscribe function. */
+  on<Type extends keyof TokenEvents>(type: Type, listener: (event: TokenEvents[Type]) => void): () => void;
+  /** Lets go of timers, listeners and callers (`ERR_DISPOSED`); the session itself stays stored. */
+  dispose(): void;
+  /** The same as {@link TokenManager.dispose}, for `using`; there where the runtime knows `Symbol.dispose`. */
+  [Symbol.dispose](): void;
+}
+
+/** The session as a user interface sees it. */
+export interface SessionSnapshot {
+  /** `loading` until the storage was read; `active` while somebody is signed in. */
+  readonly status: 'loading' | 'none' | 'active';
+  /** Random, no secret; the same in every peer until the session ends. */
+  readonly sessionId: string | undefined;
+  /** A refresh is under way. */
+  readonly refreshing: boolean;
+  /** Epoch milliseconds, just before the present access token was asked for. */
+  readonly issuedAt: number | undefined;
+  /** Epoch milliseconds; undefined while active: the server did not say. */
+  readonly expiresAt: number | undefined;
+  /** Epoch milliseconds; refreshing fails, and is not tried again before this moment. */
+  readonly retryAt: number | undefined;
+  /** Why refreshing fails, while it does; or why the session ended. */
+  readonly error: AnyTokenError | undefined;
+  /** The granted scopes. */
+  readonly scopes: readonly string[];
+  /** The claims of the ID token, unverified. */
+  readonly claims: Readonly<Record<string, unknown>> | undefined;
+}

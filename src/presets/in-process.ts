@@ -1,0 +1,21 @@
+import { inProcessChannel } from '../adapters/in-process-channel.js';
+import { inProcessLock } from '../adapters/in-process-lock.js';
+import { memoryStorage } from '../adapters/memory-storage.js';
+import { systemClock } from '../adapters/system-clock.js';
+import type { Platform } from '../ports/platform.js';
+
+/**
+ * The default platform: memory, one process.
+ *
+ * Managers share sessions where they share this object, and differ by `key`. Nothing survives the process.
+ */
+export function inProcess(): Platform {
+  return {
+    storage: memoryStorage(),
+    lock: inProcessLock(),
+    channel: inProcessChannel(),
+    wakeups: { subscribe: () => () => undefined, isAwake: () => true, isOnline: () => true },
+    clock: systemClock(),
+    random: () => Math.random(),
+  };
+}
