@@ -5,6 +5,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     file: 'src/adapters/file.ts',
+    redis: 'src/adapters/redis.ts',
     testing: 'src/testing.ts',
   },
   format: ['esm', 'cjs'],

@@ -34,7 +34,7 @@ export async function readCredentials(path: string): Promise<Credentials | undef
   const found = text.trim() === '' ? 'an empty file' : 'something else';
   throw new StorageError(
     'ERR_STORAGE_CORRUPT',
-    `Expected a JSON object in ${path}, found ${found}. The next sign-in moves it aside and starts afresh.`,
+    `Expected a JSON object in ${path}, found ${found}. The next sign-in moves it aside; to be rid of it: rm ${quote(path)}`,
   );
 }
 

@@ -1,0 +1,162 @@
+import { LockError } from '../../errors.js';
+import type { Lock } from '../../ports/lock.js';
+import { advice, complaint, type RedisLike, type RunScript, scriptRunner } from './client.js';
+import { EXTEND, GRAB, RELEASE } from './scripts.js';
+
+/** See {@link redisLock}. */
+export interface RedisLockOptions {
+  /** Milliseconds after which the lock of a process that died is free; at least 100. Default 30 000. */
+  leaseMs?: number;
+}
+
+interface Grant {
+  readonly owner: string;
+  readonly fence: number;
+  /** On the clock of `performance.now()`: from then on the lock may be somebody else's. */
+  readonly untilMs: number;
+}
+
+const LEASE_MS = 30_000;
+const HOLD_MS = 15_000;
+const FENCE_MEMORY_MS = 86_400_000;
+
+/**
+ * One holder at a time per key, among all processes that use this Redis.
+ *
+ * The lock is a lease of `leaseMs` (default 30 000), renewed while it is held, and never longer than the task's
+ * `holdMs` (default 15 000) in all. A process that dies blocks the others until its lease runs out. A holder that was
+ * paused past its lease learns of it through the lease's signal, and its write is refused by `redisStorage`.
+ *
+ * Rejects with a `LockError` when Redis cannot be asked. Redis copies to its replicas after it has answered: a failover
+ * can forget a lock that was just granted.
+ */
+export function redisLock(client: RedisLike, { leaseMs = LEASE_MS }: RedisLockOptions = {}): Lock {
+  const script = scriptRunner(client);
+  return {
+    async run(key, signal, task, { holdMs = HOLD_MS } = {}) {
+      const name = lockName(key);
+      const lease = Math.max(100, Math.min(leaseMs, holdMs));
+      const grant = await grab(script, name, signal, lease);
+      const lost = new AbortController();
+      const stop = keep(script, name, grant, { leaseMs: lease, holdMs, lost });
+      try {
+        return await task({ signal: lost.signal, fence: grant.fence });
+      } finally {
+        stop();
+        await release(script, name, grant.owner);
+      }
+    },
+  };
+}
+
+/** Puts the lock into the cluster slot of its session, whose key is the hash tag, or has one. */
+function lockName(key: string): string {
+  return /\{[^}]+\}/.test(key) ? `${key}:lock` : `{${key}}:lock`;
+}
+
+async function grab(script: RunScript, name: string, signal: AbortSignal, leaseMs: number): Promise<Grant> {
+  const owner = crypto.randomUUID();
+  for (let tries = 0; ; tries++) {
+    if (signal.aborted) throw signal.reason;
+    const askedAt = performance.now();
+    const answer = ask(script, name, owner, leaseMs);
+    const [granted, number] = await unlessAborted(answer, signal, () => void release(script, name, owner));
+    if (granted === 1) return { owner, fence: number, untilMs: askedAt + leaseMs };
+    const pauseMs = Math.min(number + 1, (0.5 + Math.random()) * Math.min(10 + 10 * tries, 150));
+    await unlessAborted(pause(pauseMs), signal);
+  }
+}
+
+async function ask(script: RunScript, name: string, owner: string, leaseMs: number): Promise<[number, number]> {
+  try {
+    const [granted, number] = (await script(GRAB, name, owner, leaseMs, FENCE_MEMORY_MS)) as [unknown, unknown];
+    return [Number(granted), Number(number)];
+  } catch (error) {
+    const cause = complaint(error);
+    throw new LockError('ERR_LOCK_TIMEOUT', `Could not ask Redis for the lock: ${cause.code}. ${advice(cause.code)}`, {
+      cause,
+    });
+  }
+}
+
+/** Renews the lease until it is stopped; aborts `lost` when it cannot be, or when the task is past its time. */
+function keep(
+  script: RunScript,
+  name: string,
+  { owner, untilMs }: Grant,
+  { leaseMs, holdMs, lost }: { leaseMs: number; holdMs: number; lost: AbortController },
+): () => void {
+  const endsAt = untilMs - leaseMs + holdMs;
+  let leaseEndsAt = untilMs;
+  let isStopped = false;
+  let cancel = () => {};
+
+  function giveUp(why: string): void {
+    isStopped = true;
+    cancel();
+    lost.abort(new LockError('ERR_LOCK_LOST', `Lost the lock: ${why}.`));
+  }
+
+  async function extend(): Promise<void> {
+    const now = performance.now();
+    const forMs = Math.min(leaseMs, endsAt - now);
+    const renewed = await script(EXTEND, name, owner, Math.ceil(forMs)).catch(() => undefined);
+    if (isStopped) return;
+    if (renewed === undefined) return; // not reached; there is time for another attempt, or the lease runs out
+    if (Number(renewed) !== 1) giveUp('somebody else has it');
+    else leaseEndsAt = now + forMs;
+  }
+
+  function watch(isTimeToRenew: boolean): void {
+    const leftMs = leaseEndsAt - performance.now();
+    if (leftMs <= 0) {
+      giveUp(`its lease of ${leaseMs} ms or its time of ${holdMs} ms ran out`);
+      return;
+    }
+    const renews = leaseEndsAt < endsAt;
+    if (renews && isTimeToRenew) void extend();
+    cancel = later(renews ? Math.min(leftMs, leaseMs / 3) : leftMs, () => watch(true));
+  }
+
+  watch(false);
+  return () => {
+    isStopped = true;
+    cancel();
+  };
+}
+
+/** Waits for the answer, but no longer than a second; without it, the lock frees itself. */
+function release(script: RunScript, name: string, owner: string): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = later(1_000, resolve);
+    const done = () => {
+      cancel();
+      resolve();
+    };
+    script(RELEASE, name, owner).then(done, done);
+  });
+}
+
+/** Rejects with the signal's reason as soon as it aborts; what comes after that is told to `late`. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, late?: () => void): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal.reason);
+      promise.then(late, () => undefined);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    if (signal.aborted) onAbort();
+  });
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** A timer that does not keep the process running. */
+function later(ms: number, task: () => void): () => void {
+  const timer: unknown = setTimeout(task, Math.min(ms, 2_147_483_647));
+  (timer as { unref?: () => void }).unref?.();
+  return () => clearTimeout(timer as number);
+}
