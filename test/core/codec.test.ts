@@ -1,0 +1,117 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decodeRecord, encodeRecord } from '../../src/core/codec.js';
+import type { SessionRecord } from '../../src/core/session-record.js';
+
+const record: SessionRecord = {
+  sessionId: 'session-1',
+  revision: 3,
+  attemptId: 'attempt-1',
+  unanswered: true,
+  failure: {
+    code: 'ERR_REFRESH_UNAVAILABLE',
+    status: 503,
+    oauthError: 'temporarily_unavailable',
+    retryAt: 1_800_000_060_000,
+    named: true,
+    count: 2,
+  },
+  tokens: {
+    accessToken: 'access',
+    refreshToken: 'refresh token',
+    idToken: 'id',
+    scopes: ['a', 'b'],
+    issuedAt: 1_800_000_000_000,
+    expiresAt: 1_800_003_600_000,
+  },
+};
+
+function change(changes: object): string {
+  return JSON.stringify({ ...JSON.parse(encodeRecord(record)), ...changes });
+}
+
+test('a record survives the storage as it is', () => {
+  expect(decodeRecord(encodeRecord(record))).toEqual({ kind: 'record', record });
+});
+
+test('a stored record is one flat JSON document that names its version', () => {
+  expect(JSON.parse(encodeRecord(record))).toMatchObject({
+    evertoken: 1,
+    sessionId: 'session-1',
+    accessToken: 'access',
+  });
+});
+
+test('any sound record survives, with or without its optional members', () => {
+  const text = fc.stringMatching(/^[!-~]{1,40}$/);
+  const moment = fc.integer({ min: 0, max: 4e12 });
+  const sound = fc.record({
+    sessionId: text,
+    revision: fc.nat(),
+    attemptId: text,
+    unanswered: fc.boolean(),
+    failure: fc.constantFrom(undefined, record.failure),
+    tokens: fc.record({
+      accessToken: text,
+      refreshToken: fc.option(text, { nil: undefined }),
+      idToken: fc.option(text, { nil: undefined }),
+      scopes: fc.array(fc.string()),
+      issuedAt: moment,
+      expiresAt: fc.option(moment, { nil: undefined }),
+    }),
+  });
+  fc.assert(
+    fc.property(sound, (made) => {
+      expect(decodeRecord(encodeRecord(made))).toEqual({ kind: 'record', record: made });
+    }),
+  );
+});
+
+describe('what is not a record of ours is told apart, and never throws', () => {
+  test.each([
+    ['nothing', ''],
+    ['no JSON', '{"evertoken":1'],
+    ['another JSON', '{"user":"alice"}'],
+    ['null', 'null'],
+    ['a list', '[]'],
+    ['a number', '1'],
+    ['version 0', change({ evertoken: 0 })],
+    ['a version that is no number', change({ evertoken: '1' })],
+    ['no session', change({ sessionId: undefined })],
+    ['an empty session id', change({ sessionId: '' })],
+    ['no access token', change({ accessToken: undefined })],
+    ['a line break in the access token', change({ accessToken: 'a\nb' })],
+    ['a refresh token that is no string', change({ refreshToken: 5 })],
+    ['an ID token with a control character', change({ idToken: 'a\u0000' })],
+    ['no attempt id', change({ attemptId: null })],
+    ['a broken revision', change({ revision: 1.5 })],
+    ['no moment of issue', change({ issuedAt: 'now' })],
+    ['a broken expiry', change({ expiresAt: 'never' })],
+    ['scopes that are no list', change({ scopes: 'a b' })],
+    ['scopes that are no strings', change({ scopes: [1] })],
+    ['a failure without a moment', change({ failure: { code: 'ERR_REFRESH_NETWORK', count: 1 } })],
+    ['a failure without a count', change({ failure: { code: 'ERR_REFRESH_NETWORK', retryAt: 1 } })],
+    ['a failure without a code', change({ failure: { retryAt: 1, count: 1 } })],
+  ])('damaged: %s', (_, text) => {
+    expect(decodeRecord(text)).toEqual({ kind: 'damaged' });
+  });
+
+  test('newer: a later version, whatever it looks like', () => {
+    expect(decodeRecord('{"evertoken":2,"secret":"layout"}')).toEqual({ kind: 'newer' });
+  });
+
+  test('arbitrary text and arbitrary JSON', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+        expect(decodeRecord(text).kind).toBe('damaged');
+      }),
+    );
+  });
+
+  test('a record cut off anywhere', () => {
+    const whole = encodeRecord(record);
+    for (let length = 0; length < whole.length; length++) {
+      expect(decodeRecord(whole.slice(0, length))).toEqual({ kind: 'damaged' });
+    }
+  });
+});

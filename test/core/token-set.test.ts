@@ -1,0 +1,197 @@
+import { describe, expect, test } from 'vitest';
+import { readClaims, readTokenResponse, type TokenSet, withRefreshToken } from '../../src/core/token-set.js';
+
+const REQUESTED = 1_800_000_000_000;
+const RECEIVED = REQUESTED + 250;
+const HOUR = 3_600_000;
+
+const previous: TokenSet = {
+  accessToken: 'old-access',
+  refreshToken: 'old-refresh',
+  idToken: jwt({ sub: 'alice' }),
+  scopes: ['read', 'write'],
+  issuedAt: REQUESTED - HOUR,
+  expiresAt: REQUESTED,
+};
+
+function jwt(claims: object): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'none' })}.${part(claims)}.`;
+}
+
+function read(body: unknown, before?: TokenSet) {
+  return readTokenResponse(body, REQUESTED, RECEIVED, before);
+}
+
+function expiryOf(body: object): number | undefined {
+  const found = read({ access_token: 'opaque', ...body });
+  if (found.problem !== undefined) throw new Error(found.problem);
+  return found.tokens.expiresAt;
+}
+
+describe('a token response becomes a token set', () => {
+  test('with every member', () => {
+    const idToken = jwt({ sub: 'bob' });
+    const body = {
+      access_token: 'a',
+      token_type: 'bearer',
+      expires_in: 3600,
+      refresh_token: 'r',
+      scope: 'openid  email',
+      id_token: idToken,
+    };
+    expect(read(body)).toEqual({
+      tokens: {
+        accessToken: 'a',
+        refreshToken: 'r',
+        idToken,
+        scopes: ['openid', 'email'],
+        issuedAt: REQUESTED,
+        expiresAt: REQUESTED + HOUR,
+      },
+    });
+  });
+
+  test('refresh token, ID token and scope of the session before are kept where the answer has none', () => {
+    const found = read({ access_token: 'new', expires_in: 60 }, previous);
+    expect(found).toMatchObject({
+      tokens: { accessToken: 'new', refreshToken: 'old-refresh', idToken: previous.idToken, scopes: ['read', 'write'] },
+    });
+  });
+
+  test.each([[''], [null], [7], ['line\nbreak']])(
+    'a refresh token that cannot be sent, %j, does not replace the one before',
+    (refresh_token) => {
+      expect(read({ access_token: 'new', refresh_token }, previous)).toMatchObject({
+        tokens: { accessToken: 'new', refreshToken: 'old-refresh' },
+      });
+    },
+  );
+
+  test.each([['not a jwt'], ['a.b.c'], [''], [12]])('a malformed ID token, %j, loses nothing', (id_token) => {
+    expect(read({ access_token: 'new', refresh_token: 'r2', id_token }, previous)).toMatchObject({
+      tokens: { accessToken: 'new', refreshToken: 'r2', idToken: previous.idToken },
+    });
+  });
+
+  test('an empty scope means no scope, another type is as good as missing', () => {
+    expect(read({ access_token: 'a', scope: '' }, previous)).toMatchObject({ tokens: { scopes: [] } });
+    expect(read({ access_token: 'a', scope: 5 }, previous)).toMatchObject({ tokens: { scopes: ['read', 'write'] } });
+    expect(read({ access_token: 'a' })).toMatchObject({ tokens: { scopes: [] } });
+  });
+
+  test('members of the prototype are no members of the answer', () => {
+    const body = Object.create({ access_token: 'inherited', refresh_token: 'inherited' });
+    expect(read(body)).toEqual({ problem: 'no access_token', refreshToken: undefined });
+  });
+});
+
+describe('what is no token response is refused, and a new refresh token in it is kept', () => {
+  const deep = (levels: number): object => (levels === 0 ? {} : { in: deep(levels - 1) });
+  const cases: [string, unknown, RegExp][] = [
+    ['nothing', undefined, /no access_token/],
+    ['null', null, /no access_token/],
+    ['a string', 'access_token=a', /no access_token/],
+    ['a list', [{ access_token: 'a' }], /no access_token/],
+    ['an empty object', {}, /no access_token/],
+    ['a number for a token', { access_token: 5 }, /not visible ASCII/],
+    ['an empty token', { access_token: '' }, /empty/],
+    ['a line break in the token', { access_token: 'a\r\nX-Evil: 1' }, /not visible ASCII/],
+    ['a space in the token', { access_token: 'a b' }, /not visible ASCII/],
+    ['a token beyond ASCII', { access_token: 'ä' }, /not visible ASCII/],
+    ['a token of over 65536 characters', { access_token: 'a'.repeat(65_537) }, /too long/],
+    ['another token type', { access_token: 'a', token_type: 'mac' }, /token_type/],
+    ['a token type that is no string', { access_token: 'a', token_type: 4 }, /token_type/],
+    ['an own __proto__ member', JSON.parse('{"access_token":"a","__proto__":{"x":1}}'), /__proto__/],
+    ['an own __proto__ member further in', JSON.parse('{"access_token":"a","u":{"__proto__":1}}'), /__proto__/],
+    ['more than 32 levels', { access_token: 'a', user: deep(31) }, /deeply/],
+  ];
+
+  test.each(cases)('%s', (_, body, problem) => {
+    expect(read(body).problem).toMatch(problem);
+  });
+
+  test.each(cases.slice(4))('%s, beside a refresh token', (_, body) => {
+    const withRefresh = { ...(body as object), refresh_token: 'rescued' };
+    // a spread would turn an own __proto__ member into a prototype
+    for (const key of Object.getOwnPropertyNames(body)) {
+      Object.defineProperty(withRefresh, key, Object.getOwnPropertyDescriptor(body, key) as PropertyDescriptor);
+    }
+    expect(read(withRefresh)).toEqual({ problem: expect.any(String), refreshToken: 'rescued' });
+  });
+
+  test('32 levels, a token of 65536 characters and a Bearer in capitals are fine', () => {
+    expect(read({ access_token: 'a'.repeat(65_536), token_type: 'BEARER', user: deep(30) }).problem).toBeUndefined();
+  });
+});
+
+describe('the expiry', () => {
+  const iat = REQUESTED / 1000;
+  const past = iat - 7200;
+  test.each<[string, object, number | undefined]>([
+    ['expires_in, a number', { expires_in: 60 }, REQUESTED + 60_000],
+    ['expires_in, a numeric string', { expires_in: '60' }, REQUESTED + 60_000],
+    ['expires_in, a fraction', { expires_in: 0.5 }, REQUESTED + 500],
+    [
+      'expires_in before the lifetime in the token',
+      { expires_in: 60, access_token: jwt({ iat, exp: iat + 9 }) },
+      REQUESTED + 60_000,
+    ],
+    [
+      'the lifetime in the token, whatever its clock says',
+      { access_token: jwt({ iat: past, exp: past + 60 }) },
+      REQUESTED + 60_000,
+    ],
+    [
+      'the lifetime where expires_in is zero',
+      { expires_in: 0, access_token: jwt({ iat, exp: iat + 9 }) },
+      REQUESTED + 9_000,
+    ],
+    ['exp alone', { access_token: jwt({ exp: iat + 60 }) }, REQUESTED + 60_000],
+    ['exp in milliseconds', { access_token: jwt({ exp: REQUESTED + 60_000 }) }, REQUESTED + 60_000],
+    [
+      'iat and exp in milliseconds',
+      { access_token: jwt({ iat: REQUESTED, exp: REQUESTED + 5_000 }) },
+      REQUESTED + 5_000,
+    ],
+    ['exp alone, past on arrival: a clock is wrong', { access_token: jwt({ exp: past }) }, undefined],
+    ['a lifetime of zero and exp past', { access_token: jwt({ iat: past, exp: past }) }, undefined],
+    ['a negative lifetime', { access_token: jwt({ iat: iat - 10, exp: iat - 20 }) }, undefined],
+    ['nothing at all', {}, undefined],
+    ['zero', { expires_in: 0 }, undefined],
+    ['a negative number', { expires_in: -5 }, undefined],
+    ['NaN', { expires_in: Number.NaN }, undefined],
+    ['infinity', { expires_in: Number.POSITIVE_INFINITY }, undefined],
+    ['an empty string', { expires_in: '' }, undefined],
+    ['a word', { expires_in: 'soon' }, undefined],
+    ['a list', { expires_in: [60] }, undefined],
+    ['true', { expires_in: true }, undefined],
+    ['ten years', { expires_in: 315_360_000 }, REQUESTED + 315_360_000_000],
+    ['more than ten years, a moment by mistake', { expires_in: iat + 3600 }, undefined],
+    ['exp more than ten years away', { access_token: jwt({ exp: iat + 315_360_001 }) }, undefined],
+    ['exp that is no number', { access_token: jwt({ exp: 'later' }) }, undefined],
+  ])('%s', (_, body, expected) => {
+    expect(expiryOf(body)).toBe(expected);
+  });
+});
+
+describe('claims', () => {
+  test('are read from a JWT, unverified', () => {
+    expect(readClaims(jwt({ sub: 'ünïcode', n: 1 }))).toEqual({ sub: 'ünïcode', n: 1 });
+  });
+
+  test.each([
+    ['undefined', undefined],
+    ['opaque', 'abc'],
+    ['two dots', '..'],
+    ['not JSON', `x.${Buffer.from('{').toString('base64url')}.`],
+    ['an own __proto__', `x.${Buffer.from('{"__proto__":{"admin":true}}').toString('base64url')}.`],
+  ])('are undefined for a token that is %s', (_, token) => {
+    expect(readClaims(token)).toBeUndefined();
+    expect(({} as { admin?: boolean }).admin).toBeUndefined();
+  });
+});
+
+test('a rescued refresh token changes nothing else of a token set', () => {
+  expect(withRefreshToken(previous, 'rescued')).toEqual({ ...previous, refreshToken: 'rescued' });
+});
