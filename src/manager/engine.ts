@@ -47,8 +47,17 @@ export function createEngine(settings: Settings, lifetime: Lifetime): Engine {
   const emit = (event: TokenEvent) => emitter.emit(event, clock.now());
   const tell: Engine['tell'] = (type, payload) =>
     emit({ type, payload, sessionId: recordOf(store.state)?.sessionId } as TokenEvent);
-  const announce = () => channel.announce(name);
-  const newId = () => [random(), random()].map((chance) => chance.toString(36).slice(2)).join('');
+  const announce = () => {
+    try {
+      channel.announce(name);
+    } catch {
+      // need not arrive
+    }
+  };
+  let ids = 0;
+  // tells sessions apart even where chance is constant
+  const newId = () =>
+    [clock.now(), ++ids, random(), random()].map((part) => part.toString(36).replace('0.', '')).join('');
   const isDisposed = () => lifetime.isDisposed;
 
   const store = createSessionStore(

@@ -2,8 +2,7 @@ import { OptionsError } from '../errors.js';
 import type { Clock } from '../ports/clock.js';
 import { createTurn } from './settle.js';
 
-const QUIET_TURNS = 12; // measured: a body read through msw and happy-dom's fetch needs two
-const MOST_TURNS = 10_000; // for code that never comes to rest
+const QUIET_TURNS = 12;
 const LONGEST_DELAY_MS = 2_147_483_647;
 const TASKS_PER_MOMENT = 10_000;
 
@@ -80,7 +79,10 @@ export function fakeClock(startAt: number = Date.UTC(2026, 0, 1)): FakeClock {
   }
 
   return {
-    now: () => wallAt + timeline.elapsedMs,
+    now: () => {
+      stir();
+      return wallAt + timeline.elapsedMs;
+    },
     after: (delayMs, run, { keepAlive = false } = {}) => {
       stir();
       const cancel = timeline.add(delayMs, run, keepAlive);
@@ -158,11 +160,9 @@ function createSettler(): { settle: () => Promise<void>; stir: () => void; track
   let tracked = 0;
   return {
     settle: async () => {
-      let quiet = 0;
-      let seen = activity;
-      for (let count = 0; (quiet < QUIET_TURNS && count < MOST_TURNS) || tracked > 0; count++) {
+      for (let quiet = 0, seen = activity; quiet < QUIET_TURNS || tracked > 0; quiet++) {
         await turn();
-        quiet = seen === activity ? quiet + 1 : 0;
+        if (seen !== activity) quiet = -1;
         seen = activity;
       }
     },
