@@ -11,7 +11,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'node', environment: 'node', include: ['test/**/*.test.ts'], exclude: ['test/dom/**'] },
+        test: {
+          name: 'node',
+          environment: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/dom/**'],
+          setupFiles: ['test/support/setup.ts'],
+        },
       },
       {
         extends: true,
@@ -21,6 +27,7 @@ export default defineConfig({
           // happy-dom's fetch sends CORS preflights, which a strict msw setup would refuse
           environmentOptions: { happyDOM: { settings: { fetch: { disableSameOriginPolicy: true } } } },
           include: ['test/dom/**/*.test.ts'],
+          setupFiles: ['test/support/setup.ts'],
         },
       },
       {
