@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import { fileLock, fileStorage } from '../../src/adapters/file.js';
+import { inProcessChannel } from '../../src/adapters/in-process-channel.js';
+import { inProcessLock } from '../../src/adapters/in-process-lock.js';
+import { memoryStorage } from '../../src/adapters/memory-storage.js';
+import { redisChannel, redisLock, redisStorage } from '../../src/adapters/redis.js';
+import { type ContractCheck, channelContract, lockContract, storageContract } from '../../src/testing.js';
+import { type Connection, libraries } from '../support/redis-clients.js';
+import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
+
+function keep(checks: ContractCheck[]): void {
+  for (const { name, run } of checks) test(name, run);
+}
+
+describe('memoryStorage', () => {
+  keep(storageContract(() => ({ storage: memoryStorage() })));
+});
+
+describe('inProcessLock', () => {
+  keep(lockContract(() => ({ lock: inProcessLock() })));
+});
+
+describe('inProcessChannel', () => {
+  keep(
+    channelContract(() => {
+      const channel = inProcessChannel();
+      return { channel, second: channel };
+    }),
+  );
+});
+
+/** A path in a new folder that goes after the check. */
+function newPath() {
+  const folder = mkdtempSync(join(tmpdir(), 'evertoken-contract-'));
+  return { path: join(folder, 'credentials.json'), cleanup: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+describe('fileStorage', () => {
+  const make = () => {
+    const { path, cleanup } = newPath();
+    return { storage: fileStorage(path), second: fileStorage(path), cleanup };
+  };
+  keep(storageContract(make, { shared: true, fences: true }));
+});
+
+describe('fileLock', () => {
+  const make = () => {
+    const { path, cleanup } = newPath();
+    return { lock: fileLock(path), second: fileLock(path), cleanup };
+  };
+  keep(lockContract(make, { shared: true, fences: true, takesOver: true }));
+});
+
+describe.skipIf(!hasRedis).each(libraries)('with %s', (_, connect) => {
+  let server: RedisServer;
+  let first: Connection;
+  let second: Connection;
+  beforeAll(async () => {
+    server = await startRedis();
+    [first, second] = await Promise.all([connect(server), connect(server)]);
+  });
+  afterAll(async () => {
+    await Promise.all([first?.close(), second?.close()]);
+    await server?.stop();
+  });
+
+  describe('redisStorage', () => {
+    const make = () => ({ storage: redisStorage(first.client), second: redisStorage(second.client) });
+    keep(storageContract(make, { shared: true, fences: true }));
+  });
+
+  describe('redisLock', () => {
+    const make = () => ({ lock: redisLock(first.client), second: redisLock(second.client) });
+    keep(lockContract(make, { shared: true, fences: true, takesOver: true }));
+  });
+
+  describe('redisChannel', () => {
+    keep(
+      channelContract(() => ({
+        channel: redisChannel(first.client, second.client),
+        second: redisChannel(second.client, first.client),
+      })),
+    );
+  });
+});
