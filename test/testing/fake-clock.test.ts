@@ -208,6 +208,19 @@ describe('a fake clock', () => {
     await expect(clock.advance(1)).rejects.toThrow('ran at one moment');
   });
 
+  it('moves on although some code never comes to rest', async () => {
+    const clock = fakeClock(NOON);
+    let over = false;
+    const spin = () => {
+      clock.after(60_000, () => undefined)();
+      if (clock.now() === NOON && !over) setImmediate(spin);
+    };
+    spin();
+    await clock.advance(1);
+    over = true;
+    expect(clock.now()).toBe(NOON + 1);
+  });
+
   it('takes a negative delay for none', async () => {
     const clock = fakeClock(NOON);
     let ran = false;
