@@ -16,7 +16,7 @@ export function readAllowedOrigins(options: {
       if (origin === undefined || rest) {
         throw new OptionsError(
           'ERR_OPTIONS',
-          `Option origins: expected scheme, host and port such as https://api.example, but ${show(given)} came.`,
+          `Option origins: expected scheme, host and port such as https://api.example, but ${show(given)}${rest ? '/…' : ''} came.`,
         );
       }
       if (!secure && !allowInsecure) throw insecure(`origins: ${origin}`);
@@ -41,10 +41,12 @@ export function readTarget(url: string): string | undefined {
 }
 
 function readUrl(given: unknown): { origin: string; secure: boolean; rest: boolean } | undefined {
+  const text = String(given);
+  if (/[\\\s]/.test(text)) return undefined; // parsers differ on these
   try {
-    const { href } = new URL(String(given), (globalThis as { location?: { href?: string } }).location?.href);
+    const { href } = new URL(text, (globalThis as { location?: { href?: string } }).location?.href);
     const destination = readDestination(href);
-    return destination && { ...destination, rest: !/^[^/]*\/\/[^/]*\/?$/.test(String(given)) };
+    return destination && { ...destination, rest: href.replace(/\/$/, '') !== destination.origin };
   } catch {
     return undefined;
   }
@@ -57,6 +59,6 @@ function insecure(what: string): OptionsError {
 
 // An address may carry credentials or a query: only its beginning is shown.
 function show(given: unknown): string {
-  const start = typeof given === 'string' ? /^[a-z]+:\/\/[\w.-]+(?=[:/?#]|$)/i.exec(given)?.[0] : undefined;
+  const start = typeof given === 'string' ? /^[a-z]+:\/\/[\w.-]+(?=(:\d+)?([/?#]|$))/i.exec(given)?.[0] : undefined;
   return start ?? `a value of type ${typeof given}`;
 }
