@@ -8,6 +8,8 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
 }
 
+const LONGEST = 2 ** 31 - 1;
+
 /**
  * The delay in milliseconds before the next attempt, after `failures` failures in a row.
  *
@@ -15,8 +17,8 @@ export interface RetryPolicy {
  * `maxDelayMs` and `minDelayMs * 2 ** failures`, at least 1, at most 2 147 483 647. `random` is in [0, 1).
  */
 export function backoffDelay(failures: number, policy: RetryPolicy, random: number): number {
-  const floor = within(policy.minDelayMs, 1, 2 ** 31 - 1);
-  const ceiling = within(floor * 2 ** failures, floor, within(policy.maxDelayMs, floor, 2 ** 31 - 1));
+  const floor = within(policy.minDelayMs, 1, LONGEST);
+  const ceiling = within(floor * 2 ** failures, floor, within(policy.maxDelayMs, floor, LONGEST));
   return Math.ceil(floor + within(random, 0, 1) * (ceiling - floor));
 }
 

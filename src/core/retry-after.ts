@@ -23,11 +23,11 @@ function readHttpDate(text: string, now: number): number | undefined {
       (_, weekday, month, day, time, year) => `${weekday}, ${day.replace(' ', '0')} ${month} ${year} ${time} GMT`,
     );
   const at = Date.parse(date);
-  return !Number.isNaN(at) && new Date(at).toUTCString() === date ? at : undefined;
+  return at >= 0 && new Date(at).toUTCString() === date ? at : undefined;
 }
 
-// of the years that end so, the one at most 50 years ahead and less than 50 behind
+// of the years that end so, the last one that is at most 50 years ahead
 function fullYear(year: number, now: number): number {
-  const earliest = new Date(now).getUTCFullYear() - 49;
-  return earliest + ((((year - earliest) % 100) + 100) % 100);
+  const last = new Date(now).getUTCFullYear() + 50;
+  return last - ((last - year) % 100);
 }

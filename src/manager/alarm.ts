@@ -37,7 +37,6 @@ export function createAlarm(context: AlarmContext): Alarm {
   let canProbe = false;
 
   function start(): void {
-    canProbe = false;
     const record = recordOf(store.state);
     refresher.start(!record ? 'resume' : isUsable(record.tokens, clock.now()) ? 'due' : 'expired');
   }
@@ -50,6 +49,7 @@ export function createAlarm(context: AlarmContext): Alarm {
   return {
     plan: (state) => {
       const failing = 'failing' in state ? state.failing : undefined;
+      if (state.status === 'refreshing') canProbe = false;
       // a storage that cannot be read is read again when somebody asks
       const at =
         state.status === 'refreshing' || state.status === 'none' || (state.status === 'loading' && !settings.isCookie)

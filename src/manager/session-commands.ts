@@ -1,13 +1,14 @@
 import { recordOf } from '../core/session.js';
 import { isSameSession, type SessionRecord } from '../core/session-record.js';
 import { readTokenResponse, type TokenResponse, type TokenSet } from '../core/token-set.js';
-import { type AnyTokenError, OptionsError, RefreshError, SessionError } from '../errors.js';
+import { type AnyTokenError, LockError, OptionsError, RefreshError, SessionError } from '../errors.js';
 import { withDeadline } from './deadline.js';
 import type { Settings } from './options.js';
 import type { Persistence } from './persistence.js';
 import type { Refresher } from './refresher.js';
 import { safeCause } from './safe-cause.js';
 import type { SessionStore } from './session-store.js';
+import type { ReportFault } from './stored-session.js';
 
 /** Starting and ending a session: writes like any other, under the lock. */
 export interface SessionCommands {
@@ -30,6 +31,7 @@ export interface CommandContext {
   announce(): void;
   /** Looks at the storage, where a look may have been of no use meanwhile. */
   look(): void;
+  reportFault: ReportFault;
   reportRevocation(error: AnyTokenError): void;
 }
 
@@ -38,17 +40,18 @@ interface Turns {
   starts: number;
   ends: number;
   starting: number;
+  erasing: number;
   ending: Promise<void> | undefined;
 }
 
 export function createSessionCommands(context: CommandContext): SessionCommands {
-  const turns: Turns = { starts: 0, ends: 0, starting: 0, ending: undefined };
+  const turns: Turns = { starts: 0, ends: 0, starting: 0, erasing: 0, ending: undefined };
   return {
     get isStarting() {
       return turns.starting > 0;
     },
     get isBusy() {
-      return turns.starting > 0 || turns.ending !== undefined;
+      return turns.starting + turns.erasing > 0;
     },
     startSession: async (response) => {
       const now = context.settings.platform.clock.now();
@@ -70,7 +73,6 @@ export function createSessionCommands(context: CommandContext): SessionCommands 
       if (state.status === 'none' && turns.starting === 0) return turns.ending ?? Promise.resolve();
       const ending = end(turns, context).finally(() => {
         if (turns.ending === ending) turns.ending = undefined;
-        context.look();
       });
       turns.ending = ending;
       return ending;
@@ -102,8 +104,9 @@ async function start(tokens: TokenSet, turns: Turns, context: CommandContext): P
       // signed out while it was written: signing out wins
       if (ends !== turns.ends) await slot.erase();
     });
-  } catch {
-    // it was reported; the session lives in memory, and storing it is tried again
+  } catch (error) {
+    // the session lives in memory, and storing it is tried again
+    reportLock('write', error, context);
     repair(ends === turns.ends ? undefined : ids.sessionId);
   }
   if (ends !== turns.ends)
@@ -119,6 +122,7 @@ async function end(turns: Turns, context: CommandContext): Promise<void> {
   const straggler = refresher.detach();
   let newest = own;
   let failure: unknown;
+  turns.erasing++;
   try {
     await persistence.withSlot(async (slot) => {
       const found = await slot.read().catch(() => undefined);
@@ -130,11 +134,20 @@ async function end(turns: Turns, context: CommandContext): Promise<void> {
     });
     announce();
   } catch (error) {
+    reportLock('remove', error, context);
     if (newest) repair(newest.sessionId);
     failure = error;
+  } finally {
+    turns.erasing--;
+    context.look();
   }
   await revoke((await straggler) ?? newest?.tokens, context);
   if (failure !== undefined) throw failure;
+}
+
+// The storage's own failures were reported where they happened.
+function reportLock(operation: 'write' | 'remove', error: unknown, { reportFault }: CommandContext): void {
+  if (error instanceof LockError) reportFault(operation, error);
 }
 
 async function revoke(tokens: TokenSet | undefined, { settings, reportRevocation }: CommandContext): Promise<void> {
