@@ -25,7 +25,7 @@ export function startTokenManager(settings: Settings): TokenManager {
     ...access,
     getAccessToken: (options) => {
       // a fresh token is served without any further ado
-      const isPlain = !options || !(options.minValidityMs || options.signal?.aborted);
+      const isPlain = options?.minValidityMs === undefined && !options?.signal?.aborted;
       if (hot.token !== undefined && isPlain && !looker.isGating) {
         const now = clock.now();
         if (now < hot.until && now >= hot.from) return Promise.resolve(hot.token);
