@@ -1,4 +1,4 @@
-import { dueAt, freshFrom } from '../core/freshness.js';
+import { dueAt, freshFrom, isUsable } from '../core/freshness.js';
 import { recordOf, type SessionEffect, type SessionState } from '../core/session.js';
 import type { TokenEvent } from '../core/session-events.js';
 import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
@@ -13,7 +13,6 @@ import { createRefresher, type Refresher } from './refresher.js';
 import { createRepair } from './repair.js';
 import { createSessionCommands, type SessionCommands } from './session-commands.js';
 import { createSessionStore, type SessionStore } from './session-store.js';
-import type { ReportFault } from './stored-session.js';
 import { createWaitingRoom, type WaitingRoom } from './waiting-room.js';
 
 /** The access token while it is fresh, and when it is: all that it takes to serve it. */
@@ -71,6 +70,8 @@ export function createEngine(settings: Settings, lifetime: Lifetime): Engine {
         hot.until = next ? dueAt(next.tokens, leewayMs, random()) : 0;
       }
       if (last && !isSameSession(next, last)) void refresher.detach();
+      // whoever waited for a session to be found has one now
+      if (next && !last && isUsable(next.tokens, clock.now())) room.settle(next);
       alarm.plan(state);
       emitter.changed();
     },
@@ -80,11 +81,16 @@ export function createEngine(settings: Settings, lifetime: Lifetime): Engine {
       else emit(effect.event);
     },
   );
-  const reportFault: ReportFault = (operation, error) => tell('storageFailed', { operation, error });
-  const persistence = createPersistence(name, platform, timeoutMs, reportFault, () => repair());
+  const persistence = createPersistence(
+    name,
+    platform,
+    timeoutMs,
+    (operation, error) => tell('storageFailed', { operation, error }),
+    () => repair(),
+  );
   const repair = createRepair(settings, store, persistence, announce);
   const exchange = createExchange(settings);
-  const parts = { settings, store, persistence, exchange, room, repair, newId, announce, isDisposed, reportFault };
+  const parts = { settings, store, persistence, exchange, room, repair, newId, announce, isDisposed };
   const refresher: Refresher = createRefresher({ ...parts, isPaused: () => commands.isStarting });
   const commands: SessionCommands = createSessionCommands({
     ...parts,

@@ -71,7 +71,7 @@ export function createRefresher(context: RefresherContext): Refresher {
   const memory: Memory = { start, run: undefined, late: undefined, failures: 0, quietUntil: 0 };
 
   function start(reason: RefreshReason, challenge?: Challenge): void {
-    if (memory.run || context.isPaused() || context.store.state.status === 'none') return;
+    if (memory.run || context.isPaused()) return;
     const run = createRun();
     memory.run = run;
     void refresh(run, reason, challenge, memory, context).then(() => {
@@ -86,7 +86,6 @@ export function createRefresher(context: RefresherContext): Refresher {
     detach: async () => {
       const { run } = memory;
       memory.run = undefined;
-      memory.late = undefined;
       if (!run) return undefined;
       run.isOver = true;
       run.detach(undefined);
@@ -212,9 +211,7 @@ function tell(
     else store.dispatch({ type: 'started', record, from: 'cookie' });
     room.settle(recordOf(store.state) ?? record);
   } else if (verdict.is === 'elsewhere') {
-    const { record } = verdict;
-    store.dispatch({ type: 'found', record, isSeen: true });
-    if (!base && record && isUsable(record.tokens, now)) room.settle(record);
+    store.dispatch({ type: 'found', record: verdict.record, isSeen: true });
   } else if (verdict.is === 'ended') {
     const { error } = verdict;
     store.dispatch({ type: 'ended', reason: verdict.reason, error: base && error });
