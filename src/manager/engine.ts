@@ -13,6 +13,7 @@ import { createRefresher, type Refresher } from './refresher.js';
 import { createRepair } from './repair.js';
 import { createSessionCommands, type SessionCommands } from './session-commands.js';
 import { createSessionStore, type SessionStore } from './session-store.js';
+import type { ReportFault } from './stored-session.js';
 import { createWaitingRoom, type WaitingRoom } from './waiting-room.js';
 
 /** The access token while it is fresh, and when it is: all that it takes to serve it. */
@@ -81,16 +82,11 @@ export function createEngine(settings: Settings, lifetime: Lifetime): Engine {
       else emit(effect.event);
     },
   );
-  const persistence = createPersistence(
-    name,
-    platform,
-    timeoutMs,
-    (operation, error) => tell('storageFailed', { operation, error }),
-    () => repair(),
-  );
+  const reportFault: ReportFault = (operation, error) => tell('storageFailed', { operation, error });
+  const persistence = createPersistence(name, platform, timeoutMs, reportFault, () => repair());
   const repair = createRepair(settings, store, persistence, announce);
   const exchange = createExchange(settings);
-  const parts = { settings, store, persistence, exchange, room, repair, newId, announce, isDisposed };
+  const parts = { settings, store, persistence, exchange, room, repair, newId, announce, isDisposed, reportFault };
   const refresher: Refresher = createRefresher({ ...parts, isPaused: () => commands.isStarting });
   const commands: SessionCommands = createSessionCommands({
     ...parts,

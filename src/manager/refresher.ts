@@ -71,7 +71,7 @@ export function createRefresher(context: RefresherContext): Refresher {
   const memory: Memory = { start, run: undefined, late: undefined, failures: 0, quietUntil: 0 };
 
   function start(reason: RefreshReason, challenge?: Challenge): void {
-    if (memory.run || context.isPaused()) return;
+    if (memory.run || context.isPaused() || context.store.state.status === 'none') return;
     const run = createRun();
     memory.run = run;
     void refresh(run, reason, challenge, memory, context).then(() => {
@@ -86,6 +86,7 @@ export function createRefresher(context: RefresherContext): Refresher {
     detach: async () => {
       const { run } = memory;
       memory.run = undefined;
+      memory.late = undefined;
       if (!run) return undefined;
       run.isOver = true;
       run.detach(undefined);
