@@ -52,7 +52,7 @@ test('what a server writes by the grammar is read back', () => {
 });
 
 const noise = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.array(fc.nat(0xffff), { maxLength: 200 }).map((codes) => String.fromCharCode(...codes)),
   fc
     .array(fc.constantFrom('"', '\\', ',', '=', ' ', '\t', '\n', 'a', 'Bearer', '__proto__', '/', '\u2028'), {
       maxLength: 80,
