@@ -12,10 +12,11 @@ const MAX_LENGTH = 8192;
 const MAX_CHALLENGES = 16;
 const MAX_PARAMETERS = 32;
 
-// Each match takes the separators and one part behind them: a parameter (name, quoted or plain value), a scheme with
-// the token68 that may follow it, or a run of anything else. So every character is read once or twice, whatever comes.
+// Each match takes the separators and one part behind them: a parameter (name, quoted or plain value), a word, or a run
+// of anything else. A word behind a comma is a scheme, any other may be a token68. `$` takes separators at the end, so
+// that every character is read a few times at most, whatever comes.
 const PART =
-  /(\s*,)?[\s,]*(?:([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s",=][^\s",]*))|(?:\s+[\w.~+/-]+=*(?=\s*(?:,|$)))?(?=[\s,]|$))|[^\s,]+|$)/g;
+  /(\s*,)?[\s,]*(?:([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s",=][^\s",]*))|(?=[\s,]|$))|[^\s,]+|$)/g;
 
 /**
  * Reads a `WWW-Authenticate` header, which may hold several challenges (RFC 9110 section 11.6.1).

@@ -30,15 +30,11 @@ export function redact(text: string, secrets: readonly (string | undefined)[]): 
 
 function withoutParts(text: string, secret: string): string {
   let shown = '';
-  for (let start = 0, end: number; start < text.length; start = end) {
-    end = start + 6;
-    if (containsPart(text.slice(start, end), secret)) {
-      while (end < text.length && secret.includes(text.slice(start, end + 1))) end++;
-      shown += REDACTED;
-    } else {
-      end = start + 1;
-      shown += text[start];
-    }
+  for (let start = 0; start < text.length; ) {
+    let length = 5;
+    while (start + length < text.length && secret.includes(text.slice(start, start + length + 1))) length++;
+    shown += length > 5 ? REDACTED : text[start];
+    start += length > 5 ? length : 1;
   }
   return shown;
 }

@@ -85,7 +85,7 @@ function parseForm(source: string): unknown {
     const pairs = source.split('&').map((pair) => pair.split(/=(.*)/));
     return Object.fromEntries(pairs.map((pair) => pair.map((part) => decodeURIComponent(part.replace(/\+/g, ' ')))));
   } catch {
-    return undefined; // a stray percent sign
+    // a stray percent sign
   }
 }
 
@@ -94,5 +94,5 @@ function own(value: unknown, name: string): unknown {
 }
 
 function text(value: unknown): string {
-  return /^(string|number)$/.test(typeof value) ? `${value}` : '';
+  return /string|number/.test(typeof value) ? `${value}` : '';
 }

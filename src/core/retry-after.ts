@@ -15,11 +15,11 @@ export function readRetryAfter(value: string | null | undefined, now: number): n
 function readHttpDate(text: string, now: number): number | undefined {
   const date = text
     .replace(
-      /^(...)(?:s|nes|rs|ur)?day, (\d\d)-(...)-(\d\d) /,
+      /(...)(?:s|nes|rs|ur)?day, (\d\d)-(...)-(\d\d) /,
       (_, weekday, day, month, year) => `${weekday}, ${day} ${month} ${fullYear(Number(year), now)} `,
     )
     .replace(
-      /^(...) (...) ([ \d]\d) (\S+) (\d{4})$/,
+      /(...) (...) ([ \d]\d) (\S+) (\d{4})/,
       (_, weekday, month, day, time, year) => `${weekday}, ${day.replace(' ', '0')} ${month} ${year} ${time} GMT`,
     );
   const at = Date.parse(date);

@@ -179,6 +179,7 @@ describe('what is malformed is skipped', () => {
       ],
     ],
     ['words behind a token68', 'Basic abc== x y, c=d', [['basic', [['c', 'd']]]]],
+    ['a name that is no token', 'Bearer x(y=z, a=b', [['bearer', [['a', 'b']]]]],
     ['a scheme that is no token', '(Bearer) a=b, Basic c=d', [['basic', [['c', 'd']]]]],
     ['an equals sign alone', 'Bearer =, = x, a=b', [['bearer', [['a', 'b']]]]],
     ['a quoted string alone', '"Basic", Bearer a=b', [['bearer', [['a', 'b']]]]],

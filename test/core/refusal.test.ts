@@ -184,6 +184,58 @@ describe('evidence is weighed', () => {
   );
 });
 
+describe('codes count as a whole', () => {
+  const known = {
+    transient: ['temporarily_unavailable', 'server_error', 'too_many_requests', 'use_dpop_nonce', '429', '503'],
+    interaction: [
+      'interaction_required',
+      'login_required',
+      'consent_required',
+      'account_selection_required',
+      'organization_selection_required',
+      'mfa_required',
+      'sso_required',
+      'mfa_enrollment',
+      'unverified_user_email',
+      'requires_captcha',
+      'invalid_rapt',
+      'basic_action',
+      'additional_action',
+      'message_only',
+      'user_password_expired',
+    ],
+    config: [
+      'invalid_client',
+      'invalid_scope',
+      'unsupported_grant_type',
+      'unauthorized_client',
+      'access_denied',
+      'incorrect_client_credentials',
+      'PROJECT_NUMBER_MISMATCH',
+    ],
+    dead: [
+      'invalid_grant',
+      'bad_refresh_token',
+      'invalid_refresh_token',
+      'refresh_token_not_found',
+      'refresh_token_already_used',
+      'session_not_found',
+      'authentication_invalid',
+      'user_banned',
+      'inactive_user',
+    ],
+  } as const;
+
+  describe.each(Object.entries(known))('%s', (kind, codes) => {
+    test.each(codes)('%s, but nothing longer', (error) => {
+      expect(readRefusal({ status: 400, body: { error } }).kind).toBe(kind);
+      for (const longer of [`x${error}`, `${error}x`, `_${error}`, `${error}.1`]) {
+        expect(readRefusal({ status: 400, body: { error: longer } }).kind).toBe('unknown');
+      }
+    });
+  });
+});
+
 describe('codes are looked for in known places', () => {
   test.each<[string, unknown]>([
     ['error', { error: 'invalid_grant' }],
