@@ -5,6 +5,8 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     file: 'src/adapters/file.ts',
+    node: 'src/presets/node.ts',
+    'react-native': 'src/presets/react-native.ts',
     redis: 'src/adapters/redis.ts',
     testing: 'src/testing.ts',
   },

@@ -26,7 +26,7 @@ export interface TokenManagerOptions {
   retry?: Partial<RetryPolicy> | undefined;
   /** Which refusals prove that the session is dead. Default `failure => failure.kind === 'dead'`. */
   endsSession?: ((failure: RefreshFailure) => boolean) | undefined;
-  /** Also refresh ahead of expiry when nobody asks. Default `true`; a hidden page waits until it is seen again. */
+  /** Also refresh ahead of expiry when nobody asks. Default as the platform says, else `true`; a hidden page waits. */
   proactive?: boolean | undefined;
   /** Storage, lock, channel, wake-ups, clock, chance. Default `inProcess()`. */
   platform?: Platform | undefined;
@@ -66,7 +66,7 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
     timeoutMs: 10_000,
     retry: {},
     endsSession: ({ kind }: RefreshFailure) => kind === 'dead',
-    proactive: true,
+    proactive: undefined,
     platform: undefined,
   };
   const given = { ...defaults } as unknown as Given;
@@ -74,12 +74,11 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
     if (!(name in defaults)) fail(name, `one of ${Object.keys(defaults).join(', ')}`, value);
     if (value !== undefined) Object.assign(given, { [name]: value });
   }
-  const { refresh, revoke, key, refreshTokenIn, leewayMs, timeoutMs, endsSession, proactive } = given;
+  const { refresh, revoke, key, refreshTokenIn, leewayMs, timeoutMs, endsSession } = given;
   const platform = given.platform ?? defaultPlatform();
   check('refresh', refresh, 'function');
   if (revoke) check('revoke', revoke, 'function');
   check('endsSession', endsSession, 'function');
-  check('proactive', proactive, 'boolean');
   check('retry', given.retry, 'object');
   if (typeof key !== 'string' || !key) fail('key', 'a string that is not empty', key);
   if (!OWN.includes(refreshTokenIn)) fail('refreshTokenIn', OWN.join(' or '), refreshTokenIn);
@@ -92,6 +91,8 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
   check('platform', platform, 'object');
   for (const port of PORTS) check(`platform.${port}`, platform[port], 'object');
   check('platform.random', platform.random, 'function');
+  const proactive = given.proactive ?? platform.proactive ?? true;
+  check('proactive', proactive, 'boolean');
   const isCookie = refreshTokenIn === 'cookie';
   return {
     refresh,

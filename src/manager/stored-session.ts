@@ -64,12 +64,21 @@ export function createStoredSession(
   return {
     hasSeen: ({ sessionId }) => seen === sessionId,
     read: async (report) => {
-      const text = await bounded('read', report, () => storage.getItem(name));
       const once = (fact: unknown, error: StorageError) => {
         if (told !== fact) report('read', error);
         told = fact;
         return error;
       };
+      // a storage that finds its whole content damaged says so itself
+      const isDamage = ({ code }: AnyTokenError) => code === 'ERR_STORAGE_CORRUPT';
+      const relay: ReportFault = (operation, error) => isDamage(error) || report(operation, error);
+      let text: string | null;
+      try {
+        text = await bounded('read', relay, () => storage.getItem(name));
+      } catch (error) {
+        if (!isDamage(error as AnyTokenError)) throw error;
+        return { record: undefined, damage: once((error as StorageError).message, error as StorageError) };
+      }
       if (storage.fault) once(storage.fault, storage.fault);
       if (typeof text !== 'string') return { record: undefined };
       const { kind, record } = decodeRecord(text);

@@ -22,4 +22,6 @@ export interface Platform {
   clock: Clock;
   /** A number in [0, 1), for jitter, and for ids where there is no crypto. */
   random: () => number;
+  /** Whether managers refresh ahead of expiry when nobody asks, unless their own `proactive` says. Default `true`. */
+  proactive?: boolean;
 }

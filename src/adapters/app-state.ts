@@ -1,0 +1,57 @@
+import type { Wakeups } from '../ports/wakeups.js';
+
+/** What is called of React Native's `AppState`. */
+export interface AppStateLike {
+  readonly currentState: string | null;
+  addEventListener(type: 'change', listener: (state: string) => void): { remove(): void } | undefined;
+}
+
+/** What is called of `@react-native-community/netinfo`. */
+export interface NetInfoLike {
+  addEventListener(listener: (state: { readonly isConnected: boolean | null }) => void): () => void;
+}
+
+/**
+ * Wakes up when the app comes to the front and, with NetInfo, when the network comes back.
+ *
+ * Listens only while somebody listens. Offline is what NetInfo says and nothing else; without it there is always a
+ * network.
+ */
+export function appStateWakeups(appState: AppStateLike, netInfo?: NetInfoLike): Wakeups {
+  const listeners = new Set<() => void>();
+  let stop = () => {};
+  let isOnline = true;
+  const wake = () => {
+    for (const listener of [...listeners]) listener();
+  };
+
+  function start(): void {
+    const subscription = appState.addEventListener('change', (state) => {
+      if (state === 'active') wake();
+    });
+    const stopNetInfo = netInfo?.addEventListener(({ isConnected }) => {
+      const wasOnline = isOnline;
+      isOnline = isConnected !== false;
+      if (isOnline && !wasOnline) wake();
+    });
+    stop = () => {
+      subscription?.remove();
+      stopNetInfo?.();
+      isOnline = true; // nobody tells us any more
+    };
+  }
+
+  return {
+    subscribe(listener) {
+      const own = () => listener(); // the same function may listen twice
+      if (listeners.size === 0) start();
+      listeners.add(own);
+      return () => {
+        if (listeners.delete(own) && listeners.size === 0) stop();
+      };
+    },
+    // inactive: a call comes in, or the user looks at all apps; the app still runs
+    isAwake: () => appState.currentState !== 'background',
+    isOnline: () => isOnline,
+  };
+}

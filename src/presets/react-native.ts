@@ -1,0 +1,52 @@
+import { type AppStateLike, appStateWakeups, type NetInfoLike } from '../adapters/app-state.js';
+import { expoSecureStore, type SecureStoreLike } from '../adapters/expo-secure-store.js';
+import { inProcessChannel } from '../adapters/in-process-channel.js';
+import { inProcessLock } from '../adapters/in-process-lock.js';
+import { type KeychainLike, keychain } from '../adapters/keychain.js';
+import { systemClock } from '../adapters/system-clock.js';
+import type { Platform } from '../ports/platform.js';
+import type { TokenStorage } from '../ports/storage.js';
+
+export type { AppStateLike, NetInfoLike } from '../adapters/app-state.js';
+export { expoSecureStore, type SecureStoreLike, type SecureStoreOptionsLike } from '../adapters/expo-secure-store.js';
+export { type KeychainLike, type KeychainOptionsLike, keychain } from '../adapters/keychain.js';
+
+/** See {@link reactNative}; one of `secureStore`, `keychain` and `storage` is required. */
+export type ReactNativeOptions = {
+  /** `AppState` of `react-native`. */
+  appState: AppStateLike;
+  /** `@react-native-community/netinfo`. Default: none, the network counts as there. */
+  netInfo?: NetInfoLike | undefined;
+} & (
+  | { /** `import * as SecureStore from 'expo-secure-store'`. */ secureStore: SecureStoreLike }
+  | { /** `import * as Keychain from 'react-native-keychain'`. */ keychain: KeychainLike }
+  | { /** Any other storage. AsyncStorage fits as it is, but is not encrypted. */ storage: TokenStorage }
+);
+
+/**
+ * The platform for React Native, with Expo or without.
+ *
+ * Modules come in as they are; nothing is imported. Refreshes ahead of expiry while the app is in front, and looks at
+ * the clock when it comes back to the front or to the network. For one JavaScript context: an app with a second one (a
+ * widget, an extension) must not refresh there.
+ *
+ * @throws {OptionsError} `ERR_OPTIONS`: a module is not what it should be
+ *
+ * @example
+ * const platform = reactNative({ secureStore: SecureStore, appState: AppState, netInfo: NetInfo });
+ */
+export function reactNative(options: ReactNativeOptions): Platform {
+  return {
+    storage: storageOf(options),
+    lock: inProcessLock(),
+    channel: inProcessChannel(),
+    wakeups: appStateWakeups(options.appState, options.netInfo),
+    clock: systemClock(),
+    random: () => Math.random(),
+  };
+}
+
+function storageOf(options: ReactNativeOptions): TokenStorage {
+  if ('secureStore' in options) return expoSecureStore(options.secureStore);
+  return 'keychain' in options ? keychain(options.keychain) : options.storage;
+}
