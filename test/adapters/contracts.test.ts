@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
+import { expoSecureStore } from '../../src/adapters/expo-secure-store.js';
 import { fileLock, fileStorage } from '../../src/adapters/file.js';
 import { inProcessChannel } from '../../src/adapters/in-process-channel.js';
 import { inProcessLock } from '../../src/adapters/in-process-lock.js';
+import { keychain } from '../../src/adapters/keychain.js';
 import { memoryStorage } from '../../src/adapters/memory-storage.js';
 import { redisChannel, redisLock, redisStorage } from '../../src/adapters/redis.js';
 import { type ContractCheck, channelContract, lockContract, storageContract } from '../../src/testing.js';
+import { createPhone, keychainOf, secureStoreOf } from '../support/phone.js';
 import { type Connection, libraries } from '../support/redis-clients.js';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
 
@@ -72,6 +75,15 @@ describe.skipIf(!hasRedis).each(libraries)('with %s', (_, connect) => {
     keep(storageContract(make, { shared: true, fences: true }));
   });
 
+  describe('redisStorage with a key of encryption', () => {
+    const options = { encryptionKey: new Uint8Array(32).fill(7) };
+    const make = () => ({
+      storage: redisStorage(first.client, options),
+      second: redisStorage(second.client, options),
+    });
+    keep(storageContract(make, { shared: true, fences: true }));
+  });
+
   describe('redisLock', () => {
     const make = () => ({ lock: redisLock(first.client), second: redisLock(second.client) });
     keep(lockContract(make, { shared: true, fences: true, takesOver: true }));
@@ -85,4 +97,12 @@ describe.skipIf(!hasRedis).each(libraries)('with %s', (_, connect) => {
       })),
     );
   });
+});
+
+describe('expoSecureStore', () => {
+  keep(storageContract(() => ({ storage: expoSecureStore(secureStoreOf(createPhone())) })));
+});
+
+describe('keychain', () => {
+  keep(storageContract(() => ({ storage: keychain(keychainOf(createPhone())) })));
 });
