@@ -40,7 +40,8 @@ export function createTokenAccess(context: AccessContext): TokenAccess {
       if (!(minValidityMs >= 0)) {
         throw new OptionsError('ERR_OPTIONS', 'Option minValidityMs: expected a number of at least 0.');
       }
-      const state = await ready(signal, context);
+      await ready(signal, context);
+      const state = live(context);
       if (!state) return (await room.join(signal)).tokens.accessToken;
       const { tokens } = state.record;
       const now = clock.now();
@@ -61,33 +62,36 @@ export function createTokenAccess(context: AccessContext): TokenAccess {
       }
     },
     replaceAccessToken: async (rejected, options = {}) => {
-      const state = await ready(options.signal, context);
+      await ready(options.signal, context);
+      const state = live(context);
       if (!state) return (await room.join(options.signal)).tokens.accessToken;
       const { tokens } = state.record;
       if (tokens.accessToken === rejected) return joinRefresh(state, 'rejected', options, context);
       return isUsable(tokens, clock.now()) ? tokens.accessToken : joinRefresh(state, 'expired', options, context);
     },
     refresh: async (options = {}) => {
-      const state = await ready(options.signal, context);
+      await ready(options.signal, context);
+      const state = live(context);
       if (state) await joinRefresh(state, 'asked', options, context);
       else await room.join(options.signal);
     },
   };
 }
 
-/** The session, once it is known; undefined while a cookie is being asked about. */
-async function ready(signal: AbortSignal | undefined, context: AccessContext): Promise<Live | undefined> {
-  const { store, looker, refresher, use } = context;
+/** Waits until the session is known, or a cookie is being asked about. */
+async function ready(signal: AbortSignal | undefined, { store, looker, refresher, use }: AccessContext): Promise<void> {
   use();
   if (signal?.aborted) throw abortReason(signal);
-  const isResuming = () => store.state.status === 'loading' && refresher.isRunning;
-  if (looker.isGating || (store.state.status === 'loading' && !isResuming())) {
+  if (looker.isGating || (store.state.status === 'loading' && !refresher.isRunning)) {
     void looker.look(true);
     await looker.gate.join(signal);
   }
-  const { state } = store;
+}
+
+/** The session, read in the same turn that acts on it; undefined while a cookie is being asked about. */
+function live({ store: { state }, refresher }: AccessContext): Live | undefined {
   if ('record' in state) return state;
-  if (isResuming()) return undefined;
+  if (state.status === 'loading' && refresher.isRunning) return undefined;
   throw ('failing' in state && state.failing?.error) || noSession(state);
 }
 
