@@ -17,6 +17,8 @@ export function createSessionStore(
 ): SessionStore {
   let state: SessionState = { status: 'loading', revision: 0 };
   let snapshot: SessionSnapshot | undefined;
+  let isRunning = false;
+  const queue: SessionEffect[] = [];
   return {
     get state() {
       return state;
@@ -25,11 +27,19 @@ export function createSessionStore(
       const before = state;
       const next = transition(before, input);
       state = next.state;
-      if (state !== before) {
-        snapshot = undefined;
-        changed(state, before);
+      queue.push(...next.effects);
+      const isNested = isRunning;
+      isRunning = true;
+      try {
+        if (state !== before) {
+          snapshot = undefined;
+          changed(state, before);
+        }
+        // a fact that comes of an effect has its own effects after all of these
+        while (!isNested && queue[0]) run(queue.shift() as SessionEffect);
+      } finally {
+        isRunning = isNested;
       }
-      next.effects.forEach(run);
     },
     getSnapshot: () => (snapshot ??= show(state)),
   };
