@@ -92,6 +92,7 @@ export function createRefresher(context: RefresherContext): Refresher {
       run.detach(undefined);
       run.wake();
       context.store.dispatch({ type: 'abandoned' });
+      await run.detached; // it may be the refresh function itself that ends the session
       return (await run.inFlight)?.tokens;
     },
     wake: () => memory.run?.wake(),

@@ -118,8 +118,8 @@ async function end(turns: Turns, context: CommandContext): Promise<void> {
   const { store, persistence, refresher, repair, announce } = context;
   const own = recordOf(store.state);
   turns.ends++;
+  const straggler = refresher.detach(); // before the end, which lets go of it as well
   store.dispatch({ type: 'ended', reason: 'ended' });
-  const straggler = refresher.detach();
   let newest = own;
   let failure: unknown;
   turns.erasing++;
