@@ -66,7 +66,7 @@ export function createEngine(settings: Settings, lifetime: Lifetime): Engine {
       const next = recordOf(state);
       const last = recordOf(before);
       if (!isSameTokenSet(next, last)) {
-        hot.token = next?.tokens.accessToken;
+        hot.token = isDisposed() ? undefined : next?.tokens.accessToken;
         hot.from = next ? freshFrom(next.tokens) : 0;
         hot.until = next ? dueAt(next.tokens, leewayMs, random()) : 0;
       }

@@ -89,7 +89,8 @@ async function ready(signal: AbortSignal | undefined, { store, looker, refresher
 }
 
 /** The session, read in the same turn that acts on it; undefined while a cookie is being asked about. */
-function live({ store: { state }, refresher }: AccessContext): Live | undefined {
+function live({ store: { state }, refresher, use }: AccessContext): Live | undefined {
+  use();
   if ('record' in state) return state;
   if (state.status === 'loading' && refresher.isRunning) return undefined;
   throw ('failing' in state && state.failing?.error) || noSession(state);
