@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest';
+import type { RevokeRequest } from '../../src/index.js';
+import { type Struck, sweep } from '../support/sweep.js';
+import { createWorld, type World } from '../support/world.js';
+
+const typesAfter = ({ events, before }: Struck) => events.slice(before.length).map(({ type }) => type);
+const wasRefreshed = ({ before }: Struck) => before.some(({ type }) => type === 'refreshed');
+
+function expectSignedOut(struck: Struck): void {
+  const { world, tokens, events, callers, where } = struck;
+  expect([...world.stored], where).toEqual([]);
+  expect(tokens.getSnapshot(), where).toMatchObject({ status: 'none', sessionId: undefined, refreshing: false });
+  const types = events.map(({ type }) => type);
+  expect(types.slice(types.indexOf('sessionEnded')), where).not.toContain('refreshed');
+  expect(typesAfter(struck), where).not.toContain('sessionStarted');
+  const started = events.filter(({ type }) => type === 'sessionStarted').length;
+  expect(events.filter(({ type }) => type === 'sessionEnded').length, where).toBe(started);
+  for (const { error, wasSettled } of callers) {
+    // tokens that were there before the end may still be on their way to whoever asked for them
+    if (!wasSettled && !wasRefreshed(struck)) {
+      expect(error, where).toMatchObject({ name: 'SessionError', code: 'ERR_NO_SESSION' });
+    }
+  }
+  expect(world.server.tokenRequests.length, where).toBeLessThanOrEqual(1);
+  expect(world.clock.pending, where).toBe(0);
+}
+
+test('signing out wins, at every moment of a refresh: storage is empty, callers are refused, nothing is refreshed afterwards', async () => {
+  const met = await sweep(
+    (_world, tokens) => {
+      const ended = tokens.endSession();
+      expect(tokens.getSnapshot().status).toBe('none');
+      return ended;
+    },
+    async (struck) => {
+      expectSignedOut(struck);
+      const error = await struck.world.failure(struck.tokens.getAccessToken());
+      expect(error, struck.where).toMatchObject({ code: 'ERR_NO_SESSION' });
+      struck.tokens.dispose();
+    },
+  );
+  expect(met.size).toBeGreaterThanOrEqual(3 * 12);
+}, 120_000);
+
+test('revoke is called once, after the local end, with the newest tokens, at every moment of a refresh', async () => {
+  const calls = new WeakMap<World, (RevokeRequest & { wasActive: boolean; storedItems: number; status: string })[]>();
+  const managers = new WeakMap<World, { getSnapshot(): { status: string } }>();
+  await sweep(
+    (world, tokens) => {
+      managers.set(world, tokens);
+      return tokens.endSession();
+    },
+    (struck) => {
+      const { world, where, tokens } = struck;
+      expectSignedOut(struck);
+      const made = calls.get(world) ?? [];
+      expect(made, where).toHaveLength(1);
+      expect(made[0], where).toMatchObject({ wasActive: true, storedItems: 0, status: 'none' });
+      expect(world.server.inspect(made[0]?.accessToken ?? '')?.familyId, where).toBe(
+        world.server.inspect(made[0]?.refreshToken ?? '')?.familyId,
+      );
+      tokens.dispose();
+    },
+    (world) => ({
+      revoke: async (request) => {
+        const made = calls.get(world) ?? [];
+        calls.set(world, made);
+        made.push({
+          ...request,
+          wasActive: world.server.inspect(request.refreshToken ?? '')?.active === true,
+          storedItems: world.stored.size,
+          status: managers.get(world)?.getSnapshot().status ?? '',
+        });
+      },
+    }),
+  );
+}, 120_000);
+
+describe('revoking', () => {
+  const outcomes: [string, () => Promise<unknown>, number][] = [
+    ['that fails', async () => Promise.reject(new Error('no route to host')), 0],
+    [
+      'that throws',
+      () => {
+        throw new Error('thrown');
+      },
+      0,
+    ],
+    ['that never ends', () => new Promise(() => undefined), 10_000],
+  ];
+  for (const [name, revoke, boundMs] of outcomes) {
+    test(`${name} is bounded and changes nothing but an event`, async () => {
+      const world = createWorld();
+      const { tokens, events } = world.manager({ revoke });
+      await world.run(tokens.startSession(world.server.signIn()));
+      const startAt = world.clock.now();
+      await world.run(tokens.endSession());
+      expect(world.clock.now() - startAt).toBeLessThanOrEqual(boundMs);
+      await world.clock.advance(10_000);
+      expect(events.map(({ type }) => type)).toEqual(['sessionStarted', 'sessionEnded', 'revokeFailed']);
+      expect(world.stored.size).toBe(0);
+      expect(world.clock.pending).toBe(0);
+      expect(tokens.getSnapshot().status).toBe('none');
+    });
+  }
+
+  test('a signal tells the revoke function when its time is over', async () => {
+    const world = createWorld();
+    let signal: AbortSignal | undefined;
+    const revoke = (request: RevokeRequest) => {
+      signal = request.signal;
+      return new Promise(() => undefined);
+    };
+    const { tokens } = world.manager({ revoke, timeoutMs: 3_000 });
+    await world.run(tokens.startSession(world.server.signIn()));
+    void tokens.endSession();
+    await world.clock.advance(2_999);
+    expect(signal?.aborted).toBe(false);
+    await world.clock.advance(1);
+    expect(signal?.aborted).toBe(true);
+  });
+
+  test('happens once, also when two sign out at the same time', async () => {
+    const world = createWorld({ storage: 'slow' });
+    let calls = 0;
+    const { tokens, events } = world.manager({
+      revoke: async () => {
+        calls++;
+      },
+    });
+    await world.run(tokens.startSession(world.server.signIn()));
+    await world.run(Promise.all([tokens.endSession(), tokens.endSession()]));
+    await world.run(tokens.endSession());
+    expect(calls).toBe(1);
+    expect(events.filter(({ type }) => type === 'sessionEnded')).toHaveLength(1);
+  });
+
+  test('does not happen where there is no session', async () => {
+    const world = createWorld();
+    let calls = 0;
+    const { tokens, events } = world.manager({
+      revoke: async () => {
+        calls++;
+      },
+    });
+    await world.run(tokens.endSession());
+    expect(calls).toBe(0);
+    expect(events).toEqual([]);
+  });
+});
