@@ -1,6 +1,15 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { subpaths } from './scripts/subpaths.mjs';
+
+// examples import what users import, and get the sources
+const alias = [...subpaths()].map(([name, source]) => ({
+  find: new RegExp(`^${name}$`),
+  replacement: fileURLToPath(source),
+}));
 
 export default defineConfig({
+  resolve: { alias },
   test: {
     // a guard against hangs, not a measurement: machines are busy
     testTimeout: 60_000,
@@ -17,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'node',
           environment: 'node',
-          include: ['test/**/*.test.ts'],
+          include: ['test/**/*.test.ts', 'examples/*.test.ts'],
           exclude: ['test/dom/**'],
           setupFiles: ['test/support/setup.ts'],
         },

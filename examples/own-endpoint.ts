@@ -1,0 +1,20 @@
+import { createTokenManager, type TokenManager, type TokenResponse } from 'evertoken';
+
+/** An endpoint of one's own: JSON in, names of its own out, and a plain 401 when the session is over. */
+export function createTokens(): TokenManager {
+  return createTokenManager({
+    refresh: async ({ refreshToken, attemptId, signal }) => {
+      const response = await fetch('https://api.example/session/refresh', {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', 'Idempotency-Key': attemptId },
+        body: JSON.stringify({ token: refreshToken }),
+        signal,
+      });
+      // returned unread: the manager reads its status, Retry-After and body
+      if (!response.ok) return response;
+      const { jwt, renewal, seconds } = await response.json();
+      return { access_token: jwt, refresh_token: renewal, expires_in: seconds } satisfies TokenResponse;
+    },
+    endsSession: (failure) => failure.status === 401,
+  });
+}

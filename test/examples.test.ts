@@ -1,0 +1,166 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { createTokens as createServiceTokens } from '../examples/client-credentials.js';
+import { createTokens as createCookieTokens } from '../examples/cookie-session.js';
+import { createTokens as createOwnTokens } from '../examples/own-endpoint.js';
+import { createClients } from '../examples/several-apis.js';
+import { createTokens as createSignOutTokens } from '../examples/sign-out.js';
+import { observe } from '../examples/telemetry.js';
+import { createAuthServer } from '../src/testing.js';
+import { createWorld } from './support/world.js';
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+/** Answers requests by `METHOD url`; everything else fails the test. Returns what was asked. */
+function answer(routes: Record<string, (request: Request) => Response | Promise<Response>>): Request[] {
+  const requests: Request[] = [];
+  vi.stubGlobal('fetch', async (input: RequestInfo | URL, init?: RequestInit) => {
+    const request = new Request(input, init);
+    requests.push(request.clone());
+    const route = routes[`${request.method} ${request.url}`];
+    if (!route) throw new Error(`nobody expected ${request.method} ${request.url}`);
+    return route(request);
+  });
+  return requests;
+}
+
+const form = (parameters: Record<string, string>) => ({ method: 'POST', body: new URLSearchParams(parameters) });
+
+test('own-endpoint: names of its own are read, an attempt has its id, and a plain 401 ends the session', async () => {
+  const server = createAuthServer();
+  const requests = answer({
+    'POST https://api.example/session/refresh': async (request) => {
+      const { token } = (await request.json()) as { token: string };
+      const answered = await server.fetch(
+        server.tokenUrl,
+        form({ grant_type: 'refresh_token', refresh_token: token, client_id: 'app' }),
+      );
+      if (!answered.ok) return new Response(null, { status: 401 });
+      const { access_token, refresh_token, expires_in } = await answered.json();
+      return Response.json({ jwt: access_token, renewal: refresh_token, seconds: expires_in });
+    },
+  });
+  const tokens = createOwnTokens();
+  const ends: string[] = [];
+  tokens.on('sessionEnded', ({ reason }) => ends.push(reason));
+  await tokens.startSession(server.signIn());
+
+  await tokens.refresh();
+  expect(server.inspect(await tokens.getAccessToken())?.active).toBe(true);
+  expect(requests[0]?.headers.get('idempotency-key')).toMatch(/\w/);
+  expect(ends).toEqual([]);
+
+  server.revokeFamily();
+  await expect(tokens.refresh()).rejects.toMatchObject({ code: 'ERR_SESSION_REJECTED' });
+  expect(ends).toEqual(['rejected']);
+});
+
+test('cookie-session: a reload asks the backend once, and a plain 401 says that nobody is signed in', async () => {
+  const server = createAuthServer({ refreshTokenIn: 'cookie' });
+  const routes = {
+    'POST https://bff.example/token': async ({ credentials }: Request) => {
+      const answered = await server.fetch(server.tokenUrl, { ...form({ grant_type: 'refresh_token' }), credentials });
+      return answered.ok ? answered : new Response(null, { status: 401 });
+    },
+    'POST https://bff.example/logout': () => server.fetch(server.revokeUrl, { method: 'POST' }),
+  };
+  const requests = answer(routes);
+
+  await expect(createCookieTokens().getAccessToken()).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
+  expect(requests).toHaveLength(1);
+
+  server.signIn();
+  const tokens = createCookieTokens();
+  const [first, second] = await Promise.all([tokens.getAccessToken(), tokens.getAccessToken()]);
+  expect(first).toBe(second);
+  expect(requests).toHaveLength(2);
+
+  server.revokeFamily();
+  await expect(tokens.refresh()).rejects.toMatchObject({ code: 'ERR_SESSION_REJECTED' });
+  expect(tokens.getSnapshot().status).toBe('none');
+});
+
+test('several-apis: each API gets the access token of its own sign-in', async () => {
+  const { platform, server, tokens: own, partner } = twoSessions();
+  await own.startSession(server.signIn({ user: 'ada' }));
+  await partner.startSession(server.signIn({ user: 'grace' }));
+  const seen: string[] = [];
+  const note = (request: Request) => {
+    const token = request.headers.get('authorization')?.replace('Bearer ', '') ?? '';
+    seen.push(`${new URL(request.url).host} ${server.inspect(token)?.user}`);
+    return new Response();
+  };
+  answer({
+    'GET https://api.example/a': note,
+    'GET https://files.example/b': note,
+    'GET https://api.partner.example/c': note,
+  });
+
+  const clients = createClients(platform);
+  await clients.api('https://api.example/a');
+  await clients.api('https://files.example/b');
+  await clients.partner('https://api.partner.example/c');
+
+  expect(seen).toEqual(['api.example ada', 'files.example ada', 'api.partner.example grace']);
+});
+
+function twoSessions() {
+  const world = createWorld();
+  return { ...world, tokens: world.manager().tokens, partner: world.manager({ key: 'partner' }).tokens };
+}
+
+test('sign-out: every peer is told, and the server revokes the newest refresh token', async () => {
+  const { platform, server } = createWorld();
+  answer({
+    'POST https://auth.example/revoke': async (request) =>
+      server.fetch(server.revokeUrl, {
+        method: 'POST',
+        body: new URLSearchParams(await request.text()),
+      }),
+  });
+  const told: string[] = [];
+  const here = createSignOutTokens(platform, (why) => told.push(`here: ${why}`));
+  const there = createSignOutTokens(platform, (why) => told.push(`there: ${why}`));
+  await here.startSession(server.signIn());
+  await there.getAccessToken();
+
+  await here.endSession();
+  await vi.waitFor(() => expect(told).toHaveLength(2));
+
+  expect(told.sort()).toEqual(['here: ended', 'there: peer']);
+  expect(server.counts.familiesRevoked).toBe(1);
+  await expect(there.getAccessToken()).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
+});
+
+test('telemetry: what happens is counted and timed until somebody unsubscribes', async () => {
+  const { manager, server, run, failure } = createWorld();
+  const { tokens } = manager({ retry: { attempts: 1 } });
+  const recorded: string[] = [];
+  const stop = observe(tokens, (name, _value, labels) => recorded.push(`${name} ${Object.values(labels).join(' ')}`));
+  await tokens.startSession(server.signIn());
+
+  await run(tokens.refresh());
+  server.next({ status: 503 });
+  await failure(tokens.refresh());
+  stop();
+  await run(tokens.endSession());
+
+  expect(recorded).toEqual(['refresh_ms us asked', 'refresh_failures ERR_REFRESH_UNAVAILABLE asked']);
+});
+
+test('client-credentials: no sign-in, and one request for all callers', async () => {
+  const requests = answer({
+    'POST https://auth.example/token': () =>
+      Response.json({ access_token: 'service', token_type: 'Bearer', expires_in: 3_600 }),
+  });
+  const tokens = createServiceTokens('https://auth.example/token', 'orders', 'secret');
+
+  const all = await Promise.all(Array.from({ length: 5 }, () => tokens.getAccessToken()));
+
+  expect(new Set(all)).toEqual(new Set(['service']));
+  expect(requests).toHaveLength(1);
+  expect(await requests[0]?.text()).toBe('grant_type=client_credentials&scope=orders.read');
+  await tokens.refresh();
+  expect(requests).toHaveLength(2);
+});
