@@ -1,5 +1,4 @@
 /// <reference types="node" />
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockError } from '../errors.js';
@@ -7,7 +6,10 @@ import type { Lock } from '../ports/lock.js';
 import type { TokenStorage } from '../ports/storage.js';
 import { createBaton, type Grip, type TryGrab } from './file/baton.js';
 import { failure, locate, readCredentials, toValue } from './file/document.js';
+import { nameFor } from './file/name.js';
 import { type Change, update } from './file/update.js';
+
+export { fileChannel } from './file/channel.js';
 
 const HOLD_MS = 15_000;
 const LONGEST_DELAY_MS = 2_147_483_647;
@@ -105,11 +107,6 @@ function oncePerPlace(create: (place: string) => TryGrab): (place: string) => Tr
     made.set(place, existing);
     return existing;
   };
-}
-
-/** Keys hold characters that file names may not. */
-function nameFor(key: string): string {
-  return createHash('sha256').update(key).digest('hex').slice(0, 32);
 }
 
 function refuseAborted(signal: AbortSignal): void {

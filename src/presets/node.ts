@@ -1,4 +1,4 @@
-import { fileLock, fileStorage } from '../adapters/file.js';
+import { fileChannel, fileLock, fileStorage } from '../adapters/file.js';
 import { inProcessChannel } from '../adapters/in-process-channel.js';
 import { inProcessLock } from '../adapters/in-process-lock.js';
 import { memoryStorage } from '../adapters/memory-storage.js';
@@ -16,7 +16,7 @@ export interface NodeOptions {
  *
  * With `file`, any number of processes share the sessions in it. Nothing refreshes on its own: a stale token is served
  * and refreshed behind, when somebody asks; `proactive: true` among the manager's options changes that. Nothing keeps
- * the process alive but a caller who waits. A peer in another process learns of a refresh when its own token is due.
+ * the process alive but a caller who waits.
  *
  * For a fleet, replace parts: `{ ...node(), storage: redisStorage(client), lock: redisLock(client) }`.
  */
@@ -24,7 +24,7 @@ export function node({ file }: NodeOptions = {}): Platform {
   return {
     storage: file === undefined ? memoryStorage() : fileStorage(file),
     lock: file === undefined ? inProcessLock() : fileLock(file),
-    channel: inProcessChannel(),
+    channel: file === undefined ? inProcessChannel() : fileChannel(file),
     wakeups: { subscribe: () => () => undefined, isAwake: () => true, isOnline: () => true },
     clock: systemClock(),
     random: () => Math.random(),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { expoSecureStore } from '../../src/adapters/expo-secure-store.js';
-import { fileLock, fileStorage } from '../../src/adapters/file.js';
+import { fileChannel, fileLock, fileStorage } from '../../src/adapters/file.js';
 import { inProcessChannel } from '../../src/adapters/in-process-channel.js';
 import { inProcessLock } from '../../src/adapters/in-process-lock.js';
 import { keychain } from '../../src/adapters/keychain.js';
@@ -55,6 +55,15 @@ describe('fileLock', () => {
     return { lock: fileLock(path), second: fileLock(path), cleanup };
   };
   keep(lockContract(make, { shared: true, fences: true, takesOver: true }));
+});
+
+describe('fileChannel', () => {
+  const make = async () => {
+    const { path, cleanup } = newPath();
+    await fileStorage(path).setItem('any', 'value');
+    return { channel: fileChannel(path), second: fileChannel(path), cleanup };
+  };
+  keep(channelContract(make));
 });
 
 describe.skipIf(!hasRedis).each(libraries)('with %s', (_, connect) => {

@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createTokenManager, tokenEndpoint } from '../../src/index.js';
 import { node } from '../../src/presets/node.js';
 import { createAuthServer } from '../../src/testing.js';
@@ -64,4 +64,29 @@ test('a credentials file that others can read signs nobody out: closing it is en
   });
   chmodSync(file, 0o600);
   expect(await tokens.getAccessToken()).toMatch(/./);
+});
+
+test('signing in, refreshing and signing out reach the other processes on the file, also the first time', async () => {
+  const { server, create } = setUp();
+  const [here, there] = [create().tokens, create().tokens];
+  there.subscribe(() => undefined);
+  await expect(there.getAccessToken()).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
+  await expect(here.getAccessToken()).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
+
+  await here.startSession(server.signIn());
+  await vi.waitFor(() => expect(there.getSnapshot().status).toBe('active'));
+  expect(await there.getAccessToken()).toBe(await here.getAccessToken());
+
+  await here.refresh();
+  await vi.waitFor(async () => expect(await there.getAccessToken()).toBe(await here.getAccessToken()));
+
+  rmSync(`${file}.lock`, { recursive: true }); // somebody tidies up
+  await there.endSession();
+  await vi.waitFor(() => expect(here.getSnapshot().status).toBe('none'));
+
+  await here.startSession(server.signIn());
+  await vi.waitFor(() => expect(there.getSnapshot().status).toBe('active'));
+  expect(server.counts.familiesRevoked).toBe(0);
+  here.dispose();
+  there.dispose();
 });

@@ -1,0 +1,112 @@
+/// <reference types="node" />
+import { type FSWatcher, watch } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Channel } from '../../ports/channel.js';
+import { locate } from './document.js';
+import { nameFor } from './name.js';
+
+/**
+ * Tells the other processes on this credentials file that a session in it changed, and nothing else.
+ *
+ * A notice is an empty file beside the locks, written anew; who listens watches the folder. Where the file system tells
+ * of no changes (most network file systems), nobody hears, and a peer looks when its own token is due. Watching keeps
+ * no process alive. Never throws.
+ */
+export function fileChannel(path: string): Channel {
+  const listeners = new Map<string, Set<() => void>>();
+  const hear = (key: string) => {
+    for (const listener of [...(listeners.get(key) ?? [])]) listener();
+  };
+  const watcher = createWatcher(path, (file) => {
+    for (const key of [...listeners.keys()]) if (file === null || file === noticeName(key)) hear(key);
+  });
+
+  return {
+    announce(key) {
+      void Promise.resolve().then(() => hear(key)); // those in this process need no file system
+      void touch(path, key).then(() => listeners.size > 0 && watcher.start());
+    },
+    subscribe(key, listener) {
+      const own = () => listener(); // the same function may listen twice
+      const others = listeners.get(key) ?? new Set();
+      listeners.set(key, others.add(own));
+      watcher.start();
+      return () => {
+        others.delete(own);
+        if (others.size === 0 && listeners.get(key) === others) listeners.delete(key);
+        if (listeners.size === 0) watcher.stop();
+      };
+    },
+  };
+}
+
+interface Watcher {
+  /** Watches, if it does not yet. */
+  start(): void;
+  stop(): void;
+}
+
+/** Watches the folder of the locks, or where it is missing, the folder in which it will appear. */
+function createWatcher(path: string, changed: (file: string | null) => void): Watcher {
+  let current: { readonly folder: string; readonly watcher: FSWatcher } | undefined;
+  let isWanted = false;
+
+  function look(place: string): void {
+    const folder = `${place}.lock`;
+    if (!isWanted || current?.folder === folder) return;
+    const isThere = attempt(folder, (file) => {
+      if (file !== basename(folder)) return changed(file);
+      stopWatching(); // it was deleted
+      look(place);
+    });
+    if (isThere || current) return;
+    attempt(dirname(place), (file) => {
+      if (file !== null && file !== basename(folder)) return;
+      look(place);
+      if (current?.folder === folder) changed(null); // what was said before we could hear
+    });
+  }
+
+  function attempt(folder: string, onChange: (file: string | null) => void): boolean {
+    try {
+      const watcher = watch(folder, { persistent: false }, (_, file) => onChange(file));
+      watcher.on('error', stopWatching); // the folder was deleted, say
+      stopWatching();
+      current = { folder, watcher };
+      return true;
+    } catch {
+      return false; // missing, or nothing can be watched here
+    }
+  }
+
+  function stopWatching(): void {
+    current?.watcher.close();
+    current = undefined;
+  }
+
+  return {
+    start() {
+      isWanted = true;
+      void locate(path).then(look, () => undefined);
+    },
+    stop() {
+      isWanted = false;
+      stopWatching();
+    },
+  };
+}
+
+async function touch(path: string, key: string): Promise<void> {
+  try {
+    const folder = `${await locate(path)}.lock`;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFile(join(folder, noticeName(key)), '', { mode: 0o600 });
+  } catch {
+    // need not arrive
+  }
+}
+
+function noticeName(key: string): string {
+  return `${nameFor(key)}.changed`;
+}
