@@ -1,3 +1,4 @@
+import { containsPart } from '../core/redact.js';
 import { parseBody, type RefreshFailure, readRefusal } from '../core/refusal.js';
 import { readRetryAfter } from '../core/retry-after.js';
 import { type ReadTokens, readTokenResponse, type TokenSet } from '../core/token-set.js';
@@ -61,7 +62,8 @@ export async function readThrown(error: unknown, asked: Asked): Promise<Answer> 
   } catch {
     // its connection broke while it was read: the status alone is what there is
   }
-  const oauth = typeof code === 'string' ? { error: code } : undefined;
+  // with its description and whatever else lies beside the code, as they may say that it means something else
+  const oauth = typeof code === 'string' ? error : undefined;
   if (typeof status !== 'number' && !oauth) return noAnswer('ERR_REFRESH_NETWORK', cause);
   const headers = member(response, 'headers');
   const get = member(headers, 'get');
@@ -80,10 +82,22 @@ function readBody(value: unknown, asked: Asked, status?: number, retryAfter?: un
   const found = status === undefined || (status >= 200 && status < 300) ? readTokens(body, asked) : undefined;
   if (found && 'tokens' in found) return found;
   const retryAt = readRetryAfter(retryAfter === undefined ? undefined : String(retryAfter), asked.now());
-  const failure = readRefusal({ body, ...(status && { status }), ...(retryAt && { retryAt }) });
+  const refusal = readRefusal({ body, ...(status && { status }), ...(retryAt && { retryAt }) });
+  const failure = withoutSecret(refusal, asked.secrets);
   if (found && failure.kind === 'unknown') return unreadable(`${found.problem} came`, status, found);
   // a gateway's word says nothing of what the server behind it has done
   return { failure, code: CODES[failure.kind], isAnswer: status !== 502 && status !== 504 };
+}
+
+// A code in words is one; anything else may be an echo of what the server was sent.
+function withoutSecret(
+  { oauthError, ...failure }: RefreshFailure,
+  secrets: readonly (string | undefined)[],
+): RefreshFailure {
+  if (oauthError === undefined) return failure;
+  const isEcho =
+    !/^([a-z_]+|[A-Z_]+)$/.test(oauthError) && secrets.some((secret) => containsPart(oauthError, secret ?? ''));
+  return isEcho ? failure : { ...failure, oauthError };
 }
 
 function readTokens(body: unknown, { requestedAt, previous, now }: Asked): ReadTokens {
