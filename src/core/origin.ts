@@ -17,10 +17,17 @@ export function readDestination(url: string): Destination | undefined {
   if (!match) return undefined;
   const scheme = (match[1] as string).toLowerCase();
   const host = (match[2] as string).toLowerCase();
+  // a last label of digits makes the whole host a number, in spellings that not every parser knows
+  if (/(^|\.)(\d+|0x[\da-f]*)\.?$/.test(host) && !isAddress(host)) return undefined;
   const port = match[3] === undefined ? '' : String(Number(match[3]));
   const own = scheme === 'https' ? '443' : '80';
   return {
     origin: `${scheme}://${host}${port === '' || port === own ? '' : `:${port}`}`,
     secure: scheme === 'https' || LOOPBACK.test(host),
   };
+}
+
+function isAddress(host: string): boolean {
+  const parts = host.split('.');
+  return parts.length === 4 && parts.every((part) => Number(part) < 256 && String(Number(part)) === part);
 }

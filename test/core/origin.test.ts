@@ -38,6 +38,10 @@ describe('the origin of a URL', () => {
     ['a percent sign in the host', 'https://api%2eexample/'],
     ['an empty host', 'https:///'],
     ['a port that is none', 'https://api.example:port/'],
+    ['a number for a host', 'https://0'],
+    ['a hexadecimal host', 'https://0x7f.1/'],
+    ['an octal address', 'http://127.0.0.010/'],
+    ['an address out of range', 'http://127.0.0.256/'],
     ['nothing', ''],
   ])('is in doubt, and so none, with %s', (_, url) => {
     expect(readDestination(url)).toBeUndefined();
