@@ -128,9 +128,12 @@ async function refresh(
     const isFailed = verdict.is === 'failed';
     const waitMs = isFailed ? verdict.retryAt - clock.now() : 0;
     const again = isFailed && verdict.isPassing && attempt < attempts && waitMs <= MAX_WAIT_MS && !context.isDisposed();
+    const found = verdict.is === 'elsewhere' && !base ? verdict.record : undefined;
+    const isStale = found && !isUsable(found.tokens, clock.now());
+    // over before anybody hears of it: who asks for a refresh then, asks for another one
+    if (!again && !isStale) memory.run = undefined;
     tell(verdict, { base, reason, attempt, durationMs: clock.now() - startedAt, again }, memory, context);
-    const record = recordOf(store.state);
-    if (verdict.is === 'elsewhere' && !base && record && !isUsable(record.tokens, clock.now())) {
+    if (isStale) {
       reason = 'expired'; // found under the lock, but of no use as it is
     } else if (again) {
       await pause(run, waitMs, clock);

@@ -38,20 +38,22 @@ export interface CommandContext {
 /** Counts the commands: a later one wins over an earlier one that still waits for the lock. */
 interface Turns {
   starts: number;
+  /** The latest start that is over. */
+  started: number;
   ends: number;
-  starting: number;
   erasing: number;
   ending: Promise<void> | undefined;
 }
 
 export function createSessionCommands(context: CommandContext): SessionCommands {
-  const turns: Turns = { starts: 0, ends: 0, starting: 0, erasing: 0, ending: undefined };
+  const turns: Turns = { starts: 0, started: 0, ends: 0, erasing: 0, ending: undefined };
+  const isStarting = () => turns.started < turns.starts;
   return {
     get isStarting() {
-      return turns.starting > 0;
+      return isStarting();
     },
     get isBusy() {
-      return turns.starting + turns.erasing > 0;
+      return isStarting() || turns.erasing > 0;
     },
     startSession: async (response) => {
       const now = context.settings.platform.clock.now();
@@ -60,17 +62,15 @@ export function createSessionCommands(context: CommandContext): SessionCommands 
         const expected = 'Expected startSession() to be given a token response (RFC 6749 section 5.1)';
         throw new OptionsError('ERR_OPTIONS', `${expected}, but ${problem} came; check the answer to the sign-in.`);
       }
-      turns.starting++;
       try {
         await start(tokens, turns, context);
       } finally {
-        turns.starting--;
         context.look();
       }
     },
     endSession: () => {
       const { state } = context.store;
-      if (state.status === 'none' && turns.starting === 0) return turns.ending ?? Promise.resolve();
+      if (state.status === 'none' && !isStarting()) return turns.ending ?? Promise.resolve();
       const ending = end(turns, context).finally(() => {
         if (turns.ending === ending) turns.ending = undefined;
       });
@@ -82,10 +82,10 @@ export function createSessionCommands(context: CommandContext): SessionCommands 
 
 async function start(tokens: TokenSet, turns: Turns, context: CommandContext): Promise<void> {
   const { store, persistence, refresher, newId, repair } = context;
+  const ids = { sessionId: newId(), attemptId: newId() };
   const turn = ++turns.starts;
   const { ends } = turns;
   void refresher.detach();
-  const ids = { sessionId: newId(), attemptId: newId() };
   const at = (revision = 0): SessionRecord => ({
     ...ids,
     revision: Math.max(revision, store.state.revision) + 1,
@@ -109,6 +109,7 @@ async function start(tokens: TokenSet, turns: Turns, context: CommandContext): P
     reportLock('write', error, context);
     repair(ends === turns.ends ? undefined : ids.sessionId);
   }
+  turns.started = Math.max(turns.started, turn); // before anybody hears of it: a listener may ask for a refresh at once
   if (ends !== turns.ends)
     throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
   if (turn === turns.starts) store.dispatch({ type: 'started', record: record ?? at(), from: 'sign-in' });
