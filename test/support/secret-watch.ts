@@ -31,11 +31,14 @@ export function createSecretWatch(): SecretWatch {
       }
     },
     see: (what, value) => void seen.push({ what, value }),
-    leaks: () =>
-      seen.flatMap(({ what, value }) => {
-        const part = [...views(value)].map((text) => findPart(text, parts)).find(Boolean);
-        return part ? [`${what} shows "${part}"`] : [];
-      }),
+    leaks: () => [
+      ...new Set(
+        seen.flatMap(({ what, value }) => {
+          const part = [...views(value)].map((text) => findPart(text, parts)).find(Boolean);
+          return part ? [`${what} shows "${part}"`] : [];
+        }),
+      ),
+    ],
     get counts() {
       return { tokens: tokens.size, seen: seen.length };
     },

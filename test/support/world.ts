@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect, onTestFinished } from 'vitest';
 import {
   createTokenManager,
@@ -70,6 +71,14 @@ const TYPES: readonly (keyof TokenEvents)[] = [
   'revokeFailed',
   'sessionEnded',
 ];
+
+const ASYNC = new Set<string | symbol>([
+  'getAccessToken',
+  'replaceAccessToken',
+  'refresh',
+  'startSession',
+  'endSession',
+]);
 
 /** Makes a world; when the test ends, nothing that others saw of it may show a part of a token. */
 export function createWorld(options: { server?: AuthServerOptions; storage?: StorageSpeed } = {}): World {
@@ -146,11 +155,11 @@ function watchedManager(
   const tokens = new Proxy(manager, {
     get(target, name, receiver) {
       const member: unknown = Reflect.get(target, name, receiver);
-      if (typeof member !== 'function') return member;
+      if (typeof member !== 'function' || !ASYNC.has(name)) return member;
       return (...args: unknown[]) => {
+        if (name === 'startSession') watch.learn(inspect(args, { depth: 3, maxStringLength: 10_000 }));
         const result: unknown = member.apply(target, args);
         if (result instanceof Promise) {
-          if (name === 'startSession') watch.learn(JSON.stringify(args));
           result.then(watch.learn, (error) => watch.see(`error of ${String(name)}`, error));
         }
         return result;
