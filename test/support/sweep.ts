@@ -2,21 +2,15 @@ import type { TokenManager, TokenManagerOptions } from '../../src/index.js';
 import { createWorld, type Seen, STORAGE_SPEEDS, type StorageSpeed, type World } from './world.js';
 
 /** How the session came to the manager under test. */
-export type Beginning = 'signed in' | 'from storage';
+type Beginning = 'signed in' | 'from storage';
 
 /** One interruption of a refresh: at which moment, and how many promise jobs later. */
-export interface Strike {
+interface Strike {
   readonly speed: StorageSpeed;
   readonly beginning: Beginning;
   /** Which of the moments of a refresh; -1 is the call itself. */
   readonly at: number;
   readonly jobs: number;
-}
-
-/** A caller of the session that is being refreshed, and what became of it. */
-export interface Caller {
-  readonly outcome: Promise<{ token: string } | { error: Error & { code?: string } }>;
-  readonly isSettled: boolean;
 }
 
 /** A refresh that was interrupted, when everything about it has settled. */
@@ -33,7 +27,7 @@ export interface Struck {
 }
 
 /** What interrupts: synchronously, in the midst of a port's call if it comes to that. */
-export type Act = (world: World, tokens: TokenManager) => Promise<unknown> | undefined;
+type Act = (world: World, tokens: TokenManager) => Promise<unknown> | undefined;
 
 const LIFETIME = 600_000;
 const JOBS = [0, 1, 2, 3, 5, 8, 13];
@@ -41,8 +35,7 @@ const JOBS = [0, 1, 2, 3, 5, 8, 13];
 /**
  * Interrupts a refresh at every call of a port, at every time one settles, and at promise jobs after each.
  *
- * Without `only`, for all storage speeds and for a session just signed in as well as one found in storage. The interrupted runs come one by one; returns the names of all
- * moments that were met.
+ * For all storage speeds, and for a session just signed in as well as one found in storage. Returns all moments that were met.
  */
 export async function sweep(
   act: Act,
