@@ -74,7 +74,7 @@ export function fileLock(path: string): Lock {
         const grip = await tryGrab(holdMs);
         if (grip && !signal.aborted) return grip;
         await grip?.release();
-        await sleep((0.5 + Math.random()) * Math.min(5 + 5 * tries, 50), undefined, { signal }).catch(() => undefined);
+        await sleep((0.5 + Math.random()) * Math.min(5 + 5 * tries, 30), undefined, { signal }).catch(() => undefined);
       }
     } catch (error) {
       refuseAborted(signal);

@@ -1,0 +1,50 @@
+// One of many processes that share a session: told lines, says lines. See rounds.ts.
+import { createInterface } from 'node:readline';
+import { redisChannel, redisLock, redisStorage } from '../../src/adapters/redis.js';
+import { createTokenManager, tokenEndpoint } from '../../src/index.js';
+import type { Platform } from '../../src/ports/platform.js';
+import { node } from '../../src/presets/node.js';
+import { libraries } from '../support/redis-clients.js';
+
+/** What a worker is given as JSON. */
+export interface WorkerConfig {
+  readonly tokenUrl: string;
+  readonly timeoutMs: number;
+  readonly file?: string;
+  readonly redis?: { readonly library: string; readonly socket: string; readonly leaseMs: number };
+}
+
+const { tokenUrl, timeoutMs, file, redis } = JSON.parse(process.argv[2] ?? '') as WorkerConfig;
+const say = (...words: unknown[]) => void process.stdout.write(`${words.join(' ')}\n`);
+
+async function onRedis({ library, socket, leaseMs }: NonNullable<WorkerConfig['redis']>): Promise<Platform> {
+  const connect = libraries.find(([name]) => name === library)?.[1];
+  if (!connect) throw new Error(`unknown: ${library}`);
+  const server = { socket, url: undefined } as never;
+  const [{ client }, subscriber] = [await connect(server), await connect(server)];
+  return {
+    ...node(),
+    storage: redisStorage(client),
+    lock: redisLock(client, { leaseMs }),
+    channel: redisChannel(client, subscriber.client),
+  };
+}
+
+const tokens = createTokenManager({
+  refresh: tokenEndpoint({ url: tokenUrl, clientId: 'fleet', parameters: { worker: String(process.pid) } }),
+  platform: redis ? await onRedis(redis) : node({ file }),
+  timeoutMs,
+});
+tokens.subscribe(() => undefined);
+tokens.on('storageFailed', ({ operation, error }) => say('fault', operation, error.code));
+
+createInterface({ input: process.stdin }).on('line', async (line) => {
+  const [command, argument = ''] = line.split(/ (.*)/s);
+  try {
+    if (command === 'sign-in') await tokens.startSession(JSON.parse(argument));
+    say(command === 'sign-in' ? 'signed-in' : 'token', await tokens.getAccessToken());
+  } catch (error) {
+    say('token', (error as { code?: string }).code ?? error);
+  }
+});
+say('ready');
