@@ -1,0 +1,17 @@
+import { createFetch, createTokenManager, tokenEndpoint } from 'evertoken';
+
+export const tokens = createTokenManager({
+  refresh: tokenEndpoint({ url: 'https://auth.example/token', clientId: 'shop' }),
+});
+export const api = createFetch(tokens, { origins: ['https://api.example'] });
+
+/** Once, with what your sign-in brought: the answer of the token endpoint to an authorization code. */
+export async function signedIn(response: Response): Promise<void> {
+  await tokens.startSession(await response.json());
+}
+
+/** From then on, anywhere. */
+export async function readOrders(): Promise<unknown> {
+  const response = await api('https://api.example/orders');
+  return response.json();
+}
