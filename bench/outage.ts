@@ -6,7 +6,7 @@ const CLIENTS = 100;
 const LIFETIME_MS = 300_000;
 const OUTAGE_MS = 600_000;
 /** Each client calls its API about this often. */
-const CALL_EVERY_MS = 5_000;
+const CALL_EVERY_MS = 15_000;
 
 /** One way to be away. */
 const OUTAGES: Readonly<Record<string, ScriptedAnswer>> = {
@@ -64,7 +64,7 @@ export async function simulateOutage(answer: ScriptedAnswer): Promise<OutageRepo
   server.always(answer);
   await clock.advanceTo(endsAt);
   server.always(undefined);
-  await clock.advance(LIFETIME_MS);
+  await clock.advance(120_000);
   isOver = true;
   await clock.advance(2 * CALL_EVERY_MS);
 
