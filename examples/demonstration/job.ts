@@ -44,12 +44,16 @@ export interface Listener {
 }
 
 /** Starts the server on a loopback port, signs in, and lets the callers loose. */
-export async function startJob(settings: Settings, listener: Listener, platform: Platform = inProcess()): Promise<Job> {
+export async function startJob(
+  settings: Settings,
+  listener: Listener,
+  { platform = inProcess(), keepRequests = 1_000 }: { platform?: Platform; keepRequests?: number } = {},
+): Promise<Job> {
   const server = createAuthServer({
     accessTokenLifetimeMs: LIFETIME_MS,
     delayMs: LATENCY_MS,
     reuseWindowMs: settings.chaos ? REUSE_WINDOW_MS : 0,
-    keepRequests: 1_000,
+    keepRequests,
   });
   const listening = await server.listen();
   const meter = createMeter();
