@@ -18,7 +18,8 @@ import { createWaitingRoom, type WaitingRoom } from './waiting-room.js';
 
 /** The access token while it is fresh, and when it is: all that it takes to serve it. */
 export interface Hot {
-  token: string | undefined;
+  /** One promise for all callers, made once. */
+  token: Promise<string> | undefined;
   from: number;
   until: number;
 }
@@ -66,7 +67,7 @@ export function createEngine(settings: Settings, lifetime: Lifetime): Engine {
       const next = recordOf(state);
       const last = recordOf(before);
       if (!isSameTokenSet(next, last)) {
-        hot.token = isDisposed() ? undefined : next?.tokens.accessToken;
+        hot.token = next && !isDisposed() ? Promise.resolve(next.tokens.accessToken) : undefined;
         hot.from = next ? freshFrom(next.tokens) : 0;
         hot.until = next ? dueAt(next.tokens, leewayMs, random()) : 0;
       }

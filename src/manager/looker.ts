@@ -26,7 +26,6 @@ export function createLooker(
   isBusy: () => boolean,
 ): Looker {
   const gate = createWaitingRoom<void>(clock);
-  let isGating = false;
   let isLooking: Promise<void> | undefined;
   let isAskedAgain = false;
 
@@ -50,23 +49,23 @@ export function createLooker(
     } while (isAskedAgain);
   }
 
-  return {
+  // a plain property, not a getter: every call for a fresh token reads it
+  const looker = {
     gate,
-    get isGating() {
-      return isGating;
-    },
-    look: (isGate) => {
-      isGating ||= isGate;
+    isGating: false,
+    look: (isGate: boolean) => {
+      looker.isGating ||= isGate;
       if (isLooking) {
         isAskedAgain = true;
         return isLooking;
       }
       isLooking = look().then(() => {
         isLooking = undefined;
-        isGating = false;
+        looker.isGating = false;
         gate.settle();
       });
       return isLooking;
     },
   };
+  return looker;
 }

@@ -24,7 +24,7 @@ export interface Persistence {
 }
 
 /** How long to wait for the lock, and how long to hold it: one request, and the storage around it. */
-export function patienceMs(timeoutMs: number): number {
+function patienceMs(timeoutMs: number): number {
   return timeoutMs + STORAGE_LIMIT_MS;
 }
 

@@ -28,7 +28,7 @@ export function startTokenManager(settings: Settings): TokenManager {
       const isPlain = options?.minValidityMs === undefined && !options?.signal?.aborted;
       if (hot.token !== undefined && isPlain && !looker.isGating) {
         const now = clock.now();
-        if (now < hot.until && now >= hot.from) return Promise.resolve(hot.token);
+        if (now < hot.until && now >= hot.from) return hot.token;
       }
       return access.getAccessToken(options);
     },
