@@ -169,6 +169,24 @@ describe('a client clock that is wrong costs at most one extra refresh', () => {
     return world.server.tokenRequests.length;
   }
 
+  test('and one that is set back does not stretch the life of a token', async () => {
+    for (const backMs of [300_000, 7_200_000, DAY]) {
+      const world = createWorld();
+      let offset = 0;
+      const clock = { now: () => world.clock.now() - offset, after: world.clock.after };
+      const { tokens } = world.manager({ platform: { ...world.platform, clock } });
+      await world.run(tokens.startSession(world.server.signIn()));
+      await world.clock.advance(100_000);
+      offset = backMs;
+      for (let second = 0; second < 3_600; second += 60) {
+        const token = await world.run(tokens.getAccessToken());
+        expect(world.server.inspect(token)?.active).toBe(true);
+        await world.clock.advance(60_000);
+      }
+      expect(world.server.tokenRequests.length).toBeLessThanOrEqual(10);
+    }
+  });
+
   for (const [kind, tokenFormat, omit] of [
     ['expires_in', 'opaque', []],
     ['a JWT alone', 'jwt', ['expires_in']],

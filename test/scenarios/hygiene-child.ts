@@ -132,23 +132,31 @@ async function thousand(): Promise<void> {
   const server = createAuthServer({ accessTokenLifetimeMs: 3_600_000, keepRequests: 10 });
   const refresh = tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch });
   const { signal } = new AbortController();
-  const first = createTokenManager({ refresh, platform });
-  await first.startSession(server.signIn());
-  first.dispose();
+  let rounds = 0;
+  const stored: string[] = [];
 
   async function round(): Promise<void> {
-    const tokens = createTokenManager({ refresh, platform, proactive: true });
+    server.reset();
+    // a name of ten thousand characters: whoever keeps it is seen
+    const key = `${rounds++} ${'x'.repeat(10_000)}`;
+    const tokens = createTokenManager({ refresh, platform, key, proactive: true });
     const api = createFetch(tokens, { origins: [server.origin], fetch: server.fetch });
     tokens.subscribe(() => undefined);
     tokens.on('refreshed', () => undefined);
+    await tokens.startSession(server.signIn());
     await tokens.refresh({ signal });
     await api(`${server.apiUrl}/me`, { signal });
-    tokens.getAccessToken({ minValidityMs: 9e9, signal }).catch(() => undefined);
+    await tokens.endSession();
+    await tokens.startSession(server.signIn());
+    if (rounds % 2) await tokens.endSession();
+    else tokens.refresh({ signal }).catch(() => undefined);
     tokens.dispose();
+    stored.push(`evertoken:${key}`);
   }
   const heap = async () => {
     for (let turn = 0; turn < 5; turn++) {
       await new Promise((resolve) => setImmediate(resolve));
+      for (const key of stored.splice(0)) platform.storage.removeItem(key);
       collect();
     }
     return process.memoryUsage().heapUsed;
