@@ -1,9 +1,10 @@
 import { OptionsError } from '../errors.js';
 import type { Clock } from '../ports/clock.js';
-import { createTurn } from './settle.js';
+import { createTurn, rest } from './settle.js';
 
 const QUIET_TURNS = 12; // measured: a body read through msw and happy-dom's fetch needs two
 const MOST_TURNS = 10_000; // for code that never comes to rest
+const MOST_RESTS = 2_000; // of a millisecond and more, for tracked work that waits for this clock
 const LONGEST_DELAY_MS = 2_147_483_647;
 const TASKS_PER_MOMENT = 10_000;
 
@@ -161,7 +162,10 @@ function createSettler(): { settle: () => Promise<void>; stir: () => void; track
       let quiet = 0;
       let seen = activity;
       for (let count = 0; (quiet < QUIET_TURNS && count < MOST_TURNS) || tracked > 0; count++) {
-        await turn();
+        if (count > MOST_TURNS + MOST_RESTS) {
+          throw new Error('Expected tracked work to settle; does it wait for this clock, or read a body that does?');
+        }
+        await (count < MOST_TURNS ? turn() : rest());
         quiet = seen === activity ? quiet + 1 : 0;
         seen = activity;
       }

@@ -33,7 +33,7 @@ export function createMint(random: (() => number) | undefined): Mint {
 
 /** What is kept of a token: enough to recognise it, too little to present it. */
 export function fingerprint(token: string): string {
-  return base64url(sha256(encoder.encode(token)));
+  return String.fromCharCode(...sha256(encoder.encode(token)));
 }
 
 /** The base64url form of some bytes, without padding (RFC 4648 section 5). */

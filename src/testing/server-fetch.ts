@@ -5,16 +5,16 @@ import { serve } from './serve.js';
 
 const NO_BODY = [204, 205, 304];
 const EMPTY = new Uint8Array();
+const READERS = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const;
 
 /** Answers a `Request` without any network. */
 export type Responder = (request: Request) => Promise<Response | 'dropped'>;
 
 /** Makes the function that answers `Request`s, with the one cookie kept between them. */
 export function createResponder(world: World): Responder {
-  const { track = (work) => work } = world.clock as Partial<FakeClock>;
+  const { track = untracked } = world.clock as Partial<FakeClock>;
   return async (request) => {
     const bodiless = request.method === 'GET' || request.method === 'HEAD';
-    // the fake clock cannot see a stream being read
     const body = bodiless ? EMPTY : new Uint8Array(await track(request.arrayBuffer()));
     const cookies = request.credentials !== 'omit' && world.switches.refreshTokenIn === 'cookie';
     const exchange: Exchange = {
@@ -27,7 +27,8 @@ export function createResponder(world: World): Responder {
     };
     const outcome = await serve(world, exchange);
     if (outcome !== 'dropped' && cookies && outcome.cookie !== undefined) world.jar = outcome.cookie ?? undefined;
-    return toResponse(outcome, request.url);
+    const response = toResponse(outcome, request.url);
+    return response === 'dropped' || track === untracked ? response : trackReading(response, track);
   };
 }
 
@@ -50,6 +51,22 @@ function toResponse(outcome: Outcome, url: string): Response | 'dropped' {
   const response = new Response(NO_BODY.includes(status) ? null : body, { status, headers: { ...headers } });
   Object.defineProperty(response, 'url', { value: url.replace(/#.*/, '') });
   return response;
+}
+
+/** Lets the fake clock know of bodies that are being read: browsers do that on other threads, in as many turns as it takes. */
+function trackReading(response: Response, track: FakeClock['track']): Response {
+  const define = (name: string, value: unknown) => Object.defineProperty(response, name, { value, configurable: true });
+  for (const name of READERS) {
+    const read: (() => Promise<unknown>) | undefined = response[name]; // bytes() is missing here and there
+    if (read) define(name, () => track(read.call(response)));
+  }
+  const { clone } = response;
+  define('clone', () => trackReading(clone.call(response), track));
+  return response;
+}
+
+function untracked<T>(work: Promise<T>): Promise<T> {
+  return work;
 }
 
 /** An abort takes the client away, not the request: the server goes on with what it received. */

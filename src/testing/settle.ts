@@ -11,6 +11,11 @@ export function createTurn(): () => Promise<void> {
   return () => new Promise((resolve) => post(resolve));
 }
 
+/** Resolves after a millisecond or a few of real time, for work that goes on elsewhere. */
+export function rest(): Promise<void> {
+  return new Promise((resolve) => timeout(resolve, 1));
+}
+
 /** A message to oneself: a turn without the 4 ms that browsers make nested timers wait. */
 function posted(): Turn | undefined {
   if (typeof Channel !== 'function') return undefined;

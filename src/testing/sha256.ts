@@ -27,17 +27,19 @@ export function sha256(message: Uint8Array): Uint8Array {
   view.setUint32(padded.length - 4, message.length << 3);
   const state = INITIAL_STATE.slice();
   for (let offset = 0; offset < padded.length; offset += BLOCK) compress(state, view, offset);
-  const hash = new Uint8Array(32);
-  state.forEach((word, index) => {
-    new DataView(hash.buffer).setInt32(index * 4, word);
-  });
-  return hash;
+  const hash = new DataView(new ArrayBuffer(32));
+  for (let index = 0; index < 8; index++) hash.setInt32(index * 4, word(state, index));
+  return new Uint8Array(hash.buffer);
 }
 
 /** The HMAC-SHA-256 of some bytes, 32 bytes. */
 export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
   const short = key.length > BLOCK ? sha256(key) : key;
-  const pad = (filler: number) => new Uint8Array(BLOCK).map((_, index) => (short[index] ?? 0) ^ filler);
+  const pad = (filler: number) => {
+    const padded = new Uint8Array(BLOCK).fill(filler);
+    for (let index = 0; index < short.length; index++) padded[index] = (short[index] ?? 0) ^ filler;
+    return padded;
+  };
   return sha256(concat(pad(0x5c), sha256(concat(pad(0x36), message))));
 }
 
@@ -50,11 +52,12 @@ function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
 
 function compress(state: Int32Array, view: DataView, offset: number): void {
   expand(view, offset);
-  let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state;
+  let [a, b, c, d] = [word(state, 0), word(state, 1), word(state, 2), word(state, 3)];
+  let [e, f, g, h] = [word(state, 4), word(state, 5), word(state, 6), word(state, 7)];
   for (let round = 0; round < 64; round++) {
     const sum1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
     const choice = (e & f) ^ (~e & g);
-    const first = (h + sum1 + choice + (ROUND_CONSTANTS[round] ?? 0) + (schedule[round] ?? 0)) | 0;
+    const first = (h + sum1 + choice + word(ROUND_CONSTANTS, round) + word(schedule, round)) | 0;
     const sum0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
     const majority = (a & b) ^ (a & c) ^ (b & c);
     h = g;
@@ -66,22 +69,26 @@ function compress(state: Int32Array, view: DataView, offset: number): void {
     b = a;
     a = (first + sum0 + majority) | 0;
   }
-  [a, b, c, d, e, f, g, h].forEach((word, index) => {
-    state[index] = (state[index] ?? 0) + word;
-  });
+  const sums = [a, b, c, d, e, f, g, h];
+  for (let index = 0; index < 8; index++) state[index] = word(state, index) + (sums[index] ?? 0);
 }
 
 function expand(view: DataView, offset: number): void {
   for (let index = 0; index < 16; index++) schedule[index] = view.getInt32(offset + index * 4);
   for (let index = 16; index < 64; index++) {
-    const early = schedule[index - 15] ?? 0;
-    const late = schedule[index - 2] ?? 0;
+    const early = word(schedule, index - 15);
+    const late = word(schedule, index - 2);
     const sigma0 = rotate(early, 7) ^ rotate(early, 18) ^ (early >>> 3);
     const sigma1 = rotate(late, 17) ^ rotate(late, 19) ^ (late >>> 10);
-    schedule[index] = (schedule[index - 16] ?? 0) + sigma0 + (schedule[index - 7] ?? 0) + sigma1;
+    schedule[index] = word(schedule, index - 16) + sigma0 + word(schedule, index - 7) + sigma1;
   }
 }
 
-function rotate(word: number, bits: number): number {
-  return (word >>> bits) | (word << (32 - bits));
+/** The word at an index that is there. */
+function word(words: Int32Array, index: number): number {
+  return words[index] as number;
+}
+
+function rotate(value: number, bits: number): number {
+  return (value >>> bits) | (value << (32 - bits));
 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createAuthServer, type ListeningServer } from '../../src/testing.js';
+import { createAuthServer, type FakeClock, fakeClock, type ListeningServer } from '../../src/testing.js';
 
 const form = (parameters: Record<string, string>) => ({ method: 'POST', body: new URLSearchParams(parameters) });
 const trade = (refresh_token?: string) =>
@@ -26,6 +26,33 @@ describe('server.fetch', () => {
     expect(await answers[3]?.json()).toMatchObject({ method: 'POST', body: 'from the request' });
     expect(await answers[4]?.json()).toMatchObject({ method: 'PUT' });
     expect(request.bodyUsed).toBe(true);
+  });
+
+  it('lets a fake clock know of every body that is being read, however it is read', async () => {
+    const clock = fakeClock();
+    let reading = 0;
+    const track: typeof clock.track = (work) => {
+      reading++;
+      return clock.track(work);
+    };
+    const spied: FakeClock = { ...clock, track };
+    const server = createAuthServer({ clock: spied });
+    const ask = async () => {
+      const response = await server.fetch(server.tokenUrl, trade('x'));
+      reading = 0;
+      return response;
+    };
+    await server.fetch(server.tokenUrl, trade('x'));
+    expect(reading).toBe(1); // the request's own body
+    await (await ask()).json();
+    await (await ask()).text();
+    await (await ask()).clone().arrayBuffer();
+    expect(reading).toBe(1);
+    const response = await ask();
+    const copy = response.clone();
+    expect([await response.json(), await copy.clone().json()]).toEqual(Array(2).fill(expect.anything()));
+    expect(reading).toBe(2);
+    await expect((await ask()).formData()).rejects.toThrow();
   });
 
   it('is a network error for any other origin', async () => {

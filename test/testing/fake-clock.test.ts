@@ -83,6 +83,12 @@ describe('a fake clock', () => {
     expect(seen).toEqual([32]);
   });
 
+  it('says so when tracked work waits for the clock that waits for it', async () => {
+    const clock = fakeClock(NOON);
+    void clock.track(new Promise<void>((resolve) => clock.after(10, resolve)));
+    await expect(clock.advance(10)).rejects.toThrow('does it wait for this clock');
+  });
+
   it('cancels a task, also twice, also after it ran', async () => {
     const clock = fakeClock(NOON);
     let runs = 0;
