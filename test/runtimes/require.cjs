@@ -1,0 +1,24 @@
+// CommonJS, from every subpath; the classes are the same in all of them.
+const { join } = require('node:path');
+const root = require('evertoken');
+const { fileStorage } = require('evertoken/file');
+const { node } = require('evertoken/node');
+const { redisStorage } = require('evertoken/redis');
+const { reactNative } = require('evertoken/react-native');
+const { createAuthServer, fakeClock } = require('evertoken/testing');
+
+(async () => {
+  const server = createAuthServer({ clock: fakeClock() });
+  const tokens = root.createTokenManager({
+    refresh: root.tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
+    platform: node(),
+  });
+  await tokens.startSession(server.signIn());
+  await tokens.refresh();
+  const error = await fileStorage(join(__dirname))
+    .getItem('key')
+    .catch((caught) => caught);
+  if (!(error instanceof root.StorageError)) throw new Error(`another class: ${error}`);
+  for (const make of [redisStorage, reactNative]) if (typeof make !== 'function') throw new Error('a name is missing');
+  console.log(JSON.stringify({ requests: server.tokenRequests.length }));
+})();
