@@ -29,10 +29,14 @@ describe('a scripted answer', () => {
     const portal = await refresh(server, refresh_token);
     expect([portal.status, portal.headers.get('content-type')]).toEqual([200, 'text/html']);
     expect(await portal.text()).toBe('<html>Welcome to the airport</html>');
+    server.next({ body: { instead: true } });
+    server.next({ status: 500 }, { times: 0 });
+    expect(await (await refresh(server, refresh_token)).json()).toEqual({ instead: true });
     expect((await refresh(server, refresh_token)).status).toBe(200);
     expect(server.tokenRequests.map(({ granted, status }) => [granted, status])).toEqual([
       [false, 503],
       [false, 503],
+      [false, 200],
       [false, 200],
       [true, 200],
     ]);
@@ -95,6 +99,18 @@ describe('a scripted answer', () => {
 });
 
 describe('the network', () => {
+  it('shows whether a refresh token had been used, although its request did not arrive', async () => {
+    const server = createAuthServer();
+    const { refresh_token } = server.signIn();
+    server.next({ drop: true });
+    await refresh(server, refresh_token).catch(() => undefined);
+    await refresh(server, refresh_token);
+    server.next({ drop: true });
+    await refresh(server, refresh_token).catch(() => undefined);
+    await server.fetch(server.tokenUrl, { method: 'POST', body: new URLSearchParams() });
+    expect(server.tokenRequests.map(({ reused }) => reused)).toEqual([false, false, true, false]);
+  });
+
   it('can break before the request arrives: nothing was used up', async () => {
     const server = createAuthServer();
     const { refresh_token } = server.signIn();
@@ -215,6 +231,8 @@ describe('switches', () => {
       expect(await refused.json()).toMatchObject({ error: 'use_dpop_nonce' });
     }
     expect((await refresh(server, refresh_token, { headers: proof('n1') })).status).toBe(200);
+    server.set({ dpopNonce: undefined });
+    expect((await refresh(server, server.signIn().refresh_token, { headers: proof('n1') })).status).toBe(200);
   });
 
   it('demand a DPoP nonce at the API', async () => {

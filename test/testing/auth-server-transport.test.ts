@@ -88,6 +88,14 @@ describe('server.fetch', () => {
     expect(server.tokenRequests.at(-1)?.refreshToken).toBeUndefined();
   });
 
+  it('keeps the cookie when the server omits a new refresh token', async () => {
+    const server = createAuthServer({ refreshTokenIn: 'cookie', omit: ['refresh_token'] });
+    server.signIn();
+    for (let round = 0; round < 2; round++) {
+      expect((await server.fetch(server.tokenUrl, trade())).status).toBe(200);
+    }
+  });
+
   it('forgets the cookie when its session is refused', async () => {
     const server = createAuthServer({ refreshTokenIn: 'cookie' });
     server.signIn();
@@ -174,6 +182,15 @@ describe('listening on a port', () => {
     expect(refreshed.headers.getSetCookie()[0]).not.toBe(cookie);
     const reused = await fetch(listening.tokenUrl, { ...trade(), headers: { Cookie } });
     expect(reused.headers.getSetCookie()[0]).toContain('refresh_token=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0');
+  });
+
+  it('sets no cookie where none is used', async () => {
+    const server = createAuthServer();
+    listening = await server.listen();
+    const { refresh_token = '' } = server.signIn();
+    const answers = [await fetch(listening.tokenUrl, trade(refresh_token))];
+    answers.push(await fetch(listening.revokeUrl, form({ token: refresh_token })));
+    expect(answers.map(({ headers }) => headers.getSetCookie())).toEqual([[], []]);
   });
 
   it('lets pages of other origins in', async () => {

@@ -117,6 +117,8 @@ describe('refresh tokens', () => {
     expect((await refresh(server, refresh_token, { client_id: 'thief' })).status).toBe(400);
     expect((await refresh(server, refresh_token)).status).toBe(400);
     expect((await refresh(server, refresh_token, { client_id: 'spa' })).status).toBe(200);
+    const anybody = server.signIn().refresh_token;
+    expect((await refresh(server, anybody, { client_id: 'spa' })).status).toBe(200);
   });
 
   it('narrow scopes, and never widen them', async () => {
@@ -190,6 +192,20 @@ describe('client authentication', () => {
     expect(await response.json()).toMatchObject({ error: 'invalid_client' });
     expect(response.headers.has('www-authenticate')).toBe('Authorization' in headers);
     expect(server.inspect(refresh_token ?? '')).toMatchObject({ active: true });
+  });
+
+  it.each([
+    'Basic %%%',
+    'Basic',
+    `Basic ${btoa('%zz:s')}`,
+    `Basic ${btoa('spa:')} and more`,
+    'Bearer x',
+    'NotBasic eA==',
+  ])('takes %j for no authentication of a client', async (Authorization) => {
+    const server = createAuthServer({ clients });
+    const { refresh_token } = server.signIn({ clientId: 'spa' });
+    const parameters = { client_id: 'spa' };
+    expect((await refresh(server, refresh_token, parameters, { headers: { Authorization } })).status).toBe(200);
   });
 
   it('refuses two ways at once', async () => {
@@ -281,20 +297,28 @@ describe('revocation', () => {
     const revoke = (token: string) => server.fetch(server.revokeUrl, form({ token }));
     expect((await revoke(access_token)).status).toBe(200);
     expect((await call(server, access_token)).status).toBe(401);
-    const next = await (await refresh(server, refresh_token)).json();
+    const refreshed = await refresh(server, refresh_token);
+    expect(refreshed.status).toBe(200);
+    const next = await refreshed.json();
     expect((await revoke(next.refresh_token)).status).toBe(200);
     expect((await call(server, next.access_token)).status).toBe(401);
     expect((await refresh(server, next.refresh_token)).status).toBe(400);
     expect((await revoke('unknown')).status).toBe(200);
     expect((await server.fetch(server.revokeUrl, form({}))).status).toBe(400);
+    expect((await server.fetch(server.revokeUrl, { method: 'POST', body: '{}' })).status).toBe(400);
+    expect((await server.fetch(server.revokeUrl)).status).toBe(405);
     expect(server.counts).toMatchObject({ familiesRevoked: 1, reusesDetected: 0 });
   });
 
   it('does nothing to the token of another client', async () => {
     const server = createAuthServer();
-    const { refresh_token = '' } = server.signIn({ clientId: 'spa' });
-    await server.fetch(server.revokeUrl, form({ token: refresh_token, client_id: 'thief' }));
-    expect(server.inspect(refresh_token)?.active).toBe(true);
+    const { access_token, refresh_token = '' } = server.signIn({ clientId: 'spa' });
+    const revoke = (token: string, client_id: string) => server.fetch(server.revokeUrl, form({ token, client_id }));
+    await revoke(refresh_token, 'thief');
+    await revoke(access_token, 'thief');
+    expect([server.inspect(refresh_token)?.active, server.inspect(access_token)?.active]).toEqual([true, true]);
+    await revoke(refresh_token, 'spa');
+    expect(server.inspect(refresh_token)?.active).toBe(false);
   });
 
   it('is also had without a request, for one family or all', async () => {
@@ -310,6 +334,13 @@ describe('revocation', () => {
 });
 
 describe('tokens', () => {
+  it('are opaque unless told otherwise', () => {
+    const { access_token, refresh_token, ...others } = createAuthServer().signIn();
+    expect(access_token).toMatch(/^access\.[\w-]{43}$/);
+    expect(refresh_token).toMatch(/^refresh\.[\w-]{43}$/);
+    expect(others).toEqual({ token_type: 'Bearer', expires_in: 3_600 });
+  });
+
   it('can be JWTs with times on the clock of the server', async () => {
     const clock = fakeClock(NOON);
     const server = createAuthServer({
@@ -365,10 +396,14 @@ describe('tokens', () => {
     const clock = fakeClock(NOON);
     const server = createAuthServer({ clock, accessTokenLifetimeMs: 1_000, refreshTokenLifetimeMs: 1_000 });
     const first = server.signIn();
-    clock.set(NOON + 2_000);
-    for (let count = 0; count < 1_000; count++) server.signIn();
+    expect(server.inspect(first.access_token)).toMatchObject({ active: true, expiresAt: NOON + 1_000 });
+    clock.set(NOON + 1_000);
+    expect(server.inspect(first.access_token)).toMatchObject({ active: false });
+    const sessions = Array.from({ length: 2_100 }, () => server.signIn());
     expect(server.inspect(first.access_token)).toBeUndefined();
     expect(server.inspect(first.refresh_token ?? '')).toBeUndefined();
+    const alive = sessions.filter(({ access_token }) => server.inspect(access_token)?.active);
+    expect(alive).toHaveLength(2_100);
   });
 });
 
@@ -389,6 +424,7 @@ describe('creating', () => {
     await refresh(server, refresh_token);
     await call(server, access_token);
     server.set({ accessTokenLifetimeMs: 5_000 });
+    server.next({ status: 500 });
     server.always({ status: 500 });
     server.reset();
     expect([server.tokenRequests.length, server.apiRequests.length]).toEqual([0, 0]);

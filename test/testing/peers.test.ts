@@ -20,17 +20,21 @@ function holdLock(peer: Peer, holdMs?: number) {
     end = resolve;
   });
   const events: string[] = [];
+  let reason: unknown;
   const done = peer.platform.lock.run(
     KEY,
     never,
     (lease) => {
       events.push('granted');
-      lease.signal.addEventListener('abort', () => events.push('lost'));
+      lease.signal.addEventListener('abort', () => {
+        events.push('lost');
+        reason = lease.signal.reason;
+      });
       return ended;
     },
     holdMs === undefined ? {} : { holdMs },
   );
-  return { events, end, done: outcome(done) };
+  return { events, end, done: outcome(done), reason: () => reason };
 }
 
 describe('peers', () => {
@@ -129,6 +133,7 @@ describe('a frozen peer', () => {
     expect(held.events).toEqual(['granted']);
     first.thaw();
     expect(held.events).toEqual(['granted', 'lost']);
+    expect(held.reason()).toMatchObject({ code: 'ERR_LOCK_LOST' });
     held.end('late');
     last.end('last');
     await clock.settle();
@@ -150,6 +155,28 @@ describe('a frozen peer', () => {
     await clock.settle();
     expect(waiting.events).toEqual(['granted']);
     waiting.end('done');
+  });
+
+  it('is watched only while somebody waits for the lock that it holds', async () => {
+    const clock = fakeClock(NOON);
+    const [first, second] = peers(2, { clock });
+    const held = holdLock(first, 5_000);
+    await clock.settle();
+    expect(clock.pending).toBe(0);
+    const abort = new AbortController();
+    const waiting = second.platform.lock.run(KEY, abort.signal, async () => undefined).catch(() => 'gone');
+    await clock.advance(4_000);
+    expect([clock.pendingKeepAlive, clock.nextAt]).toEqual([1, NOON + 5_000]);
+    abort.abort();
+    expect(await waiting).toBe('gone');
+    expect(clock.pending).toBe(0);
+    await clock.advance(4_000);
+    const late = holdLock(second, 5_000);
+    await clock.advance(0);
+    expect([held.events, late.events]).toEqual([['granted', 'lost'], ['granted']]);
+    held.end('late');
+    late.end('done');
+    await clock.settle();
   });
 
   it('has its own work held up where it is passed through', async () => {
@@ -216,6 +243,9 @@ describe('a crashed peer', () => {
     first.platform.channel.announce(KEY);
     first.platform.clock.after(10, () => seen.push('later timer'));
     first.thaw();
+    first.freeze();
+    first.crash();
+    expect(first.state).toBe('crashed');
     await clock.advance(1_000);
     expect(seen).toEqual([]);
     expect([reading.value, writing.value]).toEqual(['pending', 'pending']);
@@ -230,6 +260,7 @@ describe('a crashed peer', () => {
     const waiting = holdLock(third);
     await clock.settle();
     second.crash();
+    await clock.settle();
     expect(waiting.events).toEqual([]);
     first.crash();
     await clock.settle();
