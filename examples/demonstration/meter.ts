@@ -65,7 +65,7 @@ export function failuresOf({ failures }: Meter): number {
  * A token that is there is handed out without any I/O, so before the turn ends. Whatever takes longer is counted,
  * whether it was a refresh, the lock or the storage.
  */
-export function watchTokens(tokens: TokenManager, meter: Meter): TokenSource {
+export function watchTokens(tokens: TokenManager, meter: Meter, now: () => number = Date.now): TokenSource {
   let asking: { isSettled: boolean; isWaiting: boolean }[] = [];
 
   function turn(): void {
@@ -101,7 +101,7 @@ export function watchTokens(tokens: TokenManager, meter: Meter): TokenSource {
           return await watch(tokens.getAccessToken(...given));
         } catch (error) {
           const { expiresAt = 0 } = tokens.getSnapshot();
-          if (isTokenError(error) && expiresAt > Date.now()) meter.refusedInVain++;
+          if (isTokenError(error) && expiresAt > now()) meter.refusedInVain++;
           throw error;
         }
       },
