@@ -80,7 +80,7 @@ export function createScreen(settings: Settings, output: NodeJS.WriteStream = pr
 function headline({ callers, seconds, chaos }: Settings, { origin }: Job, paint: Paint): string[] {
   const server = `access tokens live ${LIFETIME_MS / 1_000} s, refresh tokens work once, a refresh takes ${LATENCY_MS} ms`;
   const weather = chaos
-    ? 'Two thirds of the requests to the token endpoint meet a fault, and access tokens are revoked early.'
+    ? 'Two in three requests to the token endpoint meet a fault; access tokens are revoked early.'
     : 'The server is strict and well.';
   return [
     '',
