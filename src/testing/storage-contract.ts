@@ -30,7 +30,7 @@ export interface StorageContractOptions extends ContractOptions {
 /**
  * The checks of a storage: what the manager relies on, in plain words, for any test runner.
  *
- * Every check uses keys of its own, so a storage that outlives the check does no harm.
+ * Every check uses keys of its own and removes them, so a storage that outlives the check does no harm.
  *
  * @example
  * for (const { name, run } of storageContract(() => ({ storage: myStorage() }))) test(name, run);
@@ -45,7 +45,16 @@ export function storageContract(
     ...(fences && underFences),
     ...(shared && fences && underFencesAcrossContexts),
   };
-  return createChecks(make, promises, options);
+  return createChecks(make, tidied(promises), options);
+}
+
+/** The same promises, each followed by removing what it has stored. */
+function tidied(promises: Promises<StorageUnderTest>): Promises<StorageUnderTest> {
+  const tidy = (promise: Promises<StorageUnderTest>[string]) => async (subject: StorageUnderTest, key: string) => {
+    await promise(subject, key);
+    for (const one of [key, `${key}:other`]) await subject.storage.removeItem(one);
+  };
+  return Object.fromEntries(Object.entries(promises).map(([name, promise]) => [name, tidy(promise)]));
 }
 
 const essentials = (longestValue: number): Promises<StorageUnderTest> => ({
