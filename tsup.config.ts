@@ -4,11 +4,14 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    browser: 'src/presets/browser.ts',
     file: 'src/adapters/file.ts',
+    'indexed-db': 'src/adapters/indexed-db.ts',
     node: 'src/presets/node.ts',
     'react-native': 'src/presets/react-native.ts',
     redis: 'src/adapters/redis.ts',
     testing: 'src/testing.ts',
+    'web-storage': 'src/presets/web-storage.ts',
   },
   format: ['esm', 'cjs'],
   target: 'es2022',

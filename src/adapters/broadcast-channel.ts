@@ -1,0 +1,32 @@
+import type { Channel } from '../ports/channel.js';
+
+/**
+ * Tells the other tabs and workers of the origin that something changed, over `BroadcastChannel`.
+ *
+ * The message is empty. A channel is open while somebody listens, and for the moment of an announcement; one's own are
+ * heard as well. Does nothing where there is no `BroadcastChannel`.
+ */
+export function broadcastChannel(): Channel {
+  return {
+    announce(key) {
+      const channel = open(key);
+      channel?.postMessage(0);
+      channel?.close(); // what was posted still arrives
+    },
+    subscribe(key, listener) {
+      const channel = open(key);
+      channel?.addEventListener('message', listener);
+      return () => channel?.close();
+    },
+  };
+}
+
+function open(key: string): BroadcastChannel | undefined {
+  try {
+    const channel = new BroadcastChannel(key);
+    (channel as { unref?: () => void }).unref?.(); // Node would wait for messages for ever
+    return channel;
+  } catch {
+    return undefined; // missing, or refused
+  }
+}

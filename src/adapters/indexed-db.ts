@@ -1,0 +1,113 @@
+import { StorageError } from '../errors.js';
+import type { TokenStorage } from '../ports/storage.js';
+import { indexedDbRegisters } from './indexed-db/registers.js';
+
+/** What {@link indexedDb} accepts. */
+export interface IndexedDbOptions {
+  /** The name of the database; default `evertoken`. */
+  database?: string;
+}
+
+/** One stored string, encrypted. */
+interface Sealed {
+  readonly key: CryptoKey;
+  readonly iv: Uint8Array<ArrayBuffer>;
+  readonly data: ArrayBuffer;
+}
+
+/** What lies under a key; of a string that was removed, only the newest fence is left. */
+type Item = (Sealed & { readonly fence: number }) | number;
+
+const algorithm = 'AES-GCM';
+
+/**
+ * Keeps the session in IndexedDB, encrypted, shared by all tabs and workers of the origin.
+ *
+ * Each write is encrypted with AES-GCM under a new non-extractable key and a new random IV; both are stored with it, in
+ * one record and one transaction. That protects copies of the stored bytes that no browser opens (storage dumped as
+ * text, a disk image or a backup searched for tokens), not against script that runs on the page.
+ *
+ * Looks for IndexedDB and `crypto.subtle` on first use. Where one is missing or refused (an insecure context, a
+ * sandboxed frame, a server), the session is kept in memory and `fault` says so. Any other failure rejects as it is.
+ *
+ * Throws {@link StorageError} with `ERR_STORAGE_CORRUPT` for a record that cannot be decrypted, which stays until the
+ * next write, and with `ERR_STORAGE_WRITE` for a write under a fence that is older than the newest seen.
+ */
+export function indexedDb({ database = 'evertoken' }: IndexedDbOptions = {}): TokenStorage {
+  const registers = indexedDbRegisters(database);
+  const memory = new Map<string, string>();
+  let fault: StorageError | undefined;
+
+  /** Runs a task on the database, or its stand-in on the memory where there can be no database. */
+  async function use<T>(task: () => Promise<T>, standIn: () => T): Promise<T> {
+    try {
+      if (!fault) return await task();
+    } catch (error) {
+      // the global is missing, or access to it is refused
+      if (!/^(Reference|Type|Security)Error$/.test((error as Error).name)) throw error;
+      fault = new StorageError(
+        'ERR_STORAGE_READ',
+        'Expected IndexedDB and crypto.subtle, found them missing or refused; the session is kept in memory. Use https.',
+      );
+    }
+    return standIn();
+  }
+
+  /** Replaces what lies under the key, unless a write with a newer fence came first. */
+  async function write(key: string, sealed: Sealed | undefined, fence = 0): Promise<void> {
+    await registers<Item>(key, (before) => {
+      const newest = (typeof before === 'object' ? before.fence : before) || 0;
+      if (fence && fence < newest) {
+        throw new StorageError(
+          'ERR_STORAGE_WRITE',
+          `Expected fence ${newest} or newer, got ${fence}: the lock was lost.`,
+        );
+      }
+      fence ||= newest;
+      return sealed ? { ...sealed, fence } : fence || undefined;
+    });
+  }
+
+  return {
+    get fault() {
+      return fault;
+    },
+    getItem: (key) =>
+      use(
+        async () => {
+          crypto.subtle.decrypt; // throws where it is missing, also when there is nothing to decrypt
+          const item = await registers<Item>(key);
+          return typeof item === 'object' ? open(item) : null;
+        },
+        () => memory.get(key) ?? null,
+      ),
+    setItem: (key, value, options) =>
+      use(
+        async () => write(key, await seal(value), options?.fence),
+        () => void memory.set(key, value),
+      ),
+    removeItem: (key, options) =>
+      use(
+        () => write(key, undefined, options?.fence),
+        () => void memory.delete(key),
+      ),
+  };
+}
+
+async function seal(value: string): Promise<Sealed> {
+  const key = await crypto.subtle.generateKey({ name: algorithm, length: 256 }, false, ['encrypt', 'decrypt']);
+  const iv = crypto.getRandomValues(new Uint8Array(12));
+  const data = await crypto.subtle.encrypt({ name: algorithm, iv }, key, new TextEncoder().encode(value));
+  return { key, iv, data };
+}
+
+async function open({ key, iv, data }: Sealed): Promise<string> {
+  try {
+    return new TextDecoder().decode(await crypto.subtle.decrypt({ name: algorithm, iv }, key, data));
+  } catch {
+    throw new StorageError(
+      'ERR_STORAGE_CORRUPT',
+      'Expected a record that its key decrypts; the next session replaces it.',
+    );
+  }
+}

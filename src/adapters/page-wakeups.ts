@@ -1,0 +1,27 @@
+import type { Wakeups } from '../ports/wakeups.js';
+
+const types = ['visibilitychange', 'resume', 'pageshow', 'online', 'focus'];
+
+/**
+ * Moments after which a page's timers are not to be trusted: it is seen, resumed, restored, focused or online again.
+ *
+ * Listens to the page only while somebody listens here. A worker counts as awake; it hears `online` alone. Safe on a
+ * server, where nothing ever happens.
+ */
+export function pageWakeups(): Wakeups {
+  const isAwake = (): boolean => globalThis.document?.visibilityState !== 'hidden';
+  return {
+    isAwake,
+    isOnline: () => globalThis.navigator?.onLine !== false,
+    subscribe(listener) {
+      const heard = (): void => {
+        if (isAwake()) listener();
+      };
+      // events of the document do not all bubble up to the window; focus of an element must not count
+      for (const type of types) globalThis.addEventListener?.(type, heard, type !== 'focus');
+      return () => {
+        for (const type of types) globalThis.removeEventListener?.(type, heard, type !== 'focus');
+      };
+    },
+  };
+}

@@ -1,0 +1,147 @@
+import { LockError } from '../errors.js';
+import type { Lock } from '../ports/lock.js';
+import type { Registers } from '../ports/registers.js';
+
+/** Who holds the lock; whoever does so is past its time `holdMs` after `since`, whichever way the clock was set. */
+interface Grant {
+  readonly fence: number;
+  readonly since: number;
+  readonly holdMs: number;
+  /** Whether the holder was first in the queue of Web Locks, which a tab leaves when it dies. */
+  readonly first: boolean;
+}
+
+/** Whose turn it is: a place in the queue of Web Locks, or of this tab alone. */
+interface Queue {
+  /** Also once the queue was left: it does not matter then. */
+  first: boolean;
+  /** Whether all tabs stand in it. */
+  shared: boolean;
+  /** Waits until this is first, at most this long. */
+  turn(delayMs: number): Promise<void>;
+}
+
+/**
+ * One at a time for all tabs and workers of the origin.
+ *
+ * Two mechanisms, of which each makes up for the other's weakness. A grant in a register, changed in one atomic step,
+ * decides who holds the lock: in an insecure context as well, and against a holder that is frozen, from which it is
+ * taken once that is past its `holdMs`. Web Locks say whose turn it is: they keep the order, wake the next at once, and
+ * drop a tab that dies. A page that is left loses the lock, because it may lie in the back/forward cache with it.
+ *
+ * Without Web Locks, one waiter of each tab looks every 20 to 80 ms, `ownQueue` says which, and a tab that died holds
+ * the lock until it is past its `holdMs`. Without registers, the queue decides alone; where that is `ownQueue`, the lease
+ * says `exclusive: false`.
+ */
+export function tabLock(registers: Registers, ownQueue: Lock): Lock {
+  return {
+    async run(key, signal, task, { holdMs = 15_000 } = {}) {
+      if (signal.aborted) throw signal.reason;
+      const over = new AbortController(); // whatever this run has started ends with it
+      const left = new AbortController(); // its place in the queue, and with it the lock
+      const leave = (): void => left.abort();
+      over.signal.addEventListener('abort', leave);
+      globalThis.addEventListener?.('pagehide', leave, over);
+      const aborted = new Promise<never>((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason), over);
+      });
+      try {
+        const queue = enterQueue(key, left.signal, ownQueue);
+        const fence = await Promise.race([acquire(registers, key, holdMs, queue, over.signal), aborted]);
+        const lost = new AbortController();
+        const timer = setTimeout(leave, holdMs);
+        left.signal.addEventListener('abort', () => {
+          clearTimeout(timer);
+          release(registers, key, fence);
+          if (over.signal.aborted) return;
+          lost.abort(new LockError('ERR_LOCK_LOST', `The page was left, or held the lock for more than ${holdMs} ms.`));
+        });
+        return await task({ signal: lost.signal, ...(fence ? { fence } : { exclusive: queue.shared }) });
+      } finally {
+        over.abort();
+      }
+    },
+  };
+}
+
+/** Waits for the lock: its fence, or 0 where there are no registers and the queue decides alone. */
+async function acquire(
+  registers: Registers,
+  key: string,
+  holdMs: number,
+  queue: Queue,
+  over: AbortSignal,
+): Promise<number> {
+  // whoever is not first by then looks whether the first one is frozen
+  let delayMs = 1_000;
+  for (let failures = 0; ; ) {
+    await queue.turn(delayMs);
+    if (over.aborted) return 0;
+    const { first } = queue;
+    try {
+      const answer = await take(registers, key, holdMs, first && queue.shared);
+      if (over.aborted) release(registers, key, answer);
+      if (over.aborted || answer > 0) return answer;
+      delayMs = queue.first ? 20 + Math.random() * 60 : Math.min(-answer, 500 + Math.random() * 500);
+    } catch (error) {
+      // missing, refused, or failing again and again
+      if (first && (/^(Reference|Type|Security)Error$/.test((error as Error).name) || ++failures > 2)) return 0;
+      delayMs = queue.first ? 20 : 1_000;
+    }
+  }
+}
+
+/** Takes the lock if nobody holds it, in one atomic step: its fence, or how long its holder has got left, as a negative number. */
+async function take(registers: Registers, key: string, holdMs: number, first: boolean): Promise<number> {
+  let answer = 0;
+  await registers<Grant>(lockOf(key), (grant) => {
+    const since = Date.now();
+    answer = grant ? Math.abs(since - grant.since) - grant.holdMs : 0;
+    // being first, like the holder before, proves that the holder is gone
+    if (answer < 0 && !(first && grant?.first)) return grant;
+    answer = Math.max(since, (grant?.fence ?? 0) + 1); // grows even if the browser has dropped the register
+    return { fence: answer, since, holdMs: holdMs + 100, first }; // the task begins a little later
+  });
+  return answer;
+}
+
+function release(registers: Registers, key: string, fence: number): void {
+  // nobody waits for this: a grant that is not released runs out
+  registers<Grant>(lockOf(key), (grant) => (grant?.fence === fence ? { ...grant, holdMs: 0 } : grant)).catch(() => {});
+}
+
+function enterQueue(key: string, left: AbortSignal, ownQueue: Lock): Queue {
+  let wake = (): void => {};
+  const queue: Queue = {
+    first: false,
+    shared: true,
+    turn: (delayMs) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, delayMs);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+  };
+  const beFirst = (shared: boolean): void => {
+    Object.assign(queue, { first: true, shared });
+    wake();
+  };
+  left.addEventListener('abort', () => beFirst(false));
+  const granted = (): Promise<void> =>
+    new Promise((resolve) => {
+      left.addEventListener('abort', () => resolve());
+      if (left.aborted) resolve();
+      else beFirst(queue.shared);
+    });
+  const standAlone = (): Promise<void> => {
+    queue.shared = false;
+    return ownQueue.run(key, left, granted);
+  };
+  const locks = globalThis.navigator?.locks;
+  (locks ? locks.request(key, { signal: left }, granted).catch(standAlone) : standAlone()).catch(() => {});
+  return queue;
+}
+
+const lockOf = (key: string): string => `${key}:lock`;

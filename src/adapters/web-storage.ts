@@ -1,0 +1,168 @@
+import { StorageError } from '../errors.js';
+import type { Registers } from '../ports/registers.js';
+import type { TokenStorage } from '../ports/storage.js';
+
+/** What every tab knows of the writes under one key. Each has a number, which is stored in front of the string. */
+interface Writes {
+  /** The newest write that was begun. */
+  readonly begun: number;
+  /** The newest write that was done. */
+  readonly done: number;
+  /** Whether that one removed the string. */
+  readonly removed: boolean;
+  /** The highest fence of the lock that a write came with. */
+  readonly fence: number;
+}
+
+type Items = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+
+const nothingWritten: Writes = { begun: 0, done: 0, removed: false, fence: 0 };
+
+/** How long a write that was begun may take to be done; a tab that is still at it then is dead. */
+const finishMs = 1_000;
+/** How long a write that is done may take to show; less than the 5 s that a read may take. */
+const showMs = 4_000;
+/** How long to let a write show where nothing tells whether it does. */
+const settleMs = 50;
+
+/**
+ * Keeps strings in `localStorage` or `sessionStorage`; with registers, a read never shows less than the newest write.
+ *
+ * Browsers show what one tab writes to `localStorage` in the others some time later, also to one that holds a Web Lock.
+ * So each write is numbered, its number is kept in a register, and a read waits for the string with that number. The
+ * register holds numbers alone. Where registers are missing, a write takes 50 ms, within which others usually see it.
+ *
+ * A read rejects with `ERR_STORAGE_READ` if an older string is still there after 4 s, and resolves to null if there is
+ * none by then. A write rejects with `ERR_STORAGE_WRITE` if another one has begun meanwhile or had a newer fence. Where
+ * access to the storage is refused, strings are kept in memory and `fault` says so.
+ */
+export function areaStorage(area: 'local' | 'session', registers?: Registers): TokenStorage {
+  let items: Items | undefined;
+  let fault: StorageError | undefined;
+
+  function open(): Items {
+    if (items) return items;
+    try {
+      items = area === 'local' ? localStorage : sessionStorage;
+      items.getItem(''); // throws where it is null
+    } catch {
+      items = memoryItems();
+      fault = new StorageError(
+        'ERR_STORAGE_READ',
+        `Expected ${area}Storage, found it missing or refused; the session is kept in memory.`,
+      );
+    }
+    return items;
+  }
+
+  /** Runs a task with registers, or its stand-in where there are none. */
+  async function use<T>(task: (known: Registers) => Promise<T>, standIn: () => T): Promise<T> {
+    open();
+    try {
+      if (registers && !fault) return await task(registers);
+    } catch (error) {
+      if (!/^(Reference|Type|Security)Error$/.test((error as Error).name)) throw error;
+    }
+    return standIn();
+  }
+
+  async function write(key: string, value: string | null, fence = 0): Promise<void> {
+    let settle = false;
+    await use(
+      (known) => writeNumbered(open(), known, key, value, fence),
+      () => {
+        put(open(), key, value);
+        settle = area === 'local' && !fault;
+      },
+    );
+    if (settle) await sleep(settleMs);
+  }
+
+  return {
+    get fault() {
+      return fault;
+    },
+    getItem: (key) =>
+      use(
+        (known) => readNumbered(open(), known, key),
+        () => parse(open().getItem(key)).value,
+      ),
+    setItem: (key, value, options) => write(key, value, options?.fence),
+    removeItem: (key, options) => write(key, null, options?.fence),
+  };
+}
+
+async function readNumbered(items: Items, registers: Registers, key: string): Promise<string | null> {
+  for (const startedAt = performance.now(); ; await sleep(5)) {
+    const { begun, done, removed } = (await registers<Writes>(writesOf(key))) ?? nothingWritten;
+    const { number, value } = parse(items.getItem(key));
+    const waitedMs = performance.now() - startedAt;
+    const finished = begun === done || waitedMs > finishMs;
+    if (number >= begun && (begun > done || !removed)) return value;
+    if (finished && removed) return null;
+    if (finished && number >= done) return value;
+    if (waitedMs > showMs && value === null) return null; // cleared by others
+    if (waitedMs > showMs) {
+      const message = `Expected write ${done} in localStorage, found ${number} after ${showMs} ms; try again.`;
+      throw new StorageError('ERR_STORAGE_READ', message);
+    }
+  }
+}
+
+/** Two steps: readers learn that a write is under way, and then it happens while nobody else can begin one. */
+async function writeNumbered(
+  items: Items,
+  registers: Registers,
+  key: string,
+  value: string | null,
+  fence: number,
+): Promise<void> {
+  let number = 0;
+  let failure: unknown;
+  await registers<Writes>(writesOf(key), (writes = nothingWritten) => {
+    if (fence && fence < writes.fence) throw overtaken(`fence ${fence} is older than ${writes.fence}`);
+    const shown = parse(items.getItem(key)).number;
+    number = Math.max(writes.begun, shown < Infinity ? shown : 0) + 1;
+    return { ...writes, begun: number, fence: fence || writes.fence };
+  });
+  await registers<Writes>(writesOf(key), (writes) => {
+    if (writes?.begun !== number) throw overtaken('another write has begun since');
+    try {
+      put(items, key, value === null ? null : `${number} ${value}`);
+    } catch (error) {
+      failure = error; // such as a full storage; nobody has to wait for this write
+      return { ...writes, begun: writes.done };
+    }
+    return { ...writes, done: number, removed: value === null };
+  });
+  if (failure) throw failure;
+}
+
+function overtaken(found: string): StorageError {
+  return new StorageError('ERR_STORAGE_WRITE', `Expected the newest holder of the lock, but ${found}; read again.`);
+}
+
+/** A string that carries no number is not ours to date: it counts as the newest. */
+function parse(stored: string | null): { number: number; value: string | null } {
+  const match = stored === null ? null : /^(\d+) (.*)$/s.exec(stored);
+  if (match) return { number: Number(match[1]), value: match[2] ?? '' };
+  return { number: stored === null ? 0 : Infinity, value: stored };
+}
+
+function put(items: Items, key: string, value: string | null): void {
+  if (value === null) items.removeItem(key);
+  else items.setItem(key, value);
+}
+
+function memoryItems(): Items {
+  const strings = new Map<string, string>();
+  return {
+    getItem: (key) => strings.get(key) ?? null,
+    setItem: (key, value) => void strings.set(key, value),
+    removeItem: (key) => void strings.delete(key),
+  };
+}
+
+const writesOf = (key: string): string => `${key}:writes`;
+
+const sleep = (delayMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delayMs));

@@ -1,0 +1,36 @@
+import { broadcastChannel } from '../adapters/broadcast-channel.js';
+import { inProcessLock } from '../adapters/in-process-lock.js';
+import { indexedDbRegisters } from '../adapters/indexed-db/registers.js';
+import { indexedDb } from '../adapters/indexed-db.js';
+import { pageWakeups } from '../adapters/page-wakeups.js';
+import { systemClock } from '../adapters/system-clock.js';
+import { tabLock } from '../adapters/tab-lock.js';
+import type { Platform } from '../ports/platform.js';
+import type { TokenStorage } from '../ports/storage.js';
+
+/** What {@link browser} accepts. */
+export interface BrowserOptions {
+  /** Where the session is kept; default `indexedDb()`. */
+  storage?: TokenStorage;
+}
+
+/**
+ * The platform of a web page: one session, and one refresh, for all tabs and workers of the origin.
+ *
+ * The session survives a reload, encrypted in IndexedDB, see `indexedDb`. Everything is looked up on first use, so that
+ * a server can create it while it renders. Where the page may not use IndexedDB or `crypto.subtle` (plain http, a
+ * sandboxed frame), the session is kept in the memory of each tab, and `storageFailed` says so once.
+ *
+ * @example
+ * const tokens = createTokenManager({ refresh, platform: browser() });
+ */
+export function browser({ storage = indexedDb() }: BrowserOptions = {}): Platform {
+  return {
+    storage,
+    lock: tabLock(indexedDbRegisters('evertoken'), inProcessLock()),
+    channel: broadcastChannel(),
+    wakeups: pageWakeups(),
+    clock: systemClock(),
+    random: () => Math.random(),
+  };
+}
