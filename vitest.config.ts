@@ -1,6 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { subpaths } from './scripts/subpaths.mjs';
+import { engines } from './test/support/browsers/engines.js';
+import { browserProvider } from './test/support/browsers/vitest-provider.js';
+
+const elsewhere = ['test/dom/**', 'test/browser/**', 'test/tabs/**'];
 
 // examples import what users import, and get the sources
 const alias = [...subpaths()].map(([name, source]) => ({
@@ -27,7 +31,7 @@ export default defineConfig({
           name: 'node',
           environment: 'node',
           include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-          exclude: ['test/dom/**'],
+          exclude: elsewhere,
           setupFiles: ['test/support/setup.ts'],
         },
       },
@@ -55,6 +59,26 @@ export default defineConfig({
             include: ['test/types/**/*.test-d.ts'],
           },
         },
+      },
+      // inside each browser that this machine has
+      ...engines.map(({ name, launch }) => ({
+        extends: true as const,
+        test: {
+          name,
+          include: ['test/browser/**/*.test.ts'],
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: browserProvider(name, launch),
+            instances: [{ browser: name }],
+          },
+        },
+      })),
+      // several tabs of each browser, driven from here; minutes long, so only `npm run test:tabs` runs it
+      {
+        extends: true,
+        test: { name: 'tabs', include: ['test/tabs/**/*.test.ts'], fileParallelism: false, testTimeout: 300_000 },
       },
     ],
   },

@@ -1,0 +1,102 @@
+import puppeteer, { type Browser, type CDPSession, type LaunchOptions, type Page } from 'puppeteer-core';
+import { findContentProcess } from './content-process.js';
+import type { Tab, TabBrowser } from './tab-browser.js';
+
+/** Debian's Chromium, driven over the DevTools protocol. */
+export async function launchChromium(args: string[] = []): Promise<TabBrowser> {
+  const browser = await puppeteer.launch({
+    executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium',
+    headless: true,
+    args: ['--no-sandbox', ...args],
+    // hidden tabs are to be throttled as they are for users
+    ignoreDefaultArgs: [
+      '--disable-background-timer-throttling',
+      '--disable-backgrounding-occluded-windows',
+      '--disable-renderer-backgrounding',
+    ],
+  });
+  return tabBrowser('chromium', browser, async (page) => {
+    const session: CDPSession = await page.createCDPSession();
+    return {
+      freeze: () => session.send('Page.setWebLifecycleState', { state: 'frozen' }),
+      thaw: () => session.send('Page.setWebLifecycleState', { state: 'active' }),
+      crash: async () => void session.send('Page.crash').catch(() => undefined), // it is never answered
+    };
+  });
+}
+
+/** Debian's Firefox ESR, driven over WebDriver BiDi. */
+export async function launchFirefox(prefs: LaunchOptions['extraPrefsFirefox'] = {}): Promise<TabBrowser> {
+  const browser = await puppeteer.launch({
+    browser: 'firefox',
+    executablePath: process.env.FIREFOX_BIN ?? '/usr/bin/firefox-esr',
+    headless: true,
+    extraPrefsFirefox: { 'dom.ipc.processCount.webIsolated': 32, ...prefs }, // a process for each tab
+  });
+  return tabBrowser('firefox', browser, async (page) => {
+    const id = await findContentProcess(browser.process()?.pid ?? 0, (ms) => page.evaluate(keepBusy, ms));
+    return {
+      freeze: async () => process.kill(id, 'SIGSTOP'),
+      thaw: async () => process.kill(id, 'SIGCONT'),
+      crash: async () => process.kill(id, 'SIGKILL'),
+    };
+  });
+}
+
+interface LifeCycle {
+  freeze(): Promise<unknown>;
+  thaw(): Promise<unknown>;
+  crash(): Promise<unknown>;
+}
+
+function tabBrowser(
+  name: TabBrowser['name'],
+  browser: Browser,
+  lifeCycleOf: (page: Page) => Promise<LifeCycle>,
+): TabBrowser {
+  return {
+    name,
+    async open(url) {
+      const page = await browser.newPage();
+      await page.goto(url);
+      await ready(page);
+      return puppeteerTab(page, await lifeCycleOf(page));
+    },
+    async visit(url) {
+      await (await browser.newPage()).goto(url);
+    },
+    close: () => browser.close(),
+  };
+}
+
+function puppeteerTab(page: Page, lifeCycle: LifeCycle): Tab {
+  return {
+    call: (name, ...args) => page.evaluate(callPage, name, args) as Promise<never>,
+    goto: async (url) => void (await page.goto(url)),
+    reload: async () => {
+      await page.reload();
+      await ready(page);
+    },
+    back: async () => void (await page.goBack()),
+    show: () => page.bringToFront(),
+    freeze: async () => void (await lifeCycle.freeze()),
+    thaw: async () => void (await lifeCycle.thaw()),
+    crash: async () => void (await lifeCycle.crash()),
+    close: () => page.close(),
+  };
+}
+
+async function ready(page: Page): Promise<void> {
+  await page.waitForFunction('document.title === "ready"', { polling: 20 });
+}
+
+// the two below run in the page
+
+function callPage(name: string, args: unknown[]): unknown {
+  return (globalThis as unknown as { page: Record<string, (...args: unknown[]) => unknown> }).page[name]?.(...args);
+}
+
+function keepBusy(ms: number): void {
+  const endAt = performance.now() + ms;
+  while (performance.now() < endAt);
+}

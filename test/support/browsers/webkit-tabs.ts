@@ -1,0 +1,174 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { findContentProcess } from './content-process.js';
+import { serveRemoteCalls } from './remote-calls.js';
+import type { Tab, TabBrowser } from './tab-browser.js';
+
+type Send = (method: string, path: string, body?: unknown) => Promise<unknown>;
+/** Runs commands in one tab; nothing else is sent meanwhile. */
+type InTab = <T>(handle: string, commands: (send: Send) => Promise<T>) => Promise<T>;
+
+const miniBrowser = '/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser';
+
+/** One run of the browser, and of the driver that speaks to it. */
+interface Session {
+  readonly driver: number;
+  /** The window that is there from the start and stays empty: the session would end with the last one. */
+  readonly window: string;
+  readonly inTab: InTab;
+  /** Set when a tab has crashed, which makes the driver give up; the other tabs live on, and can be called. */
+  lost: boolean;
+  stop(): void;
+}
+
+/** WebKitGTK's MiniBrowser on a display of its own, driven over WebDriver. */
+export async function launchWebKit(): Promise<TabBrowser> {
+  const sessions = [await startSession()];
+  const tabs: { stop(): void }[] = [];
+  const lastSession = async (): Promise<Session> => {
+    const last = sessions.at(-1);
+    if (last && !last.lost) return last;
+    const next = await startSession();
+    sessions.push(next);
+    return next;
+  };
+  return {
+    name: 'webkit',
+    async open(url) {
+      const session = await lastSession();
+      const opened = await session.inTab(session.window, (send) => send('POST', '/window/new', { type: 'tab' }));
+      const tab = await webKitTab(session, (opened as { handle: string }).handle, url);
+      tabs.push(tab);
+      return tab;
+    },
+    async visit(url) {
+      const { inTab, window } = await lastSession(); // its timers would be slow in a tab that is not seen
+      await inTab(window, (send) => send('POST', '/url', { url }));
+    },
+    async close() {
+      for (const tab of tabs) tab.stop();
+      for (const session of sessions) {
+        await session.inTab(session.window, (send) => send('DELETE', '')).catch(() => undefined);
+        session.stop();
+      }
+    },
+  };
+}
+
+async function startSession(): Promise<Session> {
+  const { base, driver, stop } = await startDriver();
+  const send = sendTo(base);
+  const { sessionId } = (await send('POST', '/session', {
+    capabilities: {
+      alwaysMatch: {
+        browserName: 'MiniBrowser',
+        'webkitgtk:browserOptions': { binary: process.env.WEBKIT_BIN ?? miniBrowser, args: ['--automation'] },
+      },
+    },
+  })) as { sessionId: string };
+  const inTab = createInTab(sendTo(`${base}/session/${sessionId}`));
+  const window = String(await send('GET', `/session/${sessionId}/window`));
+  return { driver, window, inTab, lost: false, stop };
+}
+
+async function webKitTab(session: Session, handle: string, url: string): Promise<Tab & { stop(): void }> {
+  const remote = await serveRemoteCalls();
+  const inThis = <T>(commands: (send: Send) => Promise<T>): Promise<T> => session.inTab(handle, commands);
+  /** Does something that leaves the page, and waits for the next one. */
+  const leave = (path: string, body: object): Promise<void> =>
+    inThis(async (send) => {
+      await send('POST', path, body);
+      const run = (script: string, ...args: unknown[]): Promise<unknown> =>
+        send('POST', '/execute/sync', { script, args });
+      while ((await run('return document.title')) !== 'ready') await sleep(20);
+      await run(remote.script, remote.url);
+    });
+  await leave('/url', { url });
+  let id: number | undefined;
+  const kill = async (signal: NodeJS.Signals): Promise<void> => {
+    id ??= await findContentProcess(session.driver, (ms) =>
+      inThis((send) =>
+        send('POST', '/execute/sync', { script: `for (const end = Date.now() + ${ms}; Date.now() < end;);`, args: [] }),
+      ),
+    );
+    process.kill(id, signal);
+  };
+  return {
+    call: (name, ...args) => remote.call(name, args),
+    goto: (next) => leave('/url', { url: next }),
+    reload: () => leave('/refresh', {}),
+    back: () => leave('/back', {}),
+    show: () => inThis(async () => undefined),
+    freeze: () => kill('SIGSTOP'),
+    thaw: () => kill('SIGCONT'),
+    async crash() {
+      await kill('SIGKILL');
+      session.lost = true;
+    },
+    async close() {
+      if (!session.lost) await inThis((send) => send('DELETE', '/window'));
+    },
+    stop: () => remote.close(),
+  };
+}
+
+async function startDriver(): Promise<{ base: string; driver: number; stop(): void }> {
+  const children: ChildProcess[] = [];
+  const start = (command: string, args: string[], env: NodeJS.ProcessEnv): ChildProcess => {
+    // a group of its own: MiniBrowser stays behind when its session with the driver has ended
+    const child = spawn(command, args, { stdio: 'ignore', env: { ...process.env, ...env }, detached: true });
+    children.push(child);
+    return child;
+  };
+  const display = `:${100 + Math.floor(Math.random() * 9_000)}`;
+  start('Xvfb', [display, '-screen', '0', '1024x768x24', '-nolisten', 'tcp'], {});
+  const port = await freePort();
+  await sleep(500);
+  const driver = start('WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], {
+    DISPLAY: display,
+    GDK_BACKEND: 'x11',
+    LIBGL_ALWAYS_SOFTWARE: '1',
+    WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
+  });
+  const base = `http://127.0.0.1:${port}`;
+  while (!(await fetch(`${base}/status`).catch(() => undefined))) await sleep(50);
+  const stop = (): void => {
+    for (const child of children.reverse()) if (child.pid) process.kill(-child.pid, 'SIGKILL');
+  };
+  return { base, driver: driver.pid ?? 0, stop };
+}
+
+function sendTo(base: string): Send {
+  return async (method, path, body) => {
+    const response = await fetch(base + path, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const { value } = (await response.json()) as { value: { error?: string; message?: string } };
+    if (!response.ok) throw new Error(`${method} ${path}: ${value.error}: ${value.message}`);
+    return value;
+  };
+}
+
+function createInTab(send: Send): InTab {
+  let queue: Promise<unknown> = Promise.resolve();
+  return (handle, commands) => {
+    const result = queue.then(async () => {
+      await send('POST', '/window', { handle });
+      return commands(send);
+    });
+    queue = result.catch(() => undefined);
+    return result;
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
