@@ -32,6 +32,12 @@ const hostile: [string, string][] = [
   ['a token type that is an object', '"token_type":{"polluted":true}'],
 ];
 
+/** Too large to come from a token endpoint, though everything in it could be used. */
+const oversized: [string, string] = [
+  'a megabyte of other members',
+  `"access_token":"abc","extra":"${'x'.repeat(MEGABYTE)}"`,
+];
+
 /** Whole answers that nobody can use. */
 const bodies: [string, string][] = [
   ['nothing', ''],
@@ -75,7 +81,7 @@ async function signedIn() {
 
 describe('a hostile token response is refused and reported, and pollutes nothing', () => {
   const all = [...bodies, ...hostile.map(([name, member]): [string, string] => [name, `{${member}}`])];
-  for (const [name, body] of all) {
+  for (const [name, body] of [...all, [oversized[0], `{${oversized[1]}}`] as const]) {
     test(name, async () => {
       const { world, tokens, events, server } = await signedIn();
       server.next({ body: () => body });
@@ -90,7 +96,7 @@ describe('a hostile token response is refused and reported, and pollutes nothing
     });
   }
 
-  for (const [name, member] of hostile) {
+  for (const [name, member] of [...hostile, oversized]) {
     test(`a good refresh token beside ${name} is not lost`, async () => {
       const { world, tokens, events, server } = await signedIn();
       let rotated: string | undefined;
@@ -145,6 +151,7 @@ describe('a hostile token response is refused and reported, and pollutes nothing
       () => undefined,
       new Map(),
       { access_token: {} },
+      Object.create({ access_token: 'abc', expires_in: 600 }),
       new Date(Number.NaN),
     ]) {
       const world = createWorld();

@@ -15,8 +15,9 @@ async function expired(world: World = createWorld()) {
 describe('any number of concurrent callers, one request to the token endpoint', () => {
   for (const speed of STORAGE_SPEEDS) {
     test(`and all get its token: ${speed} storage`, async () => {
-      const { tokens, server, clock, world } = await expired(createWorld({ storage: speed }));
+      const { tokens, server, clock, world, events } = await expired(createWorld({ storage: speed }));
       server.set({ delayMs: 1_000 });
+      world.moments.length = 0;
       const callers: Promise<unknown>[] = [];
       for (let call = 0; call < 1_000; call++) {
         const options = call % 3 ? undefined : { minValidityMs: call };
@@ -27,6 +28,22 @@ describe('any number of concurrent callers, one request to the token endpoint', 
       }
       expect(new Set(await world.run(Promise.all(callers))).size).toBe(1);
       expect(server.tokenRequests).toHaveLength(1);
+      // not because a thousand queued up for the lock and looked at the storage
+      expect(world.moments.filter((name) => name === 'lock asked')).toHaveLength(1);
+      expect(events.filter(({ type }) => type === 'refreshStarted')).toHaveLength(1);
+    });
+
+    test(`also those of many managers on one platform: ${speed} storage`, async () => {
+      const world = createWorld({ storage: speed });
+      const managers = Array.from({ length: 10 }, () => world.manager());
+      for (const { tokens } of managers.slice(0, 1)) await world.run(tokens.startSession(world.server.signIn()));
+      for (const { tokens } of managers.slice(0, 5)) await world.run(tokens.getAccessToken());
+      world.server.set({ delayMs: 1_000 });
+      await world.clock.advance(LIFETIME);
+      const callers = managers.flatMap(({ tokens }) => [tokens.getAccessToken(), tokens.getAccessToken()]);
+      expect(new Set(await world.run(Promise.all(callers))).size).toBe(1);
+      expect(world.server.tokenRequests).toHaveLength(1);
+      for (const { events } of managers) expect(events.some(({ type }) => type === 'sessionEnded')).toBe(false);
     });
   }
 
