@@ -17,7 +17,6 @@ export function createSessionStore(
 ): SessionStore {
   let state: SessionState = { status: 'loading', revision: 0 };
   let snapshot: SessionSnapshot | undefined;
-  let isRunning = false;
   const queue: SessionEffect[] = [];
   return {
     get state() {
@@ -28,18 +27,12 @@ export function createSessionStore(
       const next = transition(before, input);
       state = next.state;
       queue.push(...next.effects);
-      const isNested = isRunning;
-      isRunning = true;
-      try {
-        if (state !== before) {
-          snapshot = undefined;
-          changed(state, before);
-        }
-        // a fact that comes of an effect has its own effects after all of these
-        while (!isNested && queue[0]) run(queue.shift() as SessionEffect);
-      } finally {
-        isRunning = isNested;
+      if (state !== before) {
+        snapshot = undefined;
+        changed(state, before);
       }
+      // a fact that comes of an effect carries out what is left of these first
+      for (let effect = queue.shift(); effect; effect = queue.shift()) run(effect);
     },
     getSnapshot: () => (snapshot ??= show(state)),
   };
