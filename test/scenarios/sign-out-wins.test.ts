@@ -76,6 +76,22 @@ test('revoke is called once, after the local end, with the newest tokens, at eve
   );
 }, 120_000);
 
+test('signing out while the token endpoint hangs empties the storage at once, and does not wait for the answer', async () => {
+  const world = createWorld({ storage: 'fast' });
+  const { tokens } = world.manager();
+  await world.run(tokens.startSession(world.server.signIn()));
+  world.server.always({ hang: true });
+  const refreshing = tokens.refresh().catch((error) => error);
+  await world.clock.advance(1_000);
+  expect(world.server.tokenRequests).toHaveLength(1);
+  const ended = tokens.endSession();
+  await world.clock.advance(0);
+  expect(world.stored.size).toBe(0);
+  expect(await refreshing).toMatchObject({ code: 'ERR_NO_SESSION' });
+  await world.run(ended);
+  expect(world.clock.pending).toBe(0);
+});
+
 describe('revoking', () => {
   const outcomes: [string, () => Promise<unknown>, number][] = [
     ['that fails', async () => Promise.reject(new Error('no route to host')), 0],
