@@ -52,6 +52,24 @@ test('signing in as somebody else, at every moment of a refresh: its outcome is 
   expect(met.size).toBeGreaterThanOrEqual(3 * 12);
 }, 120_000);
 
+test('signing in while the token endpoint hangs starts the session at once, and does not wait for the answer', async () => {
+  const world = createWorld({ storage: 'fast' });
+  const { tokens } = world.manager();
+  await world.run(tokens.startSession(world.server.signIn()));
+  world.server.always({ hang: true });
+  const refreshing = tokens.refresh().catch((error) => error);
+  await world.clock.advance(1_000);
+  const bob = world.server.signIn({ user: 'bob' });
+  const started = tokens.startSession(bob);
+  await world.clock.advance(0);
+  expect(await tokens.getAccessToken()).toBe(bob.access_token);
+  expect([...world.stored.values()].join()).toContain(bob.refresh_token);
+  expect(await refreshing).toMatchObject({ code: 'ERR_NO_SESSION' });
+  await started;
+  await world.clock.advance(60_000);
+  expect(await tokens.getAccessToken()).toBe(bob.access_token);
+});
+
 /** Another tab on the same platform, which knows the session before anything happens. */
 const peers = new WeakMap<World, TokenManager>();
 function peerOf(world: World): TokenManager {
