@@ -1,7 +1,9 @@
 import { createFetch, createTokenManager, tokenEndpoint } from 'evertoken';
+import { browser } from 'evertoken/browser';
 
 export const tokens = createTokenManager({
   refresh: tokenEndpoint({ url: 'https://auth.example/token', clientId: 'shop' }),
+  platform: browser(), // one session and one refresh for all tabs, encrypted in IndexedDB
 });
 export const api = createFetch(tokens, { origins: ['https://api.example'] });
 
