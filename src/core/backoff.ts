@@ -9,6 +9,8 @@ export interface RetryPolicy {
 }
 
 const LONGEST = 2 ** 31 - 1;
+/** The longest that a server may ask us to wait. */
+export const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /**
  * The delay in milliseconds before the next attempt, after `failures` failures in a row.
@@ -20,6 +22,20 @@ export function backoffDelay(failures: number, policy: RetryPolicy, random: numb
   const floor = within(policy.minDelayMs, 1, LONGEST);
   const ceiling = within(floor * 2 ** failures, floor, within(policy.maxDelayMs, floor, LONGEST));
   return Math.ceil(floor + within(random, 0, 1) * (ceiling - floor));
+}
+
+/**
+ * Whether a refresh that failed may be tried again.
+ *
+ * A `retryAt` further ahead than any delay there is says that the clock was set back since.
+ */
+export function mayRetry(
+  { retryAt, named }: { readonly retryAt: number; readonly named: boolean },
+  now: number,
+  { maxDelayMs }: RetryPolicy,
+): boolean {
+  const leftMs = retryAt - now;
+  return leftMs <= 0 || leftMs > (named ? Math.max(MAX_RETRY_AFTER_MS, maxDelayMs) : maxDelayMs);
 }
 
 // the comparison, unlike Math.max, turns NaN into the lower bound

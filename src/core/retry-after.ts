@@ -1,3 +1,5 @@
+import { MAX_RETRY_AFTER_MS } from './backoff.js';
+
 /**
  * Reads a `Retry-After` header (RFC 9110 section 10.2.3) as epoch milliseconds.
  *
@@ -7,7 +9,7 @@
 export function readRetryAfter(value: string | null | undefined, now: number): number | undefined {
   const text = value?.trim() ?? '';
   const at = /^\d+(\.\d+)?$/.test(text) ? now + Math.ceil(Number(text)) * 1000 : readHttpDate(text, now);
-  return at === undefined ? at : Math.min(Math.max(at, now), now + 3_600_000);
+  return at === undefined ? at : Math.min(Math.max(at, now), now + MAX_RETRY_AFTER_MS);
 }
 
 // Both obsolete forms are rewritten to the current one, which is what toUTCString writes. Date.parse takes far more

@@ -122,7 +122,7 @@ export function transition(state: SessionState, input: SessionInput): Transition
       };
     case 'refreshed': {
       const { type, base, record, ...facts } = input;
-      if (!isSameTokenSet(held, base)) return { state, effects: [] };
+      if (!held || !isSameSession(held, base) || record.revision <= held.revision) return { state, effects: [] };
       const rotated = record.tokens.refreshToken !== base.tokens.refreshToken;
       return {
         state: live(record),

@@ -1,3 +1,4 @@
+import { mayRetry } from '../core/backoff.js';
 import { isUsable } from '../core/freshness.js';
 import { recordOf, type SessionState } from '../core/session.js';
 import type { Looker } from './looker.js';
@@ -64,7 +65,9 @@ export function createAlarm(context: AlarmContext): Alarm {
         const now = clock.now();
         const { state } = store;
         const failing = 'failing' in state ? state.failing : undefined;
-        const isTime = failing ? !failing.named || now >= failing.retryAt : 'record' in state && now >= dueAt();
+        const isTime = failing
+          ? !failing.named || mayRetry(failing, now, settings.retry)
+          : 'record' in state && now >= dueAt();
         if (isDisposed() || !isTime || (now >= wokeAt && now - wokeAt < WAKE_INTERVAL_MS)) return;
         wokeAt = now;
         canProbe = true;

@@ -1,4 +1,4 @@
-import { backoffDelay } from '../core/backoff.js';
+import { backoffDelay, mayRetry } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
@@ -9,7 +9,7 @@ import { type AnyTokenError, LockError, SessionError, StorageError } from '../er
 import type { Refused } from './answer.js';
 import type { Exchange } from './exchange.js';
 import type { Settings } from './options.js';
-import type { Slot } from './persistence.js';
+import { lostLock, type Slot } from './persistence.js';
 
 /** What one attempt, under the lock, came to; told to the session after the lock was released. */
 export type Verdict =
@@ -102,7 +102,7 @@ export async function attemptRefresh(slot: Slot, about: Attempt, context: Attemp
 function compare(
   found: SessionRecord | undefined,
   { base, reason }: Attempt,
-  { settings: { platform }, hasSeen }: AttemptContext,
+  { settings, hasSeen }: AttemptContext,
 ): { readonly current: SessionRecord | undefined } | Verdict {
   if (!base) return found ? { is: 'elsewhere', record: found } : { current: undefined };
   const isUnsaved = !hasSeen(base);
@@ -111,12 +111,12 @@ function compare(
     return isUnsaved && found.revision < base.revision ? { current: base } : { is: 'elsewhere', record: found };
   }
   if (found.revision < base.revision) return { current: base };
-  const now = platform.clock.now();
+  const now = settings.platform.clock.now();
   const isOther = reason !== 'rejected' || found.tokens.accessToken !== base.tokens.accessToken;
   if (supersedes(found, base) && isUsable(found.tokens, now) && isOther)
     return { is: 'refreshed', by: 'peer', record: found };
   const { failure } = found;
-  const isNews = failure && failure.retryAt > now && failure.retryAt !== base.failure?.retryAt;
+  const isNews = failure && !mayRetry(failure, now, settings.retry) && failure.retryAt !== base.failure?.retryAt;
   if (isNews && (reason !== 'asked' || failure.named)) return failedElsewhere(found, failure);
   return { current: found };
 }
@@ -255,6 +255,5 @@ export function unreadable(error: AnyTokenError, now: number): Verdict {
 }
 
 function lost(now: number): Verdict {
-  const message = 'Expected to hold the lock until the refresh was stored, but it was taken over; try again.';
-  return unreadable(new LockError('ERR_LOCK_LOST', message), now);
+  return unreadable(lostLock(), now);
 }

@@ -1,3 +1,4 @@
+import { mayRetry } from '../core/backoff.js';
 import { recordOf } from '../core/session.js';
 import { isSameSession } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
@@ -19,7 +20,7 @@ export interface Looker {
 
 /** `isBusy`: a session is being started here, and what the storage holds meanwhile is no news. */
 export function createLooker(
-  { platform: { clock }, isCookie }: Settings,
+  { platform: { clock }, isCookie, retry }: Settings,
   store: SessionStore,
   persistence: Persistence,
   refresher: Refresher,
@@ -40,7 +41,7 @@ export function createLooker(
         if (!isSameSession(before, held)) isAskedAgain = true;
         else if (record || damage || !isCookie || store.state.status !== 'loading') {
           store.dispatch({ type: 'found', record, error: damage, isSeen: !!held && persistence.hasSeen(held) });
-        } else if (!store.state.failing || store.state.failing.retryAt <= clock.now()) refresher.start('resume');
+        } else if (!store.state.failing || mayRetry(store.state.failing, clock.now(), retry)) refresher.start('resume');
       } catch (error) {
         if (store.state.status !== 'loading') continue;
         const failing = { error: error as AnyTokenError, retryAt: clock.now(), named: false };

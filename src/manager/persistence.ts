@@ -28,6 +28,12 @@ function patienceMs(timeoutMs: number): number {
   return timeoutMs + STORAGE_LIMIT_MS;
 }
 
+/** The lock is somebody else's by now, and so is the storage. */
+export function lostLock(): LockError {
+  const message = 'Expected to hold the lock until the session was stored, but it was taken over; try again.';
+  return new LockError('ERR_LOCK_LOST', message);
+}
+
 /** Failures are reported after the lock was released: listeners never run under it. */
 export function createPersistence(
   name: string,
@@ -75,14 +81,23 @@ export function createPersistence(
       const faults: Parameters<ReportFault>[] = [];
       const later: ReportFault = (...fault) => faults.push(fault);
       try {
-        return await hold((lease) =>
-          task({
+        return await hold((lease) => {
+          const check = () => {
+            if (lease.signal.aborted) throw lostLock();
+          };
+          return task({
             lease,
             read: () => stored.read(later),
-            write: (record) => stored.write(record, lease.fence, later),
-            erase: () => stored.erase(lease.fence, later),
-          }),
-        );
+            write: async (record) => {
+              check();
+              await stored.write(record, lease.fence, later);
+            },
+            erase: async () => {
+              check();
+              await stored.erase(lease.fence, later);
+            },
+          });
+        });
       } finally {
         for (const fault of faults) report(...fault);
       }

@@ -128,13 +128,14 @@ async function refresh(
     const isFailed = verdict.is === 'failed';
     const waitMs = isFailed ? verdict.retryAt - clock.now() : 0;
     const again = isFailed && verdict.isPassing && attempt < attempts && waitMs <= MAX_WAIT_MS && !context.isDisposed();
-    const found = verdict.is === 'elsewhere' && !base ? verdict.record : undefined;
+    const isFound = verdict.is === 'elsewhere' ? !base : verdict.is === 'refreshed' && verdict.by === 'peer';
+    const found = isFound && 'record' in verdict ? verdict.record : undefined;
     const isStale = found && !isUsable(found.tokens, clock.now());
     // over before anybody hears of it: who asks for a refresh then, asks for another one
     if (!again && !isStale) memory.run = undefined;
     tell(verdict, { base, reason, attempt, durationMs: clock.now() - startedAt, again }, memory, context);
     if (isStale) {
-      reason = 'expired'; // found under the lock, but of no use as it is
+      reason = 'expired'; // found in the storage, but of no use as it is
     } else if (again) {
       await pause(run, waitMs, clock);
       if (run.isOver || context.isDisposed()) return;
@@ -214,7 +215,8 @@ function tell(
     const { record, by } = verdict;
     if (base) store.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
     else store.dispatch({ type: 'started', record, from: 'cookie' });
-    room.settle(recordOf(store.state) ?? record);
+    const held = recordOf(store.state);
+    if (by === 'us' || isUsable(record.tokens, now)) room.settle(held && isUsable(held.tokens, now) ? held : record);
   } else if (verdict.is === 'elsewhere') {
     store.dispatch({ type: 'found', record: verdict.record, isSeen: true });
   } else if (verdict.is === 'ended') {

@@ -37,7 +37,7 @@ export function createStoredSession(
   clock: Clock,
   onLateWrite: () => void,
 ): StoredSession {
-  let seen: string | undefined;
+  const seen = new Set<string>();
   let told: unknown;
 
   async function bounded<T>(
@@ -62,7 +62,7 @@ export function createStoredSession(
   }
 
   return {
-    hasSeen: ({ sessionId }) => seen === sessionId,
+    hasSeen: ({ sessionId }) => seen.has(sessionId),
     read: async (report) => {
       const once = (fact: unknown, error: StorageError) => {
         if (told !== fact) report('read', error);
@@ -83,7 +83,7 @@ export function createStoredSession(
       if (typeof text !== 'string') return { record: undefined };
       const { kind, record } = decodeRecord(text);
       if (record) {
-        seen = record.sessionId;
+        seen.add(record.sessionId);
         return { record };
       }
       const isNewer = kind === 'newer';
@@ -93,7 +93,7 @@ export function createStoredSession(
     },
     write: async (record, fence, report) => {
       await bounded('write', report, () => storage.setItem(name, encodeRecord(record), fenced(fence)));
-      seen = record.sessionId;
+      seen.add(record.sessionId);
     },
     erase: async (fence, report) => {
       await bounded('remove', report, () => storage.removeItem(name, fenced(fence)));

@@ -1,3 +1,4 @@
+import { mayRetry } from '../core/backoff.js';
 import { freshness, isUsable, outlives } from '../core/freshness.js';
 import { noSession, recordOf, type SessionState } from '../core/session.js';
 import type { SessionRecord } from '../core/session-record.js';
@@ -35,7 +36,7 @@ export function createTokenAccess(context: AccessContext): TokenAccess {
   const { room, refresher } = context;
   const { clock } = context.settings.platform;
 
-  return {
+  const access: TokenAccess = {
     getAccessToken: async ({ signal, minValidityMs = 0 } = {}) => {
       if (!(minValidityMs >= 0)) {
         throw new OptionsError('ERR_OPTIONS', 'Option minValidityMs: expected a number of at least 0.');
@@ -66,7 +67,12 @@ export function createTokenAccess(context: AccessContext): TokenAccess {
       const state = live(context);
       if (!state) return (await room.join(options.signal)).tokens.accessToken;
       const { tokens } = state.record;
-      if (tokens.accessToken === rejected) return joinRefresh(state, 'rejected', options, context);
+      if (tokens.accessToken === rejected) {
+        // a refresh under way may have begun before the rejected token came, and end with it
+        const isJoined = refresher.isRunning;
+        const token = await joinRefresh(state, 'rejected', options, context);
+        return token === rejected && isJoined ? access.replaceAccessToken(rejected, options) : token;
+      }
       return isUsable(tokens, clock.now()) ? tokens.accessToken : joinRefresh(state, 'expired', options, context);
     },
     refresh: async (options = {}) => {
@@ -76,6 +82,7 @@ export function createTokenAccess(context: AccessContext): TokenAccess {
       else await room.join(options.signal);
     },
   };
+  return access;
 }
 
 /** Waits until the session is known, or a cookie is being asked about. */
@@ -119,6 +126,8 @@ async function joinRefresh(
 }
 
 /** The circuit breaker is closed, its time is over, or a wake-up lets a probe through. */
-function isClosed(state: Live, now: number, { mayProbe }: AccessContext): boolean {
-  return state.status !== 'waiting' || now >= state.failing.retryAt || (!state.failing.named && mayProbe());
+function isClosed(state: Live, now: number, { mayProbe, settings }: AccessContext): boolean {
+  if (state.status !== 'waiting') return true;
+  const { failing } = state;
+  return mayRetry(failing, now, settings.retry) || (!failing.named && mayProbe());
 }
