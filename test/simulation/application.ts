@@ -1,0 +1,214 @@
+import { createTokenManager } from '../../src/create-token-manager.js';
+import type { Platform } from '../../src/ports/platform.js';
+import type { Calls } from './calls.js';
+import { watchEndings } from './endings.js';
+import type { Oracle } from './oracle.js';
+import type { Peer } from './peer.js';
+import { CHANNEL_MS } from './sim-channel.js';
+import type { SimNetwork } from './sim-network.js';
+import type { SimServer } from './sim-server.js';
+import type { SimStorage } from './sim-storage.js';
+import type { World } from './world.js';
+
+/** What an application does with its manager, in one peer. */
+export interface Application {
+  signIn(): void;
+  signOut(): void;
+  /** One request to the API; resolves with whether the server took the token, in the end. */
+  request(): Promise<boolean>;
+}
+
+/** What an application lives in. */
+export interface Setting {
+  readonly world: World;
+  readonly server: SimServer;
+  readonly network: SimNetwork;
+  readonly storage: SimStorage;
+  readonly oracle: Oracle;
+  readonly calls: Calls;
+  /** Everybody, dead or alive. */
+  readonly peers: readonly Peer[];
+  /** How often callers asked for a refresh by name. */
+  demands: number;
+}
+
+export function startApplication(setting: Setting, peer: Peer, platform: Platform): Application {
+  const { world, server, oracle } = setting;
+  const { isCookie, proactive, hasRudeListeners } = world.circumstances;
+  const refresh = setting.network.refreshFor(peer);
+  peer.manager = createTokenManager({
+    refresh: (request) => {
+      const answer = refresh(request);
+      if (hasRudeListeners && world.random.chance(0.1)) ask(setting, peer, 'inside');
+      return answer;
+    },
+    revoke: async () => undefined,
+    refreshTokenIn: isCookie ? 'cookie' : 'response',
+    proactive,
+    platform,
+  });
+  watchEndings(world, server, oracle, peer);
+  if (hasRudeListeners) {
+    peer.manager.on('refreshed', () => {
+      throw new Error('rude');
+    });
+    peer.manager.on('refreshFailed', () => ask(setting, peer, 'get'));
+    peer.manager.on('sessionEnded', () => ask(setting, peer, 'get'));
+  }
+  const application: Application = {
+    signIn: () => signIn(setting, peer),
+    signOut: () => signOut(setting, peer),
+    request: () => request(setting, peer),
+  };
+  live(setting, peer, application);
+  return application;
+}
+
+/** The user does one thing after the other, for as long as the peer lives. */
+function live(setting: Setting, peer: Peer, application: Application): void {
+  const { world } = setting;
+  const { paceMs } = world.circumstances;
+  const next = () => {
+    peer.deliver(world.random.wait(paceMs), () => {
+      if (peer.disposed) return;
+      next();
+      act(setting, peer, application);
+    });
+  };
+  next();
+}
+
+function act(setting: Setting, peer: Peer, application: Application): void {
+  const { world } = setting;
+  const { paceMs } = world.circumstances;
+  const { status } = peer.manager.getSnapshot();
+  const isRare = !world.isCalm && world.random.chance(paceMs / 600_000);
+  const choice = world.isCalm
+    ? 'request'
+    : world.random.weigh({ request: 20, burst: 2, long: 2, abort: 2, refresh: 1, subscribe: 1 });
+  if ((status === 'none' && world.random.chance(0.3)) || (isRare && world.random.chance(0.3))) application.signIn();
+  else if (isRare) application.signOut();
+  else if (choice === 'subscribe') peer.manager.subscribe(() => undefined);
+  else if (choice === 'burst') for (let count = 0; count < 4; count++) ask(setting, peer, 'get');
+  else if (choice === 'long')
+    ask(setting, peer, 'get', { minValidityMs: world.random.pick([1_000, 60_000, 86_400_000]) });
+  else if (choice === 'refresh') ask(setting, peer, 'refresh');
+  else if (choice === 'abort') giveUp(setting, peer);
+  else void application.request();
+}
+
+function ask(
+  { world, calls, ...setting }: Setting,
+  peer: Peer,
+  kind: 'get' | 'refresh' | 'inside',
+  options: { minValidityMs?: number; signal?: AbortSignal } = {},
+): ReturnType<Calls['follow']> {
+  world.trace(() => `${peer.name} asks: ${kind} ${JSON.stringify(options)}`);
+  void setting;
+  if (kind === 'refresh') return calls.follow<unknown>(peer, kind, () => peer.manager.refresh(options));
+  return calls.follow<unknown>(peer, kind, () => peer.manager.getAccessToken(options));
+}
+
+function giveUp(setting: Setting, peer: Peer): void {
+  const controller = new AbortController();
+  const { call } = ask(setting, peer, 'get', { signal: controller.signal });
+  peer.deliver(setting.world.random.wait(2_000), () => {
+    if (call.isSettled) return;
+    call.reason = new Error('changed my mind');
+    controller.abort(call.reason);
+  });
+}
+
+async function request(setting: Setting, peer: Peer): Promise<boolean> {
+  const { world, server, calls } = setting;
+  const travel = () => new Promise<void>((resolve) => peer.deliver(world.random.wait(60), resolve));
+  try {
+    const { outcome } = calls.follow(peer, 'get', () => peer.manager.getAccessToken());
+    const token = await outcome;
+    if (!peer.isOnline) return false;
+    await travel();
+    if (server.accepts(token)) return true;
+    world.trace(() => `${peer.name}: the API refuses ${token}`);
+    setting.demands++;
+    const replacing = calls.follow(peer, 'replace', () => peer.manager.replaceAccessToken(token), { rejected: token });
+    const other = await replacing.outcome;
+    await travel();
+    return server.accepts(other);
+  } catch {
+    return false; // it was judged by those who follow it
+  }
+}
+
+function signIn(setting: Setting, peer: Peer): void {
+  const { world, server, network, oracle, calls } = setting;
+  const { isCookie, lifetimeMs } = world.circumstances;
+  const { refresh_token, ...rest } = server.signIn();
+  const access = server.find(rest.access_token);
+  if (!access) return;
+  const { grant } = access;
+  access.expiresAt = lifetimeMs === undefined ? undefined : world.wall() + lifetimeMs;
+  access.heardAt = world.now;
+  if (isCookie) network.cookie = refresh_token;
+  const tokens = isCookie || refresh_token === undefined ? rest : { ...rest, refresh_token };
+  world.trace(() => `${peer.name} signs in: ${grant.name}`);
+  peer.starting++;
+  // from now on the old one may end at any moment
+  const old = oracle.grantOf(peer.manager.getSnapshot().sessionId);
+  if (old) old.isLeft = true;
+  const unbind = peer.manager.on('sessionStarted', ({ from, sessionId }) => {
+    if (from === 'sign-in') oracle.bind(sessionId, grant);
+  });
+  const done = () => {
+    peer.starting--;
+    unbind();
+  };
+  calls.follow(peer, 'start', () => peer.manager.startSession(tokens)).outcome.then(done, done);
+}
+
+function leave(peer: Peer, grant: { readonly name: string; isLeft: boolean }): void {
+  grant.isLeft = true;
+  peer.left.add(grant.name);
+}
+
+function signOut(setting: Setting, peer: Peer): void {
+  const { world, server, storage, oracle, calls, network } = setting;
+  const { sessionId } = peer.manager.getSnapshot();
+  const own = oracle.grantOf(sessionId);
+  world.trace(() => `${peer.name} signs out of ${own?.name ?? 'whatever there is'}`);
+  if (own) leave(peer, own);
+  // nobody knows yet what the storage holds: whatever it is, it goes
+  else for (const grant of server.grants.values()) grant.isLeft = true;
+  if (world.circumstances.isCookie) {
+    const present = network.cookie === undefined ? undefined : server.locate(network.cookie)?.grant;
+    if (present === own) network.cookie = undefined;
+    if (own) own.isAlive = false;
+  }
+  peer.ending++;
+  calls
+    .follow(peer, 'end', () => peer.manager.endSession())
+    .outcome.finally(() => peer.ending--)
+    .then(
+      () => {
+        if (sessionId === undefined || world.circumstances.lock === 'shared') return;
+        oracle.erased(sessionId);
+        if (storage.text?.includes(sessionId)) world.violate('sign-out wins', `${sessionId} is still stored`);
+        follow(setting, sessionId);
+      },
+      () => undefined,
+    );
+}
+
+/** Every peer follows a sign-out. */
+function follow({ world, oracle, peers }: Setting, sessionId: string): void {
+  if (!world.circumstances.hasChannel) return;
+  const since = world.now;
+  world.schedule(CHANNEL_MS + 80, () => {
+    if (oracle.faultAt() > since - 10_000) return;
+    for (const peer of peers) {
+      if (peer.isDead || peer.disposed || peer.isFrozen || peer.thawedAt >= since - 10_000) continue;
+      if (peer.manager.getSnapshot().sessionId === sessionId) {
+        world.violate('sign-out everywhere', `${peer.name} has not followed the end of ${sessionId}`);
+      }
+    }
+  });
+}

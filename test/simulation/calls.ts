@@ -1,0 +1,119 @@
+import { isTokenError } from '../../src/errors.js';
+import type { Oracle } from './oracle.js';
+import type { Peer } from './peer.js';
+import type { SimServer } from './sim-server.js';
+import type { World } from './world.js';
+
+/** A promise that a caller was given. */
+export interface Call {
+  readonly peer: Peer;
+  readonly kind: 'get' | 'replace' | 'refresh' | 'start' | 'end' | 'inside';
+  readonly startedAt: number;
+  /** The session when the call was made. */
+  readonly sessionId: string | undefined;
+  readonly rejected?: string;
+  /** The caller's own reason, once it gave up. */
+  reason?: unknown;
+  isSettled: boolean;
+}
+
+/** Follows every call to its end. */
+export interface Calls {
+  /** Begins a call, and judges how it ends. */
+  follow<T>(
+    peer: Peer,
+    kind: Call['kind'],
+    work: () => Promise<T>,
+    facts?: Pick<Call, 'rejected'>,
+  ): { call: Call; outcome: Promise<T> };
+  /** The longest that anybody waited, in milliseconds. */
+  readonly longestMs: number;
+}
+
+/** No promise takes longer, whatever happens: three attempts, each with its wait for lock, storage and server, and the delays between them. */
+export const BOUND_MS = 180_000;
+
+export function createCalls(world: World, server: SimServer, oracle: Oracle): Calls {
+  let longestMs = 0;
+
+  function limit(call: Call, frozenMs: number, waitMs: number): void {
+    const { peer } = call;
+    world.schedule(waitMs, () => {
+      if (call.isSettled || peer.isDead) return;
+      const lostMs = peer.frozenMs - frozenMs + (peer.isFrozen ? Math.max(1_000, world.now - peer.frozenAt) : 0);
+      if (lostMs > 0) return limit(call, peer.frozenMs, lostMs);
+      world.violate('bounds', `${peer.name} has waited ${BOUND_MS} ms for ${call.kind}`);
+    });
+  }
+
+  function served(call: Call, token: string): void {
+    const { peer, kind, rejected, startedAt } = call;
+    const access = server.find(token);
+    const what = `${peer.name} is given ${token}`;
+    if (!access) {
+      world.violate('own tokens', `${what}, which nobody issued`);
+      return;
+    }
+    const { grant, expiresAt, heardAt = 0, writtenAt, isStored } = access;
+    const before = oracle.grantOf(call.sessionId);
+    const isLooking = startedAt < peer.wokeAt + 10_000;
+    if (before && before !== grant && !isLooking) world.violate('own tokens', `${what}, but asked as ${before.name}`);
+    if (peer.left.has(grant.name)) world.violate('own tokens', `${what} after it was signed out`);
+    if (expiresAt !== undefined && world.wall() >= expiresAt && heardAt < startedAt && peer.refreshedAt < startedAt) {
+      world.violate('no expired token', `${what}, which expired ${world.wall() - expiresAt} ms ago`);
+    }
+    if (kind === 'replace' && token === rejected) world.violate('replaced', `${what}, which was rejected`);
+    const isExcused = oracle.faultAt() >= world.now - 20_000 || peer.disposed;
+    if (!isStored && !isExcused && access.index > 1 && (writtenAt ?? world.now) > world.now - 5_000) {
+      world.violate('stored first', `${what} before it is stored`);
+    }
+  }
+
+  function refused(call: Call, error: unknown): void {
+    const { peer, kind } = call;
+    world.trace(() => `${peer.name} ${kind} refused: ${isTokenError(error) ? error.code : String(error)}`);
+    if ('reason' in call && error === call.reason) return;
+    if (!isTokenError(error)) {
+      world.violate('typed errors', `${peer.name} ${kind} rejects with ${String(error)}`);
+      return;
+    }
+    const isPassing = /REFRESH|LOCK|STORAGE/.test(error.code);
+    if (/REFRESH/.test(error.code) && !('retryAt' in error))
+      world.violate('typed errors', `${error.code} without retryAt`);
+    const { status, expiresAt } = peer.manager.getSnapshot();
+    const isUsable = status === 'active' && (expiresAt === undefined || world.wall() < expiresAt);
+    if (kind === 'get' && isPassing && isUsable && world.jumpedAt < call.startedAt) {
+      world.violate('usable tokens', `${peer.name} is refused with ${error.code} although a usable token is there`);
+    }
+    if (error.code === 'ERR_DISPOSED' && !peer.disposed)
+      world.violate('typed errors', `${peer.name} was never disposed`);
+  }
+
+  return {
+    follow: (peer, kind, work, facts) => {
+      const { sessionId } = peer.manager.getSnapshot();
+      const call: Call = { peer, kind, startedAt: world.now, sessionId, isSettled: false, ...facts };
+      const { frozenMs } = peer;
+      const settle = () => {
+        call.isSettled = true;
+        longestMs = Math.max(longestMs, world.now - call.startedAt - (peer.frozenMs - frozenMs));
+      };
+      limit(call, frozenMs, BOUND_MS);
+      const outcome = work();
+      outcome.then(
+        (value) => {
+          settle();
+          if (typeof value === 'string') served(call, value);
+        },
+        (error: unknown) => {
+          settle();
+          refused(call, error);
+        },
+      );
+      return { call, outcome };
+    },
+    get longestMs() {
+      return longestMs;
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import type { TokenEvents } from '../../src/core/session-events.js';
+import type { Oracle, Presentation } from './oracle.js';
+import type { Peer } from './peer.js';
+import type { Grant, SimServer } from './sim-server.js';
+import type { World } from './world.js';
+
+/** Judges the end of a session: nobody is signed out by accident. */
+export function watchEndings(world: World, server: SimServer, oracle: Oracle, peer: Peer): void {
+  const { isCookie, lock, rotates } = world.circumstances;
+  let living: string | undefined;
+
+  function refusedRightly(grant: Grant, reason: 'rejected' | 'lost'): void {
+    const proof = oracle.lastOf(peer);
+    const say = (what: string) => world.violate('nobody is signed out', `${peer.name} ends ${grant.name}: ${what}`);
+    if (proof?.heard !== 'dead' || proof.grant !== grant) {
+      if (!isCookie) say('the server did not say so');
+      return;
+    }
+    if (isCookie || lock === 'shared' || grant.excuses.size > 0) return;
+    if (grant.storedUpTo > proof.index) say('a newer refresh token is stored');
+    checkReason(grant, proof, reason, say);
+  }
+
+  function checkReason(grant: Grant, proof: Presentation, reason: string, say: (what: string) => void): void {
+    const earlier = oracle.presentationsOf(grant).filter((other) => other !== proof && other.index === proof.index);
+    const marks = grant.marks.get(proof.index) ?? new Set();
+    const isUnanswered = earlier.some(({ heard }) => heard === undefined || heard === 'none');
+    const isMarked = marks.size > (marks.has(proof.holding) ? 1 : 0);
+    if (reason === 'lost' && !isUnanswered && !isMarked) say('lost, but every answer came');
+    const rotated = earlier.find(({ acted, heard }) => acted === 'tokens' && heard !== 'tokens');
+    if (rotates && reason === 'rejected' && rotated && oracle.faultAt() < rotated.at - 20_000) {
+      say('rejected, but the rotated token was lost');
+    }
+  }
+
+  function judge({ reason, sessionId }: TokenEvents['sessionEnded']): void {
+    const grant = oracle.grantOf(sessionId);
+    if (!grant) {
+      world.violate('nobody is signed out', `${peer.name} ends an unknown session ${sessionId}`);
+      return;
+    }
+    if (reason === 'rejected' || reason === 'lost') {
+      refusedRightly(grant, reason);
+      grant.isFoundDead = true;
+    } else if (reason === 'peer') {
+      const isFollowed =
+        world.wasSetBack || [...server.grants.values()].some(({ startedAt }) => startedAt > grant.startedAt);
+      if (!grant.isLeft && !grant.isFoundDead && grant.excuses.size === 0 && !isFollowed && !deadElsewhere(grant)) {
+        world.violate('nobody is signed out', `${peer.name} ends ${grant.name} for a peer, but none did`);
+      }
+    } else if (reason === 'replaced' && peer.starting > 0) {
+      grant.isLeft = true;
+      peer.left.add(grant.name);
+    } else if (!peer.left.has(grant.name)) {
+      world.violate('nobody is signed out', `${peer.name} says ${reason}, but nobody asked for that`);
+    }
+  }
+
+  // erased by a peer that died, or froze, before it could say so
+  const deadElsewhere = (grant: Grant) => oracle.presentationsOf(grant).some(({ heard }) => heard === 'dead');
+
+  peer.manager.on('sessionStarted', (event) => {
+    world.trace(() => `${peer.name} sessionStarted ${event.from} ${event.sessionId}`);
+    if (living !== undefined)
+      world.violate('one at a time', `${peer.name} starts ${event.sessionId} before ${living} ended`);
+    living = event.sessionId;
+  });
+  peer.manager.on('sessionEnded', (event) => {
+    world.trace(() => `${peer.name} sessionEnded ${event.reason} ${event.sessionId}`);
+    if (living !== event.sessionId)
+      world.violate('one at a time', `${peer.name} ends ${event.sessionId}, not ${living}`);
+    living = undefined;
+    judge(event);
+  });
+  peer.manager.on('refreshed', (event) => {
+    world.trace(() => `${peer.name} refreshed by ${event.by}`);
+    if (event.by === 'us') peer.refreshedAt = world.now;
+    if (living !== event.sessionId)
+      world.violate('one at a time', `${peer.name} refreshes ${event.sessionId}, not ${living}`);
+  });
+  peer.manager.on('refreshFailed', (event) => {
+    world.trace(() => `${peer.name} refreshFailed ${event.error.code} retryAt +${(event.retryAt ?? 0) - world.wall()}`);
+  });
+  peer.manager.on('storageFailed', ({ operation, error }) => {
+    world.trace(() => `${peer.name} storageFailed ${operation} ${error.code}`);
+  });
+}

@@ -1,0 +1,288 @@
+import type { TokenResponse } from '../../src/core/token-set.js';
+import type { RefreshRequest } from '../../src/ports/refresh.js';
+import type { Peer } from './peer.js';
+import type { Grant, SimServer } from './sim-server.js';
+import type { World } from './world.js';
+
+/** A refresh token, shown to the token endpoint. */
+export interface Presentation {
+  readonly peer: Peer;
+  readonly grant: Grant | undefined;
+  readonly index: number;
+  readonly at: number;
+  readonly wallAt: number;
+  readonly holding: Peer['holding'];
+  /** What the server did, as nobody else can know. */
+  acted: Outcome | undefined;
+  /** What the peer heard. */
+  heard: Outcome | undefined;
+  /** The manager does not wait for it any more. */
+  isGivenUp: boolean;
+}
+
+type Outcome = 'tokens' | 'dead' | 'answer' | 'none';
+
+/** What was said, or was not. */
+export interface Heard {
+  readonly is: Outcome;
+  readonly tokens?: TokenResponse;
+  readonly retryAfterS?: number;
+}
+
+/** Sees everything, and knows what must not be. */
+export interface Oracle {
+  presents(peer: Peer, request: RefreshRequest, refreshToken: string | undefined): Presentation;
+  acted(presentation: Presentation, reply: Heard): void;
+  /** False: it was settled before. */
+  hears(presentation: Presentation, reply: Heard): boolean;
+  givesUp(presentation: Presentation): void;
+  /** A peer asks the storage for a change. */
+  writes(peer: Peer, text: string | null): void;
+  /** The storage has changed. */
+  stored(peer: Peer, before: string | null, after: string | null): void;
+  storageFault(peer: Peer): void;
+  presumedDead(holder: Peer): void;
+  forgot(text: string | null): void;
+  describe(text: string | null): string;
+  /** A session in this peer belongs to this grant. */
+  bind(sessionId: string | undefined, grant: Grant | undefined): void;
+  grantOf(sessionId: string | undefined): Grant | undefined;
+  lastOf(peer: Peer): Presentation | undefined;
+  presentationsOf(grant: Grant): readonly Presentation[];
+  /** The session is gone, and must not come back. */
+  erased(sessionId: string): void;
+  clockJumped(): void;
+  faultAt(peer?: Peer): number;
+  requests: number;
+}
+
+interface Stored {
+  readonly sessionId: string;
+  readonly revision: number;
+  readonly accessToken: string;
+  readonly refreshToken?: string;
+  readonly unanswered: boolean;
+  readonly failure?: { readonly retryAt: number };
+}
+
+interface Quiet {
+  readonly by: Peer;
+  readonly untilWall: number;
+  readonly isNamed: boolean;
+  readonly setAt: number;
+}
+
+const MIN_DELAY_MS = 500;
+
+export function createOracle(world: World, server: SimServer): Oracle {
+  const { lock: lockKind, isCookie, rotates, lifetimeMs } = world.circumstances;
+  const isShared = lockKind === 'shared';
+  const grants = new Map<string, Grant>();
+  const gone = new Set<string>();
+  const faults = new Map<Peer | undefined, number>();
+  const presentations = new Map<Grant, Presentation[]>();
+  const last = new Map<Peer, Presentation>();
+  const quiet = new Map<string, Quiet>();
+
+  const parsed = new Map<string, Stored>();
+  const read = (text: string): Stored => {
+    const known = parsed.get(text);
+    if (known) return known;
+    if (parsed.size > 20) parsed.clear();
+    const record = JSON.parse(text) as Stored;
+    parsed.set(text, record);
+    return record;
+  };
+
+  const grantOfAccess = (token: string) => server.find(token)?.grant;
+  const faultAt = (peer?: Peer) => faults.get(peer) ?? Number.NEGATIVE_INFINITY;
+
+  function isUnderWay(presentation: Presentation): boolean {
+    const { peer, heard, isGivenUp, holding } = presentation;
+    return heard === undefined && !isGivenUp && !peer.isDead && !peer.isFrozen && !peer.disposed && !holding?.isLost;
+  }
+
+  function checkPresentation(now: Presentation, reason: string): void {
+    const { peer, grant, index } = now;
+    if (!grant || grant.isLeft) return;
+    const token = `${peer.name} presents r-${grant.name}-${index}`;
+    const before = presentations.get(grant) ?? [];
+    if (
+      rotates &&
+      !isShared &&
+      before.some((other) => other.peer === peer && other.index === index && other.heard === 'tokens')
+    ) {
+      world.violate('answered refresh token', `${token}, which was answered for`);
+    }
+    const isExcused = isShared || grant.excuses.size > 0 || now.holding?.isLost;
+    if (rotates && !isCookie && !isExcused && index < grant.storedUpTo) {
+      world.violate('answered refresh token', `${token}, but a later one is stored`);
+    }
+    const overlap = before.find(isUnderWay);
+    if (overlap && !isExcused) world.violate('one refresh', `${token} while ${overlap.peer.name} refreshes`);
+    checkQuiet(now, reason, token);
+  }
+
+  function checkQuiet({ peer, grant, index }: Presentation, reason: string, token: string): void {
+    const pause = grant && quiet.get(`${grant.name}-${index}`);
+    if (!pause || world.wall() >= pause.untilWall) return;
+    const isProbe = !pause.isNamed && (reason === 'asked' || peer.wakes-- > 0);
+    // before there is a session, there is no record to tell others
+    const isHidden =
+      pause.by !== peer &&
+      (isShared || reason === 'resume' || pause.by.isDead || faultAt() >= pause.setAt || grant.excuses.size > 0);
+    if (!isProbe && !isHidden) {
+      world.violate('cool-down', `${token} (${reason}) ${pause.untilWall - world.wall()} ms before its time`);
+    }
+  }
+
+  function rest(presentation: Presentation, retryAfterS: number | undefined): void {
+    const { grant, peer, index } = presentation;
+    if (!grant) return;
+    const delayMs = retryAfterS === undefined ? MIN_DELAY_MS : retryAfterS * 1000;
+    const isNamed = retryAfterS !== undefined;
+    quiet.set(`${grant.name}-${index}`, { by: peer, untilWall: world.wall() + delayMs, isNamed, setAt: world.now });
+  }
+
+  function closes({ holding }: Presentation): void {
+    if (holding) holding.open--;
+  }
+
+  function checkChange(peer: Peer, before: Stored | undefined, after: Stored | undefined): void {
+    if (after && gone.has(after.sessionId) && !isShared) {
+      world.violate('sign-out wins', `${peer.name} stores ${after.sessionId} after it was signed out`);
+    }
+    if (!before) return;
+    const grant = grantOfAccess(before.accessToken);
+    if (!grant) return;
+    if (!after) {
+      const isProven = last.get(peer)?.heard === 'dead' && last.get(peer)?.grant === grant;
+      // who signs out of a storage that cannot be read erases whatever there is
+      const isBlind = peer.ending > 0 && faultAt(peer) > world.now - 20_000;
+      if (isBlind) grant.isLeft = true;
+      if (!grant.isLeft && !isProven && !grant.isFoundDead) {
+        world.violate('nobody is signed out', `${peer.name} erases ${grant.name} without a reason`);
+      }
+    } else if (after.sessionId === before.sessionId) {
+      if (after.revision < before.revision && !isShared) {
+        world.violate('newest wins', `${peer.name} stores revision ${after.revision} over ${before.revision}`);
+      }
+    } else {
+      grant.isLeft = true;
+      const next = grantOfAccess(after.accessToken);
+      if (next && next.startedAt < grant.startedAt && !isShared && !world.wasSetBack) {
+        world.violate('newest wins', `${peer.name} stores ${next.name} over ${grant.name}, which is newer`);
+      }
+    }
+  }
+
+  const oracle: Oracle = {
+    requests: 0,
+    presents: (peer, request, refreshToken) => {
+      oracle.requests++;
+      const { grant, index = 0 } = (refreshToken !== undefined && server.locate(refreshToken)) || {};
+      const { holding } = peer;
+      const presentation: Presentation = {
+        peer,
+        grant,
+        index,
+        at: world.now,
+        wallAt: world.wall(),
+        holding,
+        acted: undefined,
+        heard: undefined,
+        isGivenUp: false,
+      };
+      world.trace(() => `${peer.name} presents ${refreshToken} (${request.reason}, attempt ${request.attempt})`);
+      if (!holding || (holding.isLost && holding.isTold))
+        world.violate('under the lock', `${peer.name} asks without it`);
+      if (holding) holding.open++;
+      if (holding?.isLost) grant?.excuses.add('presumed dead');
+      checkPresentation(presentation, request.reason);
+      if (grant) presentations.set(grant, [...(presentations.get(grant) ?? []), presentation]);
+      last.set(peer, presentation);
+      return presentation;
+    },
+    acted: (presentation, { is }) => {
+      presentation.acted = is;
+    },
+    hears: (presentation, { is, tokens, retryAfterS }) => {
+      if (presentation.heard !== undefined) return false;
+      const { peer, grant, index, wallAt, isGivenUp } = presentation;
+      presentation.heard = is;
+      world.trace(() => `${peer.name} hears ${is}${isGivenUp ? ', too late' : ''}`);
+      closes(presentation);
+      if (tokens) {
+        const access = server.find(tokens.access_token);
+        if (access) {
+          access.expiresAt = lifetimeMs === undefined ? undefined : wallAt + lifetimeMs;
+          access.heardAt = world.now;
+        }
+        if (grant) quiet.delete(`${grant.name}-${index}`);
+      } else if (is !== 'dead' && !isGivenUp) {
+        rest(presentation, retryAfterS);
+      }
+      return true;
+    },
+    givesUp: (presentation) => {
+      if (presentation.heard !== undefined || presentation.isGivenUp) return;
+      presentation.isGivenUp = true;
+      rest(presentation, undefined);
+    },
+    writes: (peer, text) => {
+      const { holding } = peer;
+      if (!holding || (holding.isLost && holding.isTold)) {
+        world.violate('under the lock', `${peer.name} writes without it`);
+      }
+      if (text === null) return;
+      const record = read(text);
+      const access = server.find(record.accessToken);
+      oracle.bind(record.sessionId, access?.grant);
+      if (access) access.writtenAt ??= world.now;
+      const { index } = (record.refreshToken !== undefined && server.locate(record.refreshToken)) || {};
+      if (!record.unanswered || !access || index === undefined) return;
+      const { marks } = access.grant;
+      marks.set(index, (marks.get(index) ?? new Set()).add(holding));
+    },
+    stored: (peer, before, after) => {
+      const record = after === null ? undefined : read(after);
+      checkChange(peer, before === null ? undefined : read(before), record);
+      if (!record) return;
+      const access = server.find(record.accessToken);
+      if (access) access.isStored = true;
+      const located = record.refreshToken !== undefined && server.locate(record.refreshToken);
+      if (located) located.grant.storedUpTo = Math.max(located.grant.storedUpTo, located.index);
+    },
+    storageFault: (peer) => {
+      faults.set(peer, world.now);
+      faults.set(undefined, world.now);
+    },
+    presumedDead: (holder) => {
+      const presentation = last.get(holder);
+      if (presentation?.holding === holder.holding) presentation?.grant?.excuses.add('presumed dead');
+    },
+    forgot: (text) => {
+      if (text !== null) grantOfAccess(read(text).accessToken)?.excuses.add('forgotten');
+      for (const grant of server.grants.values()) grant.excuses.add('forgotten');
+      faults.set(undefined, world.now);
+    },
+    describe: (text) => {
+      if (text === null) return 'nothing';
+      const { sessionId, revision, accessToken, refreshToken, unanswered, failure } = read(text);
+      const facts = [unanswered && 'unanswered', failure && `retryAt +${failure.retryAt - world.wall()}`].filter(
+        Boolean,
+      );
+      return `${sessionId} #${revision} ${accessToken} ${refreshToken ?? ''} ${facts.join(' ')}`.trimEnd();
+    },
+    bind: (sessionId, grant) => {
+      if (sessionId !== undefined && grant) grants.set(sessionId, grant);
+    },
+    grantOf: (sessionId) => (sessionId === undefined ? undefined : grants.get(sessionId)),
+    lastOf: (peer) => last.get(peer),
+    presentationsOf: (grant) => presentations.get(grant) ?? [],
+    erased: (sessionId) => gone.add(sessionId),
+    clockJumped: () => quiet.clear(),
+    faultAt,
+  };
+  return oracle;
+}

@@ -1,0 +1,145 @@
+import type { TokenManager } from '../../src/manager/token-manager.js';
+import type { Clock } from '../../src/ports/clock.js';
+import type { Wakeups } from '../../src/ports/wakeups.js';
+import type { World } from './world.js';
+
+/** The lock in the hands of a peer. */
+export interface Holding {
+  readonly peer: Peer;
+  readonly fence: number;
+  readonly controller: AbortController;
+  readonly grantedAt: number;
+  /** Somebody else was given the lock meanwhile. */
+  isLost: boolean;
+  /** The peer was told so. */
+  isTold: boolean;
+  /** The task runs; before, the news of the grant is on its way. */
+  isRunning: boolean;
+  /** Calls to the storage and requests that were begun in it and have not been answered. */
+  open: number;
+}
+
+/** A tab, worker or process: a manager with ports of its own, that can freeze and die at any moment. */
+export interface Peer {
+  readonly name: string;
+  readonly slot: number;
+  isDead: boolean;
+  isFrozen: boolean;
+  /** Milliseconds spent frozen; time that does not count for a bound. */
+  frozenMs: number;
+  frozenAt: number;
+  thawedAt: number;
+  /** Runs something inside this peer, after a delay: later when it is frozen, never when it is dead. */
+  deliver(delayMs: number, run: () => void, isUrgent?: boolean): () => void;
+  freeze(): void;
+  thaw(): void;
+  die(): void;
+  readonly clock: Clock;
+  readonly wakeups: Wakeups;
+  isAwake: boolean;
+  isOnline: boolean;
+  /** Fires the platform's wake-up event. */
+  wake(): void;
+  /** Wake-ups that have not led to a request yet. */
+  wakes: number;
+  /** When the last one was; who asks just after it, asks whoever turns out to be signed in. */
+  wokeAt: number;
+  holding: Holding | undefined;
+  manager: TokenManager;
+  /** The grants that were signed out of in this peer, or replaced. */
+  readonly left: Set<string>;
+  /** Sign-ins under way. */
+  starting: number;
+  /** Sign-outs under way. */
+  ending: number;
+  /** When this peer last had tokens of its own asking. */
+  refreshedAt: number;
+  disposed: boolean;
+}
+
+export function createPeer(world: World, slot: number, name: string): Peer {
+  const listeners = new Set<() => void>();
+  const backlog: (() => void)[] = [];
+
+  function enter(run: () => void, isUrgent: boolean): void {
+    if (peer.isDead) return;
+    if (!peer.isFrozen) run();
+    else if (isUrgent) backlog.unshift(run);
+    else backlog.push(run);
+  }
+
+  const peer: Peer = {
+    name,
+    slot,
+    isDead: false,
+    isFrozen: false,
+    frozenMs: 0,
+    frozenAt: 0,
+    thawedAt: 0,
+    deliver: (delayMs, run, isUrgent = false) => {
+      let isCancelled = false;
+      const guarded = () => {
+        if (!isCancelled) run();
+      };
+      const happening = world.schedule(delayMs, () => enter(guarded, isUrgent));
+      return () => {
+        isCancelled = true;
+        happening.run = undefined;
+      };
+    },
+    freeze: () => {
+      world.trace(() => `${name} freezes`);
+      peer.isFrozen = true;
+      peer.frozenAt = world.now;
+    },
+    thaw: () => {
+      if (!peer.isFrozen || peer.isDead) return;
+      world.trace(() => `${name} thaws, ${backlog.length} waiting`);
+      peer.isFrozen = false;
+      peer.thawedAt = world.now;
+      peer.frozenMs += world.now - peer.frozenAt;
+      // one after the other: what they set going runs in between
+      backlog.splice(0).forEach((run) => {
+        world.schedule(0, () => enter(run, false));
+      });
+    },
+    die: () => {
+      peer.isDead = true;
+      peer.isFrozen = false;
+    },
+    clock: {
+      now: world.wall,
+      after: (delayMs, task) => {
+        const lagMs = world.fails('late timer', 0.01) ? world.random.wait(peer.isAwake ? 50 : 1_000) : 0;
+        return peer.deliver(delayMs + lagMs, task);
+      },
+    },
+    wakeups: {
+      subscribe: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      isAwake: () => peer.isAwake,
+      isOnline: () => peer.isOnline,
+    },
+    isAwake: true,
+    isOnline: true,
+    wake: () => {
+      peer.deliver(0, () => {
+        peer.wakes = Math.min(2, peer.wakes + 1);
+        peer.wokeAt = world.now;
+        for (const listener of listeners) listener();
+      });
+    },
+    wakes: 0,
+    wokeAt: Number.NEGATIVE_INFINITY,
+    holding: undefined,
+    manager: undefined as never,
+    left: new Set(),
+    starting: 0,
+    ending: 0,
+    refreshedAt: 0,
+    disposed: false,
+  };
+  return peer;
+}

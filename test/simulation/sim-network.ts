@@ -1,0 +1,144 @@
+import type { TokenResponse } from '../../src/core/token-set.js';
+import type { RefreshRequest, RefreshTokens } from '../../src/ports/refresh.js';
+import type { Oracle, Presentation } from './oracle.js';
+import type { Peer } from './peer.js';
+import type { SimServer } from './sim-server.js';
+import type { World } from './world.js';
+
+/** The way to the token endpoint and back. */
+export interface SimNetwork {
+  refreshFor(peer: Peer): RefreshTokens;
+  /** The cookie that the browser keeps, for all peers. */
+  cookie: string | undefined;
+}
+
+/** One answer, on its way. */
+interface Reply {
+  readonly is: 'tokens' | 'dead' | 'answer' | 'none';
+  readonly text: string;
+  readonly tokens?: TokenResponse;
+  readonly status: number;
+  readonly retryAfterS?: number;
+}
+
+export function createSimNetwork(world: World, server: SimServer, oracle: Oracle): SimNetwork {
+  const { random } = world;
+  const { heedsSignal, isCookie } = world.circumstances;
+  const network: SimNetwork = { cookie: undefined, refreshFor };
+
+  function delay(): number {
+    return world.fails('slow message', 0.03) ? random.wait(8_000) : random.wait(80);
+  }
+
+  function refuse(status: number): Reply {
+    const isPatient = (status === 429 || status === 503) && random.chance(0.6);
+    return { is: 'answer', text: '', status, ...(isPatient && { retryAfterS: random.pick([1, 5, 30, 120, 300]) }) };
+  }
+
+  /** What comes back where the server, or something before it, does not do its work. */
+  function nonsense(): Reply | undefined {
+    const { mood } = server;
+    if (!world.isCalm && mood === 'overloaded') return refuse(random.pick([429, 503]));
+    if (!world.isCalm && mood === 'broken') return refuse(random.pick([500, 503]));
+    if (!world.isCalm && mood === 'gateway')
+      return { is: 'none', text: '<h1>Bad gateway', status: random.pick([502, 504]) };
+    if (!world.isCalm && mood === 'portal') return { is: 'none', text: '<html>Welcome to the train', status: 200 };
+    if (!world.isCalm && mood === 'misconfigured')
+      return { is: 'answer', text: '{"error":"invalid_client"}', status: 401 };
+    if (!world.fails('server refuses', 0.06)) return undefined;
+    if (random.chance(0.3)) return { is: 'answer', text: '{"error":"invalid_request"}', status: 400 };
+    return refuse(random.pick([408, 425, 429, 500, 503]));
+  }
+
+  function act(refreshToken: string | undefined): Reply {
+    const reply = nonsense();
+    if (reply) return reply;
+    const decision = refreshToken === undefined ? 'dead' : server.refresh(refreshToken);
+    if (decision === 'dead') return { is: 'dead', text: '{"error":"invalid_grant"}', status: 400 };
+    const { tokens } = decision;
+    if (world.fails('answer garbled', 0.01)) return { is: 'none', text: '', status: random.pick([200, 502, 504]) };
+    return { is: 'tokens', text: JSON.stringify(tokens), tokens, status: 200 };
+  }
+
+  function show(reply: Reply): unknown {
+    const { tokens, status, text, retryAfterS } = reply;
+    if (tokens && random.chance(0.7)) return strip(tokens);
+    const body = tokens ? JSON.stringify(strip(tokens)) : text;
+    return {
+      status,
+      bodyUsed: false,
+      headers: { get: (name: string) => (name === 'retry-after' && retryAfterS ? `${retryAfterS}` : null) },
+      text: async () => body,
+    };
+  }
+
+  /** A browser does not put the cookie of one session in the place of another's. */
+  function keep(refreshToken: string): void {
+    const present = network.cookie === undefined ? undefined : server.locate(network.cookie);
+    if (present?.grant === server.locate(refreshToken)?.grant) network.cookie = refreshToken;
+  }
+
+  function strip(tokens: TokenResponse): TokenResponse {
+    const { refresh_token, ...rest } = tokens;
+    return isCookie || refresh_token === undefined ? rest : tokens;
+  }
+
+  function refreshFor(peer: Peer): RefreshTokens {
+    return (request) =>
+      new Promise((resolve, reject) => {
+        const refreshToken = isCookie ? network.cookie : request.refreshToken;
+        const presentation = oracle.presents(peer, request, refreshToken);
+        const fail = (message: string) => {
+          if (oracle.hears(presentation, { is: 'none' })) reject(new TypeError(message));
+        };
+        request.signal.addEventListener('abort', () => {
+          oracle.givesUp(presentation);
+          if (heedsSignal) reject(new Error('aborted'));
+        });
+        send(peer, request, refreshToken, presentation, (reply) => resolve(reply as never), fail);
+      });
+  }
+
+  function send(
+    peer: Peer,
+    request: RefreshRequest,
+    refreshToken: string | undefined,
+    presentation: Presentation,
+    arrive: (reply: unknown) => void,
+    fail: (message: string) => void,
+  ): void {
+    if (!peer.isOnline) {
+      peer.deliver(1, () => fail('fetch failed: offline'));
+      return;
+    }
+    const lose = (how: string) => {
+      world.trace(() => `message of ${peer.name} ${how}`);
+      if (random.chance(0.6)) peer.deliver(delay(), () => fail('fetch failed: reset'));
+    };
+    if (world.fails('message lost before', 0.04)) {
+      lose('lost on the way there');
+      return;
+    }
+    if (world.fails('message doubled', 0.002)) world.schedule(delay() + delay(), () => act(refreshToken));
+    world.schedule(delay(), () => {
+      const reply = act(refreshToken);
+      oracle.acted(presentation, reply);
+      world.trace(() => `server answers ${peer.name}: ${reply.status} ${reply.text} ${reply.retryAfterS ?? ''}`);
+      if (world.fails('message lost after', 0.04) || !peer.isOnline) {
+        lose('lost on the way back');
+        return;
+      }
+      const backMs = delay();
+      world.schedule(backMs, () => {
+        const { tokens } = reply;
+        if (isCookie && tokens?.refresh_token !== undefined) keep(tokens.refresh_token);
+        peer.deliver(0, () => {
+          if (heedsSignal && request.signal.aborted) return;
+          if (oracle.hears(presentation, reply)) arrive(show(reply));
+        });
+      });
+    });
+  }
+
+  return network;
+}

@@ -1,0 +1,123 @@
+import type { TokenResponse } from '../../src/core/token-set.js';
+import type { World } from './world.js';
+
+/** What a user has granted: one chain of refresh tokens, and what is known about its end. */
+export interface Grant {
+  readonly name: string;
+  readonly startedAt: number;
+  /** The refresh token that the server takes; counts up. */
+  newest: number;
+  isAlive: boolean;
+  /** A refresh token at or before this one has a successor that the storage took. */
+  storedUpTo: number;
+  /** The user signed out, or signed in again over it. */
+  isLeft: boolean;
+  /** Who has noted that a refresh token is being presented: by position, the holdings of the lock. */
+  readonly marks: Map<number, Set<unknown>>;
+  /** A peer has shown that the server refused it. */
+  isFoundDead: boolean;
+  /** Why some promises do not hold for it: the storage forgot it, a holder was presumed dead. */
+  readonly excuses: Set<string>;
+}
+
+/** An access token: where it belongs, and until when it can be used, by the clock of those who asked for it. */
+export interface Access {
+  readonly grant: Grant;
+  /** The refresh token that came with it. */
+  readonly index: number;
+  /** By the server's clock. */
+  readonly diesAt: number;
+  isRevoked: boolean;
+  /** By the clock on the wall, from just before the request was sent; undefined: never. */
+  expiresAt: number | undefined;
+  /** When it reached a peer, in true time. */
+  heardAt: number | undefined;
+  /** When somebody first tried to store it, and whether the storage took it. */
+  writtenAt: number | undefined;
+  isStored: boolean;
+}
+
+/** What the server says: tokens, or that the refresh token is no good. */
+export type Decision = { readonly tokens: TokenResponse } | 'dead';
+
+/** An authorization server with strict rotation: a refresh token that comes twice ends the grant. */
+export interface SimServer {
+  signIn(): TokenResponse;
+  refresh(refreshToken: string): Decision;
+  /** The API behind it. */
+  accepts(accessToken: string): boolean;
+  find(accessToken: string): Access | undefined;
+  /** The grant and the position of a refresh token. */
+  locate(refreshToken: string): { readonly grant: Grant; readonly index: number } | undefined;
+  readonly grants: ReadonlyMap<string, Grant>;
+  /** All access tokens so far are refused from now on. */
+  revokeAccess(): void;
+  /** How it answers: as it should, or not at all. */
+  mood: 'up' | 'overloaded' | 'broken' | 'gateway' | 'portal' | 'misconfigured';
+}
+
+const unheard = { expiresAt: undefined, heardAt: undefined, writtenAt: undefined, isStored: false };
+
+export function createSimServer(world: World): SimServer {
+  const { lifetimeMs, rotates } = world.circumstances;
+  const grants = new Map<string, Grant>();
+  const accesses = new Map<string, Access>();
+
+  function issue(grant: Grant): TokenResponse {
+    const accessToken = `a-${grant.name}-${accesses.size + 1}`;
+    const diesAt = world.now + (lifetimeMs ?? 1_800_000);
+    accesses.set(accessToken, { grant, index: grant.newest, diesAt, isRevoked: false, ...unheard });
+    return {
+      access_token: accessToken,
+      token_type: 'Bearer',
+      ...(lifetimeMs !== undefined && { expires_in: lifetimeMs / 1000 }),
+      ...((rotates || grant.newest === 1) && { refresh_token: `r-${grant.name}-${grant.newest}` }),
+    };
+  }
+
+  function locate(refreshToken: string) {
+    const [, name = '', index] = refreshToken.split('-');
+    const grant = grants.get(name);
+    return grant && { grant, index: Number(index) };
+  }
+
+  return {
+    mood: 'up',
+    grants,
+    locate,
+    find: (accessToken) => accesses.get(accessToken),
+    signIn: () => {
+      const grant: Grant = {
+        name: `g${grants.size + 1}`,
+        startedAt: world.now,
+        newest: 1,
+        isAlive: true,
+        storedUpTo: 0,
+        isLeft: false,
+        marks: new Map(),
+        isFoundDead: false,
+        excuses: new Set(),
+      };
+      grants.set(grant.name, grant);
+      return issue(grant);
+    },
+    refresh: (refreshToken) => {
+      const { grant, index } = locate(refreshToken) ?? {};
+      if (!grant) return 'dead';
+      if (index !== grant.newest) {
+        if (grant.isAlive) world.trace(() => `server: ${refreshToken} comes again, ${grant.name} is over`);
+        grant.isAlive = false;
+      }
+      if (!grant.isAlive) return 'dead';
+      if (rotates) grant.newest++;
+      return { tokens: issue(grant) };
+    },
+    accepts: (accessToken) => {
+      const { grant, isRevoked, diesAt } = accesses.get(accessToken) ?? { isRevoked: true, diesAt: 0 };
+      return grant?.isAlive === true && !isRevoked && world.now < diesAt;
+    },
+    revokeAccess: () => {
+      for (const access of accesses.values()) access.isRevoked = true;
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import type { TokenStorage } from '../../src/ports/storage.js';
+import type { Oracle } from './oracle.js';
+import type { Peer } from './peer.js';
+import type { World } from './world.js';
+
+/** One string for all peers, kept badly. */
+export interface SimStorage {
+  portFor(peer: Peer): TokenStorage;
+  readonly text: string | null;
+  /** Everything is gone, as when a user clears the site's data. */
+  forget(): void;
+  /** For a while nothing can be read or written. */
+  isDown: boolean;
+}
+
+type Fate = 'done' | 'refused' | 'done, but refused' | 'slow' | 'never answered' | 'done, but never answered';
+
+export function createSimStorage(world: World, oracle: Oracle): SimStorage {
+  const { lock, isSyncStorage } = world.circumstances;
+  // without fences, one after the other for everybody; with them, each peer's own calls only
+  const lanes = new Map<Peer | undefined, number>();
+  let text: string | null = null;
+  let newestFence = 0;
+
+  function draw(): Fate {
+    if (sim.isDown && !world.isCalm) return world.random.chance(0.7) ? 'refused' : 'never answered';
+    if (!world.fails('storage fault', 0.02)) return 'done';
+    return world.random.pick([
+      'refused',
+      'refused',
+      'done, but refused',
+      'slow',
+      'slow',
+      'never answered',
+      'done, but never answered',
+    ]);
+  }
+
+  function submit<T>(peer: Peer, what: string, apply: () => T): Promise<T> {
+    const fate = draw();
+    const { holding } = peer;
+    const survives = world.random.chance(0.5);
+    if (holding) holding.open++;
+    if (fate !== 'done') {
+      oracle.storageFault(peer);
+      world.trace(() => `${peer.name} storage ${what}: ${fate}`);
+    }
+    return new Promise((resolve, reject) => {
+      const close = (settle: () => void) =>
+        peer.deliver(world.random.between(0, 1), () => {
+          if (holding) holding.open--;
+          settle();
+        });
+      if (fate === 'refused') return close(() => reject(new Error('QuotaExceededError')));
+      if (fate === 'never answered') return;
+      const lane = lock === 'fenced' ? peer : undefined;
+      const delayMs = fate === 'slow' ? world.random.between(500, 9_000) : world.random.between(0, 3);
+      const at = Math.max(lanes.get(lane) ?? 0, world.now + delayMs);
+      lanes.set(lane, at);
+      world.schedule(at - world.now, () => {
+        if (peer.isDead && !survives) return;
+        let outcome: () => void;
+        try {
+          const value = apply();
+          outcome = fate === 'done, but refused' ? () => reject(new Error('disk error')) : () => resolve(value);
+        } catch (error) {
+          outcome = () => reject(error);
+        }
+        if (fate !== 'done, but never answered') close(outcome);
+      });
+    });
+  }
+
+  function admit(fence: number | undefined): void {
+    if (fence === undefined) return;
+    if (fence < newestFence) throw new Error('a newer fence was seen');
+    newestFence = fence;
+  }
+
+  function put(peer: Peer, next: string | null, fence: number | undefined): void {
+    try {
+      admit(fence);
+    } catch (error) {
+      oracle.storageFault(peer);
+      throw error;
+    }
+    world.trace(() => `storage has ${oracle.describe(next)} by ${peer.name}`);
+    const before = text;
+    text = next;
+    oracle.stored(peer, before, next);
+  }
+
+  function change(peer: Peer, next: string | null, fence: number | undefined): unknown {
+    oracle.writes(peer, next);
+    const run = () => put(peer, next, fence);
+    if (!isSyncStorage) return submit(peer, next === null ? 'remove' : 'write', run);
+    if (sim.isDown || world.fails('storage fault', 0.02)) {
+      oracle.storageFault(peer);
+      throw new Error('QuotaExceededError');
+    }
+    return run();
+  }
+
+  const sim: SimStorage = {
+    portFor: (peer) => ({
+      getItem: () => {
+        if (!isSyncStorage) return submit(peer, 'read', () => text);
+        if (!sim.isDown && !world.fails('storage fault', 0.02)) return text;
+        oracle.storageFault(peer);
+        throw new Error('SecurityError');
+      },
+      setItem: (_key, value, options) => change(peer, value, options?.fence),
+      removeItem: (_key, options) => change(peer, null, options?.fence),
+    }),
+    get text() {
+      return text;
+    },
+    forget: () => {
+      oracle.forgot(text);
+      text = null;
+    },
+    isDown: false,
+  };
+  return sim;
+}

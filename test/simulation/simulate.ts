@@ -1,0 +1,183 @@
+import { type Application, type Setting, startApplication } from './application.js';
+import { BOUND_MS, createCalls } from './calls.js';
+import { createOracle } from './oracle.js';
+import { createPeer, type Peer } from './peer.js';
+import { createSimChannel } from './sim-channel.js';
+import { createSimLock, type SimLock } from './sim-lock.js';
+import { createSimNetwork } from './sim-network.js';
+import { createSimServer } from './sim-server.js';
+import { createSimStorage } from './sim-storage.js';
+import { makeTrouble } from './trouble.js';
+import { createWorld, type Violation, type World } from './world.js';
+
+/** What came of one seed. */
+export interface Outcome {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly faults: ReadonlyMap<string, number>;
+  readonly steps: number;
+  readonly requests: number;
+  readonly requestsPerHour: number;
+  readonly longestMs: number;
+  /** True milliseconds that passed inside. */
+  readonly simulatedMs: number;
+}
+
+/** So long everything goes wrong, and so long nothing does any more. */
+const TROUBLE_MS = 1_800_000;
+const CALM_MS = 600_000;
+
+/** Runs one seed to its end, or to the first sentence that does not hold. Nothing in it depends on anything but the seed. */
+export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
+  const world = createWorld(seed, lines);
+  const { setting, lock } = build(world);
+  let steps = 0;
+  const outcome = (): Outcome => ({
+    seed,
+    violations: world.violations,
+    faults: world.faults,
+    steps,
+    requests: setting.oracle.requests,
+    requestsPerHour: ((setting.oracle.requests - setting.demands) * 3_600_000) / Math.max(1, world.now),
+    longestMs: setting.calls.longestMs,
+    simulatedMs: world.now,
+  });
+  return new Promise((resolve) => {
+    const unhandled = (error: unknown) => world.violate('no unhandled rejection', String(error));
+    process.on('unhandledRejection', unhandled);
+    const end = () => {
+      // rejections that nobody handled are told when nothing else is left to do
+      setImmediate(() => {
+        process.off('unhandledRejection', unhandled);
+        resolve(outcome());
+      });
+    };
+    const step = () => {
+      steps++;
+      checkHolder(world, lock());
+      const happening = world.violations.length > 0 ? undefined : world.next();
+      if (!happening || happening.at > TROUBLE_MS + CALM_MS + BOUND_MS) return end();
+      world.now = happening.at;
+      happening.run?.();
+      // behind every microtask that this step gives rise to
+      queueMicrotask(() => process.nextTick(step));
+    };
+    process.nextTick(step);
+  });
+}
+
+/** Nobody sleeps with the lock in hand. */
+function checkHolder(world: World, lock: SimLock | undefined): void {
+  const holding = lock?.holding;
+  if (!holding?.isRunning || holding.open > 0 || holding.isLost) return;
+  if (!holding.peer.isDead && !holding.peer.isFrozen && holding.peer.thawedAt !== world.now) {
+    world.violate('no sleep under the lock', `${holding.peer.name} holds it and does nothing`);
+  }
+}
+
+function build(world: World): { setting: Setting; lock: () => SimLock | undefined } {
+  const { circumstances, random } = world;
+  const server = createSimServer(world);
+  const oracle = createOracle(world, server);
+  const storage = createSimStorage(world, oracle);
+  const network = createSimNetwork(world, server, oracle);
+  const channel = createSimChannel(world);
+  const isShared = circumstances.lock === 'shared';
+  const locks = Array.from({ length: isShared ? circumstances.peers : 1 }, () => createSimLock(world, oracle));
+  const lockOf = (slot: number) => locks[isShared ? slot : 0] as SimLock;
+  const peers: Peer[] = [];
+  const applications = new Map<Peer, Application>();
+  const calls = createCalls(world, server, oracle);
+  const setting: Setting = { world, server, network, storage, oracle, calls, peers, demands: 0 };
+
+  function create(slot: number): void {
+    const generation = peers.filter((peer) => peer.slot === slot).length + 1;
+    const peer = createPeer(world, slot, `p${slot + 1}.${generation}`);
+    world.trace(() => `${peer.name} is created`);
+    peers.push(peer);
+    const platform = {
+      storage: storage.portFor(peer),
+      lock: lockOf(slot).portFor(peer),
+      channel: channel.portFor(peer),
+      wakeups: peer.wakeups,
+      clock: peer.clock,
+      random: world.ownRandom.next,
+    };
+    applications.set(peer, startApplication(setting, peer, platform));
+  }
+
+  const alive = () => peers.filter((peer) => !peer.isDead && !peer.disposed);
+  const createNext = () => {
+    const taken = new Set(alive().map(({ slot }) => slot));
+    const free =
+      locks.length && Array.from({ length: circumstances.peers }, (_, slot) => slot).find((slot) => !taken.has(slot));
+    if (free !== undefined) create(free);
+  };
+  const crash = (peer: Peer, again: boolean) => {
+    peer.die();
+    lockOf(peer.slot).forget(peer);
+    if (again) create(peer.slot);
+  };
+  const dispose = (peer: Peer) => {
+    peer.disposed = true;
+    peer.manager.dispose();
+    create(peer.slot);
+  };
+  const first = random.between(1, circumstances.peers);
+  for (let slot = 0; slot < first; slot++) create(slot);
+  const [peer] = peers;
+  if (peer) applications.get(peer)?.signIn();
+  makeTrouble({ world, server, storage, lock: locks[0] as SimLock, oracle, alive, crash, create: createNext, dispose });
+  world.schedule(TROUBLE_MS, () => {
+    calm(setting, createNext, alive);
+    world.schedule(CALM_MS, () => judge(setting, alive(), applications));
+  });
+  return { setting, lock: () => (isShared ? undefined : locks[0]) };
+}
+
+/** From here on nothing goes wrong any more. */
+function calm({ world, server, storage }: Setting, create: () => void, alive: () => Peer[]): void {
+  world.trace(() => '=== calm');
+  world.isCalm = true;
+  server.mood = 'up';
+  storage.isDown = false;
+  if (alive().length === 0) create();
+  for (const peer of alive()) {
+    peer.thaw();
+    peer.isAwake = true;
+    peer.isOnline = true;
+    peer.wake();
+  }
+}
+
+/** In the end everybody who is signed in has a token that the server takes. */
+function judge({ world, storage, oracle }: Setting, alive: Peer[], applications: Map<Peer, Application>): void {
+  const isShared = world.circumstances.lock === 'shared' && world.circumstances.peers > 1;
+  for (const peer of alive) {
+    const { status, sessionId } = peer.manager.getSnapshot();
+    world.trace(() => `in the end ${peer.name} is ${status} ${sessionId ?? ''}`);
+    if (world.circumstances.hasChannel && sessionId !== undefined && storage.text?.includes(sessionId) === false) {
+      world.violate(
+        'fresh in the end',
+        `${peer.name} has ${sessionId}, the storage has ${oracle.describe(storage.text)}`,
+      );
+    }
+    if (status !== 'active') continue;
+    let isOver = false;
+    void applications
+      .get(peer)
+      ?.request()
+      .then((isAccepted) => {
+        isOver = true;
+        const now = peer.manager.getSnapshot();
+        const isSame = now.sessionId === sessionId;
+        // a clock that was set back makes a wait that the server asked for longer, by an hour at most
+        const isLong = world.wasSetBack && (now.retryAt ?? 0) > world.wall();
+        if (!isAccepted && isSame && !isLong && !isShared)
+          world.violate('fresh in the end', `${peer.name} is refused by the API`);
+      });
+    world.schedule(60_000, () => {
+      if (!isOver) world.violate('fresh in the end', `${peer.name} still waits after a minute`);
+    });
+  }
+}

@@ -1,0 +1,127 @@
+import { createEventQueue, type Happening } from './event-queue.js';
+import { createRandom, type Random } from './random.js';
+
+/** What a seed stands for; drawn once, before anything happens. */
+export interface Circumstances {
+  /** Peers at most; from one to six. */
+  readonly peers: number;
+  /** `fenced`: taken over from a holder past its time, with fences. `takeover`: without. `plain`: never taken over. `shared`: no real lock. */
+  readonly lock: 'fenced' | 'takeover' | 'plain' | 'shared';
+  /** The lock of a peer that dies is free at once. */
+  readonly freesOnCrash: boolean;
+  readonly isCookie: boolean;
+  /** Storage answers without a promise, as localStorage does. */
+  readonly isSyncStorage: boolean;
+  /** Announcements always arrive. */
+  readonly hasChannel: boolean;
+  /** The server rotates refresh tokens, strictly. */
+  readonly rotates: boolean;
+  /** Milliseconds; undefined: the server does not say. */
+  readonly lifetimeMs: number | undefined;
+  readonly proactive: boolean;
+  /** Mean time between two things that a user of one peer does, in milliseconds. */
+  readonly paceMs: number;
+  /** How bad the world is, from 0 to 1. */
+  readonly trouble: number;
+  /** The refresh function gives up when it is told to. */
+  readonly heedsSignal: boolean;
+  /** Listeners throw, and call back. */
+  readonly hasRudeListeners: boolean;
+}
+
+/** A sentence of BEHAVIOUR that did not hold. */
+export interface Violation {
+  readonly invariant: string;
+  readonly detail: string;
+  readonly at: number;
+}
+
+/** Time, chance, and what is known of both. */
+export interface World {
+  readonly seed: number;
+  readonly random: Random;
+  /** Chance for the managers, which draw from it as they please. */
+  readonly ownRandom: Random;
+  readonly circumstances: Circumstances;
+  /** Milliseconds since the beginning, as nobody inside can see them. */
+  now: number;
+  /** What has to be added to `now` for the clock on the wall; jumps. */
+  wallOffset: number;
+  wall(): number;
+  /** The clock was set back at least once. */
+  wasSetBack: boolean;
+  /** When the clock last jumped, in true time. */
+  jumpedAt: number;
+  /** No faults any more. */
+  isCalm: boolean;
+  schedule(delayMs: number, run: () => void): Happening;
+  next(): Happening | undefined;
+  /** Whether a fault happens here and now; counts it. */
+  fails(kind: string, probability: number): boolean;
+  count(kind: string): void;
+  readonly faults: Map<string, number>;
+  trace(line: () => string): void;
+  violate(invariant: string, detail: string): void;
+  readonly violations: Violation[];
+}
+
+const START_AT = 1_800_000_000_000;
+
+export function createWorld(seed: number, lines: string[] | undefined): World {
+  const random = createRandom(seed);
+  const queue = createEventQueue();
+  const world: World = {
+    seed,
+    random,
+    ownRandom: createRandom(seed ^ 0x5bd1e995),
+    circumstances: draw(random),
+    now: 0,
+    wallOffset: START_AT,
+    wall: () => world.now + world.wallOffset,
+    wasSetBack: false,
+    jumpedAt: Number.NEGATIVE_INFINITY,
+    isCalm: false,
+    schedule: (delayMs, run) => queue.add(world.now + Math.max(0, delayMs), run),
+    next: queue.next,
+    fails: (kind, probability) => {
+      if (world.isCalm || !random.chance(probability * world.circumstances.trouble)) return false;
+      world.count(kind);
+      return true;
+    },
+    count: (kind) => {
+      world.faults.set(kind, (world.faults.get(kind) ?? 0) + 1);
+    },
+    faults: new Map(),
+    trace: (line) => {
+      lines?.push(`${(world.now / 1000).toFixed(3).padStart(9)}  ${line()}`);
+    },
+    violate: (invariant, detail) => {
+      world.trace(() => `VIOLATION ${invariant}: ${detail}`);
+      world.violations.push({ invariant, detail, at: world.now });
+    },
+    violations: [],
+  };
+  world.trace(() => `seed ${seed}: ${JSON.stringify(world.circumstances)}`);
+  return world;
+}
+
+function draw(random: Random): Circumstances {
+  const peers = random.pick([1, 1, 2, 2, 3, 3, 4, 5, 6]);
+  const isCookie = random.chance(0.1);
+  return {
+    peers,
+    lock: random.weigh({ fenced: 4, takeover: 3, plain: 2, shared: 1 }),
+    freesOnCrash: random.chance(0.6),
+    isCookie,
+    isSyncStorage: random.chance(0.15),
+    hasChannel: random.chance(0.7),
+    rotates: isCookie || random.chance(0.9),
+    lifetimeMs:
+      Number(random.weigh({ 5000: 1, 30000: 8, 120000: 15, 300000: 40, 900000: 15, 3600000: 8, 0: 10 })) || undefined,
+    proactive: random.chance(0.75),
+    paceMs: Number(random.weigh({ 2000: 2, 15000: 18, 45000: 40, 90000: 40 })),
+    trouble: random.pick([0, 0.2, 0.5, 1]),
+    heedsSignal: random.chance(0.6),
+    hasRudeListeners: random.chance(0.2),
+  };
+}
