@@ -90,7 +90,7 @@ describe('core, ports and manager are compiled against what every runtime has', 
     `export const text: string = atob('');`,
     'reportError(undefined);',
     'export const stream: unknown = new ReadableStream();',
-    'export const chunk = (answer: Response): unknown => answer.body.getReader();',
+    'export const chunk = (answer: Response): unknown => answer.body?.getReader();',
     'export const environment: unknown = process.env;',
     'export const now: number = performance.now();',
   ];

@@ -30,7 +30,14 @@ interface Headers {
 type HeadersInit = Headers | Record<string, string> | [string, string][];
 declare var Headers: { new (init?: HeadersInit): Headers };
 
-type BodyInit = string | ArrayBuffer | URLSearchParams;
+interface Blob {
+  readonly size: number;
+  readonly type: string;
+}
+interface FormData {
+  append(name: string, value: string): void;
+}
+type BodyInit = string | ArrayBuffer | ArrayBufferView | Blob | FormData | URLSearchParams;
 
 interface Response {
   readonly ok: boolean;
@@ -38,9 +45,10 @@ interface Response {
   readonly headers: Headers;
   readonly url: string;
   readonly bodyUsed: boolean;
-  /** No stream in React Native, where it is undefined. */
-  readonly body?: unknown;
+  /** Undefined in React Native, which has no streams. */
+  readonly body?: { cancel(): Promise<void> } | null;
   clone(): Response;
+  blob(): Promise<Blob>;
   text(): Promise<string>;
   json(): Promise<unknown>;
 }
@@ -59,6 +67,8 @@ interface Request {
   readonly headers: Headers;
   readonly signal: AbortSignal;
   readonly bodyUsed: boolean;
+  /** Undefined in React Native, which has no streams. */
+  readonly body?: { cancel(): Promise<void> } | null;
   clone(): Request;
 }
 type RequestInfo = Request | string;
