@@ -1,9 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-// Core answers to its own tests alone, the manager to its own and to the scenarios. What would take a night stays out:
-// sweeps over every moment, child processes, hours of fake time.
-const tests = {
+// Core answers to its own tests alone, the parts of the manager to theirs, and the manager as a whole to the scenarios
+// as well. What would take a night stays out: sweeps over every moment, child processes, hours of fake time.
+const tests: Record<string, string[]> = {
   core: ['test/core/**/*.test.ts'],
+  parts: ['test/manager/**/*.test.ts'],
   manager: ['test/manager/**/*.test.ts', 'test/scenarios/**/*.test.ts'],
 };
 
@@ -11,7 +12,7 @@ export default defineConfig({
   test: {
     environment: 'node',
     testTimeout: 60_000,
-    include: process.env.MUTATED === 'core' ? tests.core : tests.manager,
+    include: tests[process.env.MUTATED ?? 'manager'] ?? [],
     exclude: [
       'test/core/refusal.property.test.ts',
       'test/scenarios/credentials-file.test.ts',

@@ -18,6 +18,11 @@ describe('the origin of a URL', () => {
     ['https://[2001:db8::1]/', 'https://[2001:db8::1]', true],
     ['http://localhost.example/', 'http://localhost.example', false],
     ['http://127.0.0.1.example/', 'http://127.0.0.1.example', false],
+    ['http://127.0.0.100/', 'http://127.0.0.100', true],
+    ['http://evillocalhost/', 'http://evillocalhost', false],
+    ['http://[::1:1]/', 'http://[::1:1]', false],
+    ['http://10.127.0.0/', 'http://10.127.0.0', false],
+    ['https://0x7g.example/', 'https://0x7g.example', true],
   ])('%s is %s', (url, origin, secure) => {
     expect(readDestination(url)).toEqual({ origin, secure });
   });
@@ -40,6 +45,10 @@ describe('the origin of a URL', () => {
     ['a port that is none', 'https://api.example:port/'],
     ['a number for a host', 'https://0'],
     ['a hexadecimal host', 'https://0x7f.1/'],
+    ['a hexadecimal last label', 'https://api.0x7f/'],
+    ['a hexadecimal last label without digits', 'https://api.0x/'],
+    ['something before the scheme', 'x https://api.example/'],
+    ['another scheme around it', 'blob:https://api.example/x'],
     ['an octal address', 'http://127.0.0.010/'],
     ['an address out of range', 'http://127.0.0.256/'],
     ['nothing', ''],

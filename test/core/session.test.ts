@@ -234,3 +234,48 @@ test('the record of a session is there while it lives', () => {
     's',
   ]);
 });
+
+describe('what a caller without a session is told', () => {
+  test('says what to do', () => {
+    expect(noSession(loading)).toMatchObject({
+      code: 'ERR_NO_SESSION',
+      message: 'Expected a session, but nobody is signed in: sign in and call startSession().',
+    });
+  });
+});
+
+describe('what an ending tells', () => {
+  const payload = (input: SessionInput) => {
+    const [ended] = transition(active, input).effects.flatMap((effect) =>
+      effect.type === 'emit' ? [effect.event] : [],
+    );
+    return ended?.payload;
+  };
+
+  test('the error, where one ended it, and no such member otherwise', () => {
+    const rejected = new SessionError('ERR_SESSION_REJECTED', 'no');
+    expect(payload({ type: 'ended', reason: 'rejected', error: rejected })).toStrictEqual({
+      reason: 'rejected',
+      error: rejected,
+    });
+    expect(payload({ type: 'ended', reason: 'ended' })).toStrictEqual({ reason: 'ended' });
+  });
+});
+
+describe("a peer's failure", () => {
+  test('of an older token set is no news', () => {
+    const held: SessionState = { status: 'active', revision: 2, record: record({ revision: 2 }) };
+    const { state } = transition(held, found(record({ failure })));
+    expect(state).toBe(held);
+  });
+
+  test('that is known already changes nothing', () => {
+    const held: SessionState = { ...waiting, record: record({ failure }) };
+    expect(transition(held, found(record({ failure }))).state).toBe(held);
+  });
+
+  test('that is over is news', () => {
+    const held: SessionState = { ...waiting, record: record({ failure }) };
+    expect(transition(held, found(record())).state.status).toBe('active');
+  });
+});
