@@ -75,22 +75,31 @@ describe('retries back off exponentially with full jitter', () => {
   });
 
   test('never while holding the lock: others get it during every delay', async () => {
-    const { tokens, server, world, clock, platform } = await expired({ retry });
-    server.always(down);
-    const failing = world.failure(tokens.getAccessToken());
+    const { tokens, server, clock, platform } = await expired({ retry });
+    server.always({ ...down, delayMs: 50 });
+    let isOver = false;
+    const failing = tokens.getAccessToken().catch(() => {
+      isOver = true;
+    });
     let granted = 0;
-    for (let turn = 0; turn < 60; turn++) {
-      await clock.advance(100);
+    let delays = 0;
+    while (!isOver) {
+      const isAsking = server.tokenRequests.some(({ status }) => status === undefined);
       const before = granted;
-      await Promise.race([
-        platform.lock.run('evertoken:session', new AbortController().signal, async () => {
-          granted++;
-        }),
-        clock.settle(),
-      ]);
-      expect(granted, `after ${turn} turns`).toBe(before + 1);
+      const abort = new AbortController();
+      const asking = platform.lock.run('evertoken:session', abort.signal, async () => {
+        granted++;
+      });
+      await clock.settle();
+      if (!isAsking) delays++;
+      if (!isAsking && server.tokenRequests.length > 0) expect(granted).toBe(before + 1);
+      abort.abort();
+      await asking.catch(() => undefined);
+      await clock.advance(25);
     }
     await failing;
+    expect(server.tokenRequests).toHaveLength(5);
+    expect(delays).toBeGreaterThan(100);
   });
 });
 
