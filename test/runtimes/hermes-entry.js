@@ -1,11 +1,19 @@
-// Runs on Hermes, bundled by Metro, with what React Native adds to it: timers that wait and an AbortController without `any`,
-// `timeout`, `reason` and `throwIfAborted` (React Native up to 0.85). Everything else is the package's own affair.
+// Runs on Hermes, bundled by Metro, with what React Native adds to it: timers that wait, an AbortController without
+// `any`, `timeout`, `reason` and `throwIfAborted` (React Native up to 0.85), the requests and headers of whatwg-fetch,
+// and a URL that believes whatever it is given. Everything else is the package's own affair.
 import { AbortController } from 'abort-controller/dist/abort-controller.js';
-import { createTokenManager, isTokenError } from 'evertoken';
+import { createFetch, createTokenManager, isTokenError } from 'evertoken';
 import { reactNative } from 'evertoken/react-native';
+import { Headers, Request, Response } from 'whatwg-fetch';
 
 addTimers();
 globalThis.AbortController ??= AbortController;
+Object.assign(globalThis, { Headers, Request, Response });
+globalThis.URL ??= class {
+  constructor(url) {
+    this.href = /^https?:\/\/[^/?#]+$/.test(url) ? `${url}/` : url;
+  }
+};
 globalThis.console ??= { error: print, log: print };
 
 const items = new Map();
@@ -80,6 +88,8 @@ async function main() {
   const later = create();
   expect((await later.getAccessToken()) === callers[0], 'the session to outlive the app');
   later.dispose();
+  await callApi(tokens);
+  expect(requests === 2, `one refresh for one 401, got ${requests - 1}`);
   for (const listener of states) listener('active');
   await new Promise((resolve) => setTimeout(resolve, 20));
   await tokens.endSession();
@@ -87,7 +97,24 @@ async function main() {
   unsubscribe();
   tokens.dispose();
   expect(states.size === 0, 'no listener to be left');
-  print(JSON.stringify({ callers: callers.length, requests }));
+  print(JSON.stringify({ callers: callers.length, requests: requests - 1 })); // the other one was for the 401
+}
+
+/** The API refuses the first token that it sees, and takes the next one. */
+async function callApi(tokens) {
+  const seen = [];
+  const send = async (input, init) => {
+    const request = new Request(input, init);
+    seen.push([request.url, request.headers.get('authorization')]);
+    const isRefused = seen.length === 1;
+    return new Response(isRefused ? 'refused' : 'ok', { status: isRefused ? 401 : 200 });
+  };
+  const api = createFetch(tokens, { origins: ['https://api.example'], fetch: send });
+  const response = await api('https://api.example/items', { method: 'POST', body: 'hello' });
+  expect(response.status === 200, `the replay to pass, got ${response.status}`);
+  await api('https://api.example.evil.example/items');
+  expect(seen[0][1] && seen[1][1] && seen[0][1] !== seen[1][1], 'another token for the replay');
+  expect(!seen[2][1], 'no token for another origin');
 }
 
 main().catch((error) => print(`FAILED ${error?.stack ?? error}`));
