@@ -11,7 +11,7 @@ export {
   type RedisSubscriberLike,
   redisChannel,
 } from './redis/channel.js';
-export type { RedisEncryptionKey } from './redis/cipher.js';
+export type { CryptoKeyLike, RedisEncryptionKey } from './redis/cipher.js';
 export type { IoRedisLike, NodeRedisLike, RedisLike } from './redis/client.js';
 export { type RedisLockOptions, redisLock } from './redis/lock.js';
 

@@ -37,8 +37,14 @@ export interface TokenSource {
   readonly [hooks]?: IntegrationHooks;
 }
 
+/** `Symbol.dispose`, where the compiler's `lib` has it; elsewhere our declarations have to compile too. */
+type DisposeKey = typeof Symbol extends { readonly dispose: infer Key extends symbol } ? Key : never;
+
+/** The same as {@link TokenManager.dispose}, for `using`; there where the runtime knows `Symbol.dispose`. */
+type ForUsing = { [Key in DisposeKey]: () => void };
+
 /** Keeps one session: knows when its access token is due, and gets a new one exactly once. */
-export interface TokenManager extends TokenSource {
+export interface TokenManager extends TokenSource, ForUsing {
   /**
    * Starts a session with the token response of a sign-in; replaces whatever session there was.
    *
@@ -67,8 +73,6 @@ export interface TokenManager extends TokenSource {
   on<Type extends keyof TokenEvents>(type: Type, listener: (event: TokenEvents[Type]) => void): () => void;
   /** Lets go of timers, listeners and callers (`ERR_DISPOSED`); the session itself stays stored. */
   dispose(): void;
-  /** The same as {@link TokenManager.dispose}, for `using`; there where the runtime knows `Symbol.dispose`. */
-  [Symbol.dispose](): void;
 }
 
 /** The session as a user interface sees it. */

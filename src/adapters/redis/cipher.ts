@@ -1,7 +1,13 @@
 import { OptionsError, StorageError } from '../../errors.js';
 
+/** A `CryptoKey`; its global name is not known to every compiler. */
+export interface CryptoKeyLike {
+  readonly algorithm: { readonly name: string };
+  readonly usages: readonly string[];
+}
+
 /** A key of AES-256-GCM: 32 bytes, or a `CryptoKey` made for it. */
-export type RedisEncryptionKey = Uint8Array | CryptoKey;
+export type RedisEncryptionKey = Uint8Array | CryptoKeyLike;
 
 /** Turns values into what may be seen in Redis, and back. */
 export interface Cipher {
@@ -57,7 +63,7 @@ function refuseUnfit(key: RedisEncryptionKey): void {
 }
 
 async function importKey(key: RedisEncryptionKey): Promise<CryptoKey> {
-  if (!(key instanceof Uint8Array)) return key;
+  if (!(key instanceof Uint8Array)) return key as CryptoKey;
   return crypto.subtle.importKey('raw', new Uint8Array(key), ALGORITHM, false, ['encrypt', 'decrypt']);
 }
 

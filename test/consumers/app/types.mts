@@ -1,0 +1,40 @@
+// Every subpath, as TypeScript sees it.
+import {
+  createFetch,
+  createTokenManager,
+  isTokenError,
+  type Platform,
+  type TokenManager,
+  tokenEndpoint,
+} from 'evertoken';
+import { fileChannel, fileLock, fileStorage } from 'evertoken/file';
+import { node } from 'evertoken/node';
+import { reactNative } from 'evertoken/react-native';
+import { type RedisLike, redisLock, redisStorage } from 'evertoken/redis';
+import { createAuthServer, storageContract } from 'evertoken/testing';
+
+declare const client: RedisLike;
+const platform: Platform = { ...node(), storage: redisStorage(client), lock: redisLock(client, { leaseMs: 5_000 }) };
+export const onFile: Platform = {
+  ...node(),
+  storage: fileStorage('x'),
+  lock: fileLock('x'),
+  channel: fileChannel('x'),
+};
+export const tokens: TokenManager = createTokenManager({
+  refresh: tokenEndpoint({ url: 'https://auth.example/token', clientId: 'app' }),
+  platform,
+});
+export const api: typeof fetch = createFetch(tokens, { origins: ['https://api.example'] });
+export const contract = storageContract(() => ({ storage: platform.storage }));
+export const phone = reactNative({
+  appState: { currentState: 'active', addEventListener: () => ({ remove() {} }) },
+  storage: platform.storage,
+});
+export function why(error: unknown): string {
+  if (!isTokenError(error)) return 'unknown';
+  return error.code === 'ERR_NO_SESSION' ? 'sign in' : error.message;
+}
+export const server = createAuthServer({ accessTokenLifetimeMs: 60_000 });
+// @ts-expect-error a token manager needs a refresh function
+createTokenManager({});
