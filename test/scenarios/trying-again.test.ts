@@ -177,6 +177,16 @@ describe('after the last attempt the manager waits until retryAt', () => {
     expect(server.tokenRequests).toHaveLength(6);
   });
 
+  test('a probe is one request, however many attempts a refresh has', async () => {
+    const { tokens, server, clock, world } = await expired();
+    server.always(down);
+    const { retryAt = 0 } = await world.failure(tokens.getAccessToken());
+    expect(server.tokenRequests).toHaveLength(3);
+    await clock.advanceTo(retryAt);
+    expect(await world.failure(tokens.getAccessToken())).toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE' });
+    expect(server.tokenRequests).toHaveLength(4);
+  });
+
   test('a caller whose next attempt is more than 5 s away does not wait for it', async () => {
     const { tokens, server, clock } = await expired();
     server.next({ ...down, headers: { 'Retry-After': '6' } });
@@ -439,6 +449,7 @@ describe('a refresh function that ignores its signal and answers a minute late',
     await world.failure(tokens.getAccessToken());
     await world.run(tokens.startSession(server.signIn({ user: 'bob' })));
     await clock.advance(60_000);
+    await world.run(tokens.refresh());
     const token = await world.run(tokens.getAccessToken());
     expect(server.inspect(token)?.user).toBe('bob');
     expect([...stored.values()].join()).toContain(token);
@@ -454,6 +465,10 @@ describe('a refresh function that ignores its signal and answers a minute late',
     expect(newer).not.toBe(token);
     await clock.advance(60_000);
     expect(await world.run(tokens.getAccessToken())).toBe(newer);
+    await world.run(tokens.refresh());
+    expect(server.inspect(await world.run(tokens.getAccessToken()))?.active).toBe(true);
+    expect(server.counts.reusesDetected).toBe(0);
+    expect(new Set(server.tokenRequests.map(({ refreshToken }) => refreshToken)).size).toBe(3);
   });
 
   test('its answer starts nothing after a sign-out', async () => {

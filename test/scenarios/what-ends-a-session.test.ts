@@ -101,6 +101,18 @@ describe('proof that the grant is dead ends the session at once, for good, and s
     expect(JSON.stringify([error, seen('refreshFailed'), tokens.getSnapshot()])).not.toContain('not-for-logs');
   });
 
+  test('endsSession that throws, or says anything but true, has no proof', async () => {
+    const thrown = () => {
+      throw new Error('endsSession');
+    };
+    for (const endsSession of [thrown, () => 'yes' as never, async () => true] as never[]) {
+      const home = await signedIn({ endsSession, retry: once });
+      home.server.next(dead);
+      expect(await home.world.failure(home.tokens.refresh())).toMatchObject({ name: 'RefreshError' });
+      expectKept(home);
+    }
+  });
+
   test('endsSession can also say that invalid_grant is no proof here', async () => {
     const home = await signedIn({ endsSession: () => false, retry: once });
     const { tokens, server, clock, world } = home;
