@@ -43,7 +43,10 @@ export function createLooker(
           store.dispatch({ type: 'found', record, error: damage, isSeen: !!held && persistence.hasSeen(held) });
         } else if (!store.state.failing || mayRetry(store.state.failing, clock.now(), retry)) refresher.start('resume');
       } catch (error) {
-        if (store.state.status !== 'loading') continue;
+        const { state } = store;
+        // what the server has said about the next attempt outlives a storage that cannot be read
+        const isWaiting = state.status === 'loading' && state.failing && !mayRetry(state.failing, clock.now(), retry);
+        if (state.status !== 'loading' || isWaiting) continue;
         const failing = { error: error as AnyTokenError, retryAt: clock.now(), named: false };
         store.dispatch({ type: 'failed', base: undefined, record: undefined, failing, again: false });
       }

@@ -186,3 +186,33 @@ test('a clock that is set back does not make a circuit breaker wait for hours', 
   isDown = false;
   expect(await world.run(tokens.replaceAccessToken(rejected))).not.toBe(rejected);
 });
+
+test('a storage that cannot be read does not make a page forget how long the server asked it to wait', async () => {
+  const world = createWorld();
+  let requests = 0;
+  let isDown = false;
+  const { storage } = world.platform;
+  const failing: TokenStorage = {
+    getItem: (key) => {
+      if (isDown) throw new Error('locked');
+      return storage.getItem(key);
+    },
+    setItem: (key, value) => storage.setItem(key, value),
+    removeItem: (key) => storage.removeItem(key),
+  };
+  const { tokens } = world.manager({
+    platform: deaf(world, { storage: failing }),
+    refreshTokenIn: 'cookie',
+    refresh: async () => {
+      requests++;
+      return new Response(null, { status: 429, headers: { 'Retry-After': '300' } });
+    },
+  });
+  await world.failure(tokens.getAccessToken());
+  isDown = true;
+  await world.failure(tokens.getAccessToken());
+  isDown = false;
+  await world.clock.advance(10_000);
+  await world.failure(tokens.getAccessToken());
+  expect(requests).toBe(1);
+});
