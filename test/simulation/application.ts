@@ -98,13 +98,14 @@ function act(setting: Setting, peer: Peer, application: Application): void {
 }
 
 function ask(
-  { world, calls, ...setting }: Setting,
+  setting: Setting,
   peer: Peer,
   kind: 'get' | 'refresh' | 'inside',
   options: { minValidityMs?: number; signal?: AbortSignal } = {},
 ): ReturnType<Calls['follow']> {
+  const { world, calls } = setting;
   world.trace(() => `${peer.name} asks: ${kind} ${JSON.stringify(options)}`);
-  void setting;
+  if (kind === 'refresh') setting.demands++;
   if (kind === 'refresh') return calls.follow<unknown>(peer, kind, () => peer.manager.refresh(options));
   return calls.follow<unknown>(peer, kind, () => peer.manager.getAccessToken(options));
 }

@@ -83,6 +83,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
   const presentations = new Map<Grant, Presentation[]>();
   const last = new Map<Peer, Presentation>();
   const quiet = new Map<string, Quiet>();
+  let present: { readonly record: Stored | undefined; readonly at: number } = { record: undefined, at: 0 };
 
   const parsed = new Map<string, Stored>();
   const read = (text: string): Stored => {
@@ -126,11 +127,12 @@ export function createOracle(world: World, server: SimServer): Oracle {
   function checkQuiet({ peer, grant, index }: Presentation, reason: string, token: string): void {
     const pause = grant && quiet.get(`${grant.name}-${index}`);
     if (!pause || world.wall() >= pause.untilWall) return;
-    const isProbe = !pause.isNamed && (reason === 'asked' || peer.wakes-- > 0);
+    const isProbe = !pause.isNamed && (reason === 'asked' || peer.wakes > 0);
     // before there is a session, there is no record to tell others
     const isHidden =
       pause.by !== peer &&
       (isShared || reason === 'resume' || pause.by.isDead || faultAt() >= pause.setAt || grant.excuses.size > 0);
+    if (isProbe && reason !== 'asked') peer.wakes--;
     if (!isProbe && !isHidden) {
       world.violate('cool-down', `${token} (${reason}) ${pause.untilWall - world.wall()} ms before its time`);
     }
@@ -146,6 +148,20 @@ export function createOracle(world: World, server: SimServer): Oracle {
 
   function closes({ holding }: Presentation): void {
     if (holding) holding.open--;
+  }
+
+  // the storage is read again before a refusal is believed
+  function checkErasure(peer: Peer): void {
+    const proof = last.get(peer);
+    const { refreshToken } = present.record ?? {};
+    const { grant, index = 0 } = (refreshToken !== undefined && server.locate(refreshToken)) || {};
+    if (peer.ending > 0 || proof?.heard !== 'dead' || proof.grant !== grant || !grant || grant.isLeft) return;
+    if (index > proof.index && present.at < world.now - 50 && faultAt(peer) < world.now - 20_000) {
+      world.violate(
+        'nobody is signed out',
+        `${peer.name} erases ${grant.name} although a newer refresh token is stored`,
+      );
+    }
   }
 
   function checkChange(peer: Peer, before: Stored | undefined, after: Stored | undefined): void {
@@ -234,7 +250,10 @@ export function createOracle(world: World, server: SimServer): Oracle {
       if (!holding || (holding.isLost && holding.isTold)) {
         world.violate('under the lock', `${peer.name} writes without it`);
       }
-      if (text === null) return;
+      if (text === null) {
+        checkErasure(peer);
+        return;
+      }
       const record = read(text);
       const access = server.find(record.accessToken);
       oracle.bind(record.sessionId, access?.grant);
@@ -247,6 +266,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
     stored: (peer, before, after) => {
       const record = after === null ? undefined : read(after);
       checkChange(peer, before === null ? undefined : read(before), record);
+      present = { record, at: world.now };
       if (!record) return;
       const access = server.find(record.accessToken);
       if (access) access.isStored = true;

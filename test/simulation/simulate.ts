@@ -26,6 +26,10 @@ export interface Outcome {
 /** So long everything goes wrong, and so long nothing does any more. */
 const TROUBLE_MS = 1_800_000;
 const CALM_MS = 600_000;
+/** Requests in an hour beside those that the lifetime of the tokens makes necessary, and those that somebody asked for. */
+const MOST_REQUESTS = 400;
+/** More steps than any seed takes: something runs in circles. */
+const MOST_STEPS = 150_000;
 
 /** Runs one seed to its end, or to the first sentence that does not hold. Nothing in it depends on anything but the seed. */
 export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
@@ -55,8 +59,12 @@ export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
     const step = () => {
       steps++;
       checkHolder(world, lock());
+      if (steps > MOST_STEPS) world.violate('no loops', `${steps} steps, and no end`);
       const happening = world.violations.length > 0 ? undefined : world.next();
-      if (!happening || happening.at > TROUBLE_MS + CALM_MS + BOUND_MS) return end();
+      if (!happening || happening.at > TROUBLE_MS + CALM_MS + BOUND_MS) {
+        checkRequests(world, outcome().requestsPerHour);
+        return end();
+      }
       world.now = happening.at;
       happening.run?.();
       // behind every microtask that this step gives rise to
@@ -64,6 +72,15 @@ export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
     };
     process.nextTick(step);
   });
+}
+
+/** Whatever happens, an hour sees two requests for each lifetime of a token, and some hundred more. */
+function checkRequests(world: World, perHour: number): void {
+  const { lifetimeMs = Number.POSITIVE_INFINITY } = world.circumstances;
+  const most = MOST_REQUESTS + (2 * 3_600_000) / lifetimeMs;
+  if (world.now > TROUBLE_MS && perHour > most) {
+    world.violate('few requests', `${Math.ceil(perHour)} an hour, more than ${most}`);
+  }
 }
 
 /** Nobody sleeps with the lock in hand. */
