@@ -159,6 +159,43 @@ describe('a refusal is read the same way, however it comes', () => {
   );
 });
 
+describe('only 2xx is read for tokens', () => {
+  test.each([199.5, 300, 301, 400, 500])('not %d', async (status) => {
+    const answer = await answerTo(async () => ({
+      status,
+      text: async () => JSON.stringify(good),
+      headers: new Headers(),
+    }));
+    expect(answer).not.toHaveProperty('tokens');
+    expect(answer).toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE' });
+  });
+
+  test('a refusal may be long', async () => {
+    const body = { error: 'invalid_grant', more: 'x'.repeat(300_000) };
+    expect(await answerTo(async () => json(body, { status: 400 }))).toMatchObject({ failure: { kind: 'dead' } });
+  });
+
+  test.each([
+    ['a status alone', { status: 200, ...good }],
+    ['a method text alone', { text: () => 'x', ...good }],
+  ])('an object with %s is no Response', async (_, value) => {
+    expect((await answerTo(async () => value)).tokens).toMatchObject({ accessToken: 'new-access' });
+  });
+});
+
+describe('an OAuth code that has a part of a secret in it', () => {
+  test.each([
+    ['refresh-token-1', undefined],
+    ['x.access-token-1', undefined],
+    ['REFRESH-TOKEN-1', 'REFRESH-TOKEN-1'],
+    ['refresh_token_x', 'refresh_token_x'],
+    ['token9', 'token9'],
+  ])('%s is given as %s', async (error, oauthError) => {
+    const answer = await answerTo(async () => json({ error }, { status: 400 }));
+    expect((answer as { failure?: { oauthError?: string } }).failure?.oauthError).toBe(oauthError);
+  });
+});
+
 describe('what is no answer leaves open what became of the refresh token', () => {
   test.each([
     ['an error', new Error('fetch failed')],

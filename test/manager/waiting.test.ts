@@ -178,6 +178,7 @@ describe('the scheduler', () => {
     expect(ran).toEqual([200, 1_000]);
     scheduler.plan(clock.now() + 10);
     scheduler.cancel();
+    expect(clock.pending).toBe(0);
     scheduler.plan(Number.POSITIVE_INFINITY);
     expect(clock.pending).toBe(0);
     await clock.advance(10_000);
@@ -303,7 +304,12 @@ describe('a lifetime', () => {
     expect(lifetime.isDisposed).toBe(false);
     lifetime.end();
     expect(lifetime.isDisposed).toBe(true);
-    expect(() => lifetime.check()).toThrowError(expect.objectContaining({ code: 'ERR_DISPOSED' }));
+    expect(() => lifetime.check()).toThrowError(
+      expect.objectContaining({
+        code: 'ERR_DISPOSED',
+        message: 'Expected a manager in use, but dispose() was called: create another one.',
+      }),
+    );
   });
 
   test('ends once: each task runs in order, with the error for those who wait', () => {

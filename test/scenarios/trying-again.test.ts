@@ -178,7 +178,9 @@ describe('after the last attempt the manager waits until retryAt', () => {
   });
 
   test('a probe is one request, however many attempts a refresh has', async () => {
-    const { tokens, server, clock, world } = await expired();
+    const { tokens, server, clock, world } = await expired({
+      retry: { attempts: 3, minDelayMs: 100, maxDelayMs: 200 },
+    });
     server.always(down);
     const { retryAt = 0 } = await world.failure(tokens.getAccessToken());
     expect(server.tokenRequests).toHaveLength(3);
