@@ -2,7 +2,7 @@ import type { Wakeups } from '../ports/wakeups.js';
 
 /** What is called of React Native's `AppState`. */
 export interface AppStateLike {
-  readonly currentState: string | null;
+  readonly currentState: string | null | undefined;
   addEventListener(type: 'change', listener: (state: string) => void): { remove(): void } | undefined;
 }
 

@@ -1,0 +1,33 @@
+import { isTokenError } from 'evertoken';
+import { useState, useSyncExternalStore } from 'react';
+import { Button, SafeAreaView, Text } from 'react-native';
+import { api, tokens } from './session';
+import { SignIn } from './sign-in';
+
+/** Shows the session: nobody is asked to sign in again because a tunnel was long. */
+export default function App() {
+  const { status, claims, retryAt } = useSyncExternalStore(tokens.subscribe, tokens.getSnapshot, tokens.getSnapshot);
+  const [answer, setAnswer] = useState('');
+
+  if (status === 'loading') return <Text>…</Text>;
+  if (status === 'none') return <SignIn />;
+  return (
+    <SafeAreaView>
+      <Text>Hello {String(claims?.name ?? claims?.sub ?? '')}</Text>
+      {retryAt !== undefined && <Text>Reconnecting; you stay signed in.</Text>}
+      <Button title="Load" onPress={() => void load().then(setAnswer)} />
+      <Text>{answer}</Text>
+      <Button title="Sign out" onPress={() => void tokens.endSession()} />
+    </SafeAreaView>
+  );
+}
+
+async function load(): Promise<string> {
+  try {
+    const response = await api('https://api.example/items');
+    return await response.text();
+  } catch (error) {
+    if (isTokenError(error)) return error.name === 'SessionError' ? '' : 'Try again in a moment.';
+    throw error;
+  }
+}
