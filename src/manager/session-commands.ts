@@ -89,7 +89,7 @@ async function start(tokens: TokenSet, turns: Turns, context: CommandContext): P
   const at = (revision = 0): SessionRecord => ({
     ...ids,
     // a session that starts later is the newer one, also for peers that the storage could not tell of each other
-    revision: Math.max(revision, store.state.revision, context.settings.platform.clock.now()) + 1,
+    revision: Math.floor(Math.max(revision, store.state.revision, context.settings.platform.clock.now())) + 1,
     tokens,
     unanswered: false,
     failure: undefined,

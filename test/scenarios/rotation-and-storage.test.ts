@@ -1,6 +1,13 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { TokenResponse, TokenStorage } from '../../src/index.js';
+import {
+  createTokenManager,
+  inProcess,
+  type TokenResponse,
+  type TokenStorage,
+  tokenEndpoint,
+} from '../../src/index.js';
+import { createAuthServer, fakeClock } from '../../src/testing.js';
 import { LIFETIME, type SignedIn, signedIn } from '../support/signed-in.js';
 import { createWorld, STORAGE_SPEEDS, type World } from '../support/world.js';
 
@@ -400,4 +407,18 @@ test('two sessions under two keys of one platform know nothing of each other', a
   await world.run(one.tokens.endSession());
   expect([...world.stored.keys()]).toEqual(['evertoken:two']);
   expect(two.tokens.getSnapshot().status).toBe('active');
+});
+
+test('a clock that counts fractions of a millisecond stores sessions that can be read again', async () => {
+  const clock = fakeClock();
+  const fractional = { ...clock, now: () => clock.now() + 0.25 };
+  const server = createAuthServer({ clock });
+  const platform = { ...inProcess(), clock: fractional, proactive: false };
+  const refresh = tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch });
+  const [here, there] = [createTokenManager({ refresh, platform }), createTokenManager({ refresh, platform })];
+
+  await here.startSession(server.signIn());
+  await here.refresh();
+
+  expect(await there.getAccessToken()).toBe(await here.getAccessToken());
 });
