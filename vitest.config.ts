@@ -22,6 +22,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['src/**'],
       reporter: ['text', 'json-summary'],
+      reportOnFailure: true,
       thresholds: { 'src/core/**': { statements: 95 }, 'src/manager/**': { statements: 95 } },
     },
     projects: [
