@@ -88,6 +88,8 @@ export async function attemptRefresh(slot: Slot, about: Attempt, context: Attemp
   if (current) await slot.write({ ...current, unanswered: true }).catch(() => undefined);
   if (context.isMoved(base)) return MOVED;
   if (slot.lease.signal.aborted) return lost(clock.now());
+  const later = context.takeLate(current); // it came while the mark was written
+  if (later) return keep(slot, current, later, context);
   const { timeoutMs } = context.settings;
   const limitMs = Math.max(1, timeoutMs - Math.max(0, clock.now() - startedAt));
   const answer = await Promise.race([ask(about, current, limitMs, context), context.detached]);
