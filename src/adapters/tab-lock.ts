@@ -1,4 +1,5 @@
 import { LockError } from '../errors.js';
+import type { Channel } from '../ports/channel.js';
 import type { Lock } from '../ports/lock.js';
 import type { Registers } from '../ports/registers.js';
 
@@ -29,11 +30,11 @@ interface Queue {
  * taken once that is past its `holdMs`. Web Locks say whose turn it is: they keep the order, wake the next at once, and
  * drop a tab that dies. A page that is left loses the lock, because it may lie in the back/forward cache with it.
  *
- * Without Web Locks, one waiter of each tab looks every 20 to 80 ms, `ownQueue` says which, and a tab that died holds
- * the lock until it is past its `holdMs`. Without registers, the queue decides alone; where that is `ownQueue`, the lease
- * says `exclusive: false`.
+ * Without Web Locks, one waiter of each tab looks every 20 to 80 ms (hidden tabs once a second) and when the lock is
+ * released, which `channel` tells; `ownQueue` says which waiter. A tab that died holds the lock until it is past its
+ * `holdMs`. Without registers, the queue decides alone; where that is `ownQueue`, the lease says `exclusive: false`.
  */
-export function tabLock(registers: Registers, ownQueue: Lock): Lock {
+export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel): Lock {
   return {
     async run(key, signal, task, { holdMs = 15_000 } = {}) {
       if (signal.aborted) throw signal.reason;
@@ -46,13 +47,13 @@ export function tabLock(registers: Registers, ownQueue: Lock): Lock {
         signal.addEventListener('abort', () => reject(signal.reason), over);
       });
       try {
-        const queue = enterQueue(key, left.signal, ownQueue);
+        const queue = enterQueue(key, left.signal, ownQueue, channel);
         const fence = await Promise.race([acquire(registers, key, holdMs, queue, over.signal), aborted]);
         const lost = new AbortController();
         const timer = setTimeout(leave, holdMs);
         left.signal.addEventListener('abort', () => {
           clearTimeout(timer);
-          release(registers, key, fence);
+          release(registers, key, fence).then(() => queue.shared || channel.announce(lockOf(key)));
           if (over.signal.aborted) return;
           lost.abort(new LockError('ERR_LOCK_LOST', `The page was left, or held the lock for more than ${holdMs} ms.`));
         });
@@ -80,7 +81,7 @@ async function acquire(
     const { first } = queue;
     try {
       const answer = await take(registers, key, holdMs, first && queue.shared);
-      if (over.aborted) release(registers, key, answer);
+      if (over.aborted) await release(registers, key, answer);
       if (over.aborted || answer > 0) return answer;
       delayMs = queue.first ? 20 + Math.random() * 60 : Math.min(-answer, 500 + Math.random() * 500);
     } catch (error) {
@@ -105,12 +106,14 @@ async function take(registers: Registers, key: string, holdMs: number, first: bo
   return answer;
 }
 
-function release(registers: Registers, key: string, fence: number): void {
-  // nobody waits for this: a grant that is not released runs out
-  registers<Grant>(lockOf(key), (grant) => (grant?.fence === fence ? { ...grant, holdMs: 0 } : grant)).catch(() => {});
+/** Never rejects: a grant that is not released runs out. */
+async function release(registers: Registers, key: string, fence: number): Promise<void> {
+  try {
+    await registers<Grant>(lockOf(key), (grant) => (grant?.fence === fence ? { ...grant, holdMs: 0 } : grant));
+  } catch {}
 }
 
-function enterQueue(key: string, left: AbortSignal, ownQueue: Lock): Queue {
+function enterQueue(key: string, left: AbortSignal, ownQueue: Lock, channel: Channel): Queue {
   let wake = (): void => {};
   const queue: Queue = {
     first: false,
@@ -137,6 +140,10 @@ function enterQueue(key: string, left: AbortSignal, ownQueue: Lock): Queue {
     });
   const standAlone = (): Promise<void> => {
     queue.shared = false;
+    left.addEventListener(
+      'abort',
+      channel.subscribe(lockOf(key), () => wake()),
+    );
     return ownQueue.run(key, left, granted);
   };
   const locks = globalThis.navigator?.locks;

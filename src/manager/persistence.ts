@@ -23,7 +23,10 @@ export interface Persistence {
   hasSeen(record: SessionRecord): boolean;
 }
 
-/** How long to wait for the lock, and how long to hold it: one request, and the storage around it. */
+/** By so much less than others wait for it the lock may be held, so that they can take it from a frozen holder. */
+const TAKEOVER_MS = 2_000;
+
+/** How long to wait for the lock: one request, and the storage around it. */
 function patienceMs(timeoutMs: number): number {
   return timeoutMs + STORAGE_LIMIT_MS;
 }
@@ -62,7 +65,7 @@ export function createPersistence(
         // a lock that does not come back from its release holds nobody
         cancel = clock.after(STORAGE_LIMIT_MS, resolve);
       };
-      new Promise((done) => done(lock.run(name, waiting.signal, granted, { holdMs: limitMs })))
+      new Promise((done) => done(lock.run(name, waiting.signal, granted, { holdMs: limitMs - TAKEOVER_MS })))
         .catch((error: unknown) => error)
         .then((error) => {
           if (outcome) return resolve();

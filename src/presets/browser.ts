@@ -25,10 +25,11 @@ export interface BrowserOptions {
  * const tokens = createTokenManager({ refresh, platform: browser() });
  */
 export function browser({ storage = indexedDb() }: BrowserOptions = {}): Platform {
+  const channel = broadcastChannel();
   return {
     storage,
-    lock: tabLock(indexedDbRegisters('evertoken'), inProcessLock()),
-    channel: broadcastChannel(),
+    lock: tabLock(indexedDbRegisters('evertoken'), inProcessLock(), channel),
+    channel,
     wakeups: pageWakeups(),
     clock: systemClock(),
     random: () => Math.random(),

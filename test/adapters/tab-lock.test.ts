@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { inProcessChannel } from '../../src/adapters/in-process-channel.js';
 import { inProcessLock } from '../../src/adapters/in-process-lock.js';
 import { tabLock } from '../../src/adapters/tab-lock.js';
 import type { Lease, Lock } from '../../src/ports/lock.js';
@@ -50,7 +51,7 @@ describe.each([
 ])('%s and registers', (_, hasWebLocks) => {
   let registers: Registers;
   let values: Map<string, unknown>;
-  const tab = (): Lock => tabLock(registers, inProcessLock());
+  const tab = (): Lock => tabLock(registers, inProcessLock(), inProcessChannel());
 
   beforeEach(() => {
     ({ registers, values } = memoryRegisters());
@@ -193,10 +194,10 @@ describe.each([
 
   test('loses the lock at once, and learns of it when it comes back', async () => {
     const { registers } = memoryRegisters();
-    const holder = contend(tabLock(registers, inProcessLock()));
+    const holder = contend(tabLock(registers, inProcessLock(), inProcessChannel()));
     await pass(100);
     page.dispatchEvent(new Event('pagehide'));
-    const next = contend(tabLock(registers, inProcessLock()));
+    const next = contend(tabLock(registers, inProcessLock(), inProcessChannel()));
     await pass(100);
     expect(holder.lease?.signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST' });
     expect(next.lease?.signal.aborted).toBe(false);
@@ -206,11 +207,11 @@ describe.each([
     const { registers } = memoryRegisters();
     let release = (): void => {};
     const holder = contend(
-      tabLock(registers, inProcessLock()),
+      tabLock(registers, inProcessLock(), inProcessChannel()),
       () => new Promise<void>((resolve) => (release = resolve)),
     );
     await pass(100);
-    const waiter = contend(tabLock(registers, inProcessLock()), async () => 'had its turn');
+    const waiter = contend(tabLock(registers, inProcessLock(), inProcessChannel()), async () => 'had its turn');
     await pass(100);
     page.dispatchEvent(new Event('pagehide'));
     // the page of the holder is left as well, in this process
@@ -228,7 +229,7 @@ describe('with Web Locks', () => {
     const { registers } = memoryRegisters();
     const order: number[] = [];
     const turns = [0, 1, 2, 3, 4].map((n) =>
-      tabLock(registers, inProcessLock()).run(key, patient, async () => order.push(n)),
+      tabLock(registers, inProcessLock(), inProcessChannel()).run(key, patient, async () => order.push(n)),
     );
     await Promise.all(turns);
     expect(order).toEqual([0, 1, 2, 3, 4]);
@@ -243,7 +244,7 @@ describe('with Web Locks', () => {
       () => new Promise<void>((end) => dead.signal.addEventListener('abort', () => end())),
     );
     await registers(`${key}:lock`, () => ({ fence: 1, since: Date.now(), holdMs, first: true }));
-    const next = contend(tabLock(registers, inProcessLock()));
+    const next = contend(tabLock(registers, inProcessLock(), inProcessChannel()));
     await pass(500);
     expect(next.lease).toBeUndefined();
     dead.abort();
@@ -256,10 +257,10 @@ describe('with Web Locks', () => {
     const { registers } = memoryRegisters();
     let thaw = (): void => {};
     const frozen = navigator.locks.request(key, () => new Promise<void>((end) => (thaw = end)));
-    const next = contend(tabLock(registers, inProcessLock()));
+    const next = contend(tabLock(registers, inProcessLock(), inProcessChannel()));
     await pass(1_100);
     expect(next.lease).toBeDefined(); // the frozen one had no grant yet
-    const third = contend(tabLock(registers, inProcessLock()));
+    const third = contend(tabLock(registers, inProcessLock(), inProcessChannel()));
     thaw();
     await frozen;
     await pass(5_000);
@@ -267,7 +268,7 @@ describe('with Web Locks', () => {
   });
 
   test('they decide alone where there are no registers', async () => {
-    const lock = tabLock(noRegisters, inProcessLock());
+    const lock = tabLock(noRegisters, inProcessLock(), inProcessChannel());
     let release = (): void => {};
     const first = contend(lock, () => new Promise<void>((resolve) => (release = resolve)));
     const second = contend(lock, async () => 'second');
@@ -286,7 +287,7 @@ describe('with Web Locks', () => {
     let failures = 2;
     const shaky: Registers = (name, change) =>
       failures-- > 0 ? Promise.reject(new Error('the connection was lost')) : registers(name, change);
-    const run = contend(tabLock(shaky, inProcessLock()), async () => 'done');
+    const run = contend(tabLock(shaky, inProcessLock(), inProcessChannel()), async () => 'done');
     await pass(500);
     await expect(run.done).resolves.toBe('done');
     expect(run.lease?.fence).toBeGreaterThan(0);
@@ -295,13 +296,15 @@ describe('with Web Locks', () => {
   test('a page that may not use them does without', async () => {
     vi.stubGlobal('navigator', { locks: { request: () => Promise.reject(new Error('refused to an opaque origin')) } });
     const { registers } = memoryRegisters();
-    await expect(contend(tabLock(registers, inProcessLock()), async () => 'done').done).resolves.toBe('done');
+    await expect(
+      contend(tabLock(registers, inProcessLock(), inProcessChannel()), async () => 'done').done,
+    ).resolves.toBe('done');
   });
 });
 
 test('where there is neither, tasks in one tab take turns, and the lease says that others may hold the lock as well', async () => {
   vi.stubGlobal('navigator', {});
-  const lock = tabLock(noRegisters, inProcessLock());
+  const lock = tabLock(noRegisters, inProcessLock(), inProcessChannel());
   let release = (): void => {};
   const first = contend(lock, () => new Promise<void>((resolve) => (release = resolve)));
   const second = contend(lock, async () => 'second');
@@ -320,6 +323,6 @@ test('missing registers are found missing at once, and not asked again and again
     asked++;
     return Promise.reject(new TypeError('indexedDB is undefined'));
   };
-  await contend(tabLock(missing, inProcessLock()), async () => 'done').done;
+  await contend(tabLock(missing, inProcessLock(), inProcessChannel()), async () => 'done').done;
   expect(asked).toBe(2); // once to take the lock, once to release it
 });

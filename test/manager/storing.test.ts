@@ -229,7 +229,7 @@ describe('the right to write', () => {
       return task(lease);
     });
     expect(await one.withSlot(async (slot) => slot.lease === lease)).toBe(true);
-    expect(asked).toEqual([[NAME, false, { holdMs: 15_000 }]]);
+    expect(asked).toEqual([[NAME, false, { holdMs: 13_000 }]]);
     expect(clock.pending).toBe(0);
   });
 

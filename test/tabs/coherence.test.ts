@@ -1,9 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { engines } from '../support/browsers/engines.js';
 import type { Tab, TabBrowser } from '../support/browsers/tab-browser.js';
+import type { AdaptersPage } from './pages/adapters.js';
 import { servePage } from './support/serve-page.js';
 
 const tabCount = 5;
+
+/** Runs in the page. */
+function count(way: string, key: string, rounds: number): Promise<number> {
+  return (globalThis as unknown as { page: AdaptersPage }).page.count(way, key, rounds);
+}
 
 describe.each(engines)('$name: five tabs add to one number in turn', ({ name, launch }) => {
   // Firefox takes 70 ms for each on two busy cores
@@ -22,19 +28,17 @@ describe.each(engines)('$name: five tabs add to one number in turn', ({ name, la
     site?.close();
   });
 
-  async function count(way: string): Promise<number> {
-    const totals = await Promise.all(
-      tabs.map((tab) => tab.call<number>('count', way, `evertoken:${way}`, rounds / tabCount)),
-    );
+  async function countAll(way: string): Promise<number> {
+    const totals = await Promise.all(tabs.map((tab) => tab.run(count, way, `evertoken:${way}`, rounds / tabCount)));
     return Math.max(...totals);
   }
 
   test.each(['indexedDb', 'webStorage'])('%s loses none', async (way) => {
-    expect(await count(way)).toBe(rounds);
+    expect(await countAll(way)).toBe(rounds);
   });
 
   test('localStorage under a Web Lock alone is seen to lose some, which is why there is a fence', async () => {
-    const total = await count('localStorage and a Web Lock, nothing else');
+    const total = await countAll('localStorage and a Web Lock, nothing else');
     console.log(`${name}: localStorage under a Web Lock alone lost ${rounds - total} of ${rounds}`);
     expect(total).toBeLessThan(rounds);
   });

@@ -1,15 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { engines } from '../support/browsers/engines.js';
 import type { Tab, TabBrowser } from '../support/browsers/tab-browser.js';
+import type { AdaptersPage } from './pages/adapters.js';
 import { servePage } from './support/serve-page.js';
 
 const holdMs = 3_000;
 /** What a look at the register may take, with tabs in the background whose timers run once a second. */
 const lookMs = 3_000;
 
-interface Grant {
-  readonly fence: number;
-  readonly grantedAt: number;
+// these two run in the page
+
+function hold(key: string, holdMs: number): Promise<{ fence: number; grantedAt: number }> {
+  return (globalThis as unknown as { page: AdaptersPage }).page.hold(key, holdMs);
+}
+
+function wait(key: string, holdMs: number): Promise<{ fence: number; grantedAt: number }> {
+  return (globalThis as unknown as { page: AdaptersPage }).page.wait(key, holdMs);
 }
 
 describe.each(engines)('$name: the lock of a tab', ({ launch }) => {
@@ -41,8 +47,8 @@ describe.each(engines)('$name: the lock of a tab', ({ launch }) => {
       const key = `evertoken:${query}${end}`;
       const waiters = [await browser.open(site.url + query), await browser.open(site.url + query)];
       const holder = await browser.open(site.url + query);
-      const held = await holder.call<Grant>('hold', key, holdMs);
-      const waits = waiters.map((tab) => tab.call<Grant>('wait', key, holdMs));
+      const held = await holder.run(hold, key, holdMs);
+      const waits = waiters.map((tab) => tab.run(wait, key, holdMs));
       const happenedAt = Date.now();
       await happen(holder);
       const next = await Promise.race(waits);

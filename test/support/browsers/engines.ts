@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { launchChromium, launchFirefox } from './puppeteer-tabs.js';
-import type { EngineName, TabBrowser } from './tab-browser.js';
+import type { EngineName, LaunchOptions, TabBrowser } from './tab-browser.js';
 import { launchWebKit } from './webkit-tabs.js';
 
-interface Engine {
+export interface Engine {
   readonly name: EngineName;
   readonly binary: string;
-  launch(): Promise<TabBrowser>;
+  launch(options?: LaunchOptions): Promise<TabBrowser>;
 }
 
 /** The browsers of Debian's packages chromium, firefox-esr, webkit2gtk-driver (with xvfb). */

@@ -1,13 +1,14 @@
-import puppeteer, { type Browser, type CDPSession, type LaunchOptions, type Page } from 'puppeteer-core';
+import puppeteer, { type Browser, type CDPSession, type Page } from 'puppeteer-core';
 import { findContentProcess } from './content-process.js';
-import type { Tab, TabBrowser } from './tab-browser.js';
+import type { LaunchOptions, Tab, TabBrowser } from './tab-browser.js';
 
 /** Debian's Chromium, driven over the DevTools protocol. */
-export async function launchChromium(args: string[] = []): Promise<TabBrowser> {
+export async function launchChromium({ name, profile }: LaunchOptions = {}): Promise<TabBrowser> {
   const browser = await puppeteer.launch({
     executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium',
     headless: true,
-    args: ['--no-sandbox', ...args],
+    args: ['--no-sandbox', ...(name ? [`--host-resolver-rules=MAP ${name} 127.0.0.1`] : [])],
+    ...(profile && { userDataDir: profile }),
     // hidden tabs are to be throttled as they are for users
     ignoreDefaultArgs: [
       '--disable-background-timer-throttling',
@@ -26,12 +27,16 @@ export async function launchChromium(args: string[] = []): Promise<TabBrowser> {
 }
 
 /** Debian's Firefox ESR, driven over WebDriver BiDi. */
-export async function launchFirefox(prefs: LaunchOptions['extraPrefsFirefox'] = {}): Promise<TabBrowser> {
+export async function launchFirefox({ name, profile }: LaunchOptions = {}): Promise<TabBrowser> {
   const browser = await puppeteer.launch({
     browser: 'firefox',
     executablePath: process.env.FIREFOX_BIN ?? '/usr/bin/firefox-esr',
     headless: true,
-    extraPrefsFirefox: { 'dom.ipc.processCount.webIsolated': 32, ...prefs }, // a process for each tab
+    extraPrefsFirefox: {
+      'dom.ipc.processCount.webIsolated': 32, // a process for each tab
+      ...(name && { 'network.dns.localDomains': name }),
+    },
+    ...(profile && { userDataDir: profile }),
   });
   return tabBrowser('firefox', browser, async (page) => {
     const id = await findContentProcess(browser.process()?.pid ?? 0, (ms) => page.evaluate(keepBusy, ms));
@@ -71,13 +76,19 @@ function tabBrowser(
 
 function puppeteerTab(page: Page, lifeCycle: LifeCycle): Tab {
   return {
-    call: (name, ...args) => page.evaluate(callPage, name, args) as Promise<never>,
-    goto: async (url) => void (await page.goto(url)),
+    run: (task, ...args) => page.evaluate(task as never, ...args) as Promise<never>,
+    goto: async (url) => {
+      await page.goto(url);
+      await ready(page);
+    },
     reload: async () => {
       await page.reload();
       await ready(page);
     },
-    back: async () => void (await page.goBack()),
+    back: async () => {
+      await page.goBack();
+      await ready(page);
+    },
     show: () => page.bringToFront(),
     freeze: async () => void (await lifeCycle.freeze()),
     thaw: async () => void (await lifeCycle.thaw()),
@@ -87,15 +98,12 @@ function puppeteerTab(page: Page, lifeCycle: LifeCycle): Tab {
 }
 
 async function ready(page: Page): Promise<void> {
-  await page.waitForFunction('document.title === "ready"', { polling: 20 });
+  while (!(await page.evaluate(() => 'page' in globalThis).catch(() => false))) await sleep(20);
 }
 
-// the two below run in the page
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-function callPage(name: string, args: unknown[]): unknown {
-  return (globalThis as unknown as { page: Record<string, (...args: unknown[]) => unknown> }).page[name]?.(...args);
-}
-
+/** Runs in the page. */
 function keepBusy(ms: number): void {
   const endAt = performance.now() + ms;
   while (performance.now() < endAt);

@@ -7,7 +7,8 @@ export interface RemoteCalls {
   /** Run in the page with `url`, this makes it ask. */
   readonly script: string;
   readonly url: string;
-  call<T>(name: string, args: unknown[]): Promise<T>;
+  /** Runs the text of a function in the page. */
+  call<T>(task: string, args: unknown[]): Promise<T>;
   close(): void;
 }
 
@@ -52,13 +53,13 @@ export async function serveRemoteCalls(): Promise<RemoteCalls> {
   return {
     url: `http://${address}:${port}/`,
     script: `(${askForCalls.toString()})(arguments[0])`,
-    call: (name, args) =>
+    call: (task, args) =>
       new Promise((resolve, reject) => {
         const id = ++count;
         settles.set(id, ({ value, error }) =>
           error === undefined ? resolve(value as never) : reject(new Error(error)),
         );
-        calls.push(JSON.stringify({ id, name, args }));
+        calls.push(JSON.stringify({ id, task, args }));
         hand();
       }),
     close() {
@@ -77,9 +78,8 @@ async function askForCalls(url: string): Promise<void> {
       () => new Promise((resolve) => setTimeout(resolve, 100)), // such as after the back/forward cache
     );
     if (!call) continue;
-    const { page } = globalThis as unknown as { page: Record<string, (...args: unknown[]) => unknown> };
     Promise.resolve()
-      .then(() => page[call.name]?.(...call.args))
+      .then(() => new Function(`return (${call.task})(...arguments)`)(...call.args))
       .then(
         (value) => answer({ id: call.id, value }),
         (error) => answer({ id: call.id, error: String(error) }),

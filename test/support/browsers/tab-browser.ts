@@ -1,19 +1,27 @@
 /** One browser with one profile, in which several tabs are open. */
 export interface TabBrowser {
   readonly name: EngineName;
-  /** Opens a tab and waits until its page is ready. */
+  /** Opens a tab and waits until its page has set `globalThis.page`. */
   open(url: string): Promise<Tab>;
   /** Opens a tab and does not wait for its page. */
   visit(url: string): Promise<void>;
   close(): Promise<void>;
 }
 
+/** How to start a browser. */
+export interface LaunchOptions {
+  /** A host name that is to lead to this machine; unlike `localhost`, it makes no secure context. */
+  name?: string;
+  /** The folder of its profile; default one that goes with it. WebKitGTK keeps its own in memory. */
+  profile?: string;
+}
+
 export type EngineName = 'chromium' | 'firefox' | 'webkit';
 
 /** One tab, in a process of its own. */
 export interface Tab {
-  /** Calls `window.page[name](...args)` in the tab, with and to values that JSON can hold. */
-  call<T = unknown>(name: string, ...args: unknown[]): Promise<T>;
+  /** Runs a function in the tab that sees nothing of its surroundings here, with and to values that JSON can hold. */
+  run<Args extends unknown[], T>(task: (...args: Args) => T | Promise<T>, ...args: Args): Promise<T>;
   goto(url: string): Promise<void>;
   reload(): Promise<void>;
   back(): Promise<void>;

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
+import { createServer as createProxy, request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { findContentProcess } from './content-process.js';
 import { serveRemoteCalls } from './remote-calls.js';
-import type { Tab, TabBrowser } from './tab-browser.js';
+import type { LaunchOptions, Tab, TabBrowser } from './tab-browser.js';
 
 type Send = (method: string, path: string, body?: unknown) => Promise<unknown>;
 /** Runs commands in one tab; nothing else is sent meanwhile. */
@@ -22,7 +23,9 @@ interface Session {
 }
 
 /** WebKitGTK's MiniBrowser on a display of its own, driven over WebDriver. */
-export async function launchWebKit(): Promise<TabBrowser> {
+export async function launchWebKit({ name }: LaunchOptions = {}): Promise<TabBrowser> {
+  const proxy = name === undefined ? undefined : await serveName(name);
+  const startSession = (): Promise<Session> => newSession(proxy ? [`--proxy=${proxy.url}`] : []);
   const sessions = [await startSession()];
   const tabs: { stop(): void }[] = [];
   const lastSession = async (): Promise<Session> => {
@@ -51,18 +54,19 @@ export async function launchWebKit(): Promise<TabBrowser> {
         await session.inTab(session.window, (send) => send('DELETE', '')).catch(() => undefined);
         session.stop();
       }
+      proxy?.close();
     },
   };
 }
 
-async function startSession(): Promise<Session> {
+async function newSession(more: string[]): Promise<Session> {
   const { base, driver, stop } = await startDriver();
   const send = sendTo(base);
   const { sessionId } = (await send('POST', '/session', {
     capabilities: {
       alwaysMatch: {
         browserName: 'MiniBrowser',
-        'webkitgtk:browserOptions': { binary: process.env.WEBKIT_BIN ?? miniBrowser, args: ['--automation'] },
+        'webkitgtk:browserOptions': { binary: process.env.WEBKIT_BIN ?? miniBrowser, args: ['--automation', ...more] },
       },
     },
   })) as { sessionId: string };
@@ -80,7 +84,7 @@ async function webKitTab(session: Session, handle: string, url: string): Promise
       await send('POST', path, body);
       const run = (script: string, ...args: unknown[]): Promise<unknown> =>
         send('POST', '/execute/sync', { script, args });
-      while ((await run('return document.title')) !== 'ready') await sleep(20);
+      while (!(await run('return "page" in globalThis'))) await sleep(20);
       await run(remote.script, remote.url);
     });
   await leave('/url', { url });
@@ -94,7 +98,7 @@ async function webKitTab(session: Session, handle: string, url: string): Promise
     process.kill(id, signal);
   };
   return {
-    call: (name, ...args) => remote.call(name, args),
+    run: (task, ...args) => remote.call(task.toString(), args),
     goto: (next) => leave('/url', { url: next }),
     reload: () => leave('/refresh', {}),
     back: () => leave('/back', {}),
@@ -160,6 +164,30 @@ function createInTab(send: Send): InTab {
     });
     queue = result.catch(() => undefined);
     return result;
+  };
+}
+
+/** A proxy that finds this machine under a name of its own; MiniBrowser has no other way to be told of one. */
+async function serveName(name: string): Promise<{ url: string; close(): void }> {
+  const server = createProxy((incoming, outgoing) => {
+    const url = new URL(incoming.url ?? '/');
+    const options = { method: incoming.method, headers: incoming.headers };
+    const host = url.hostname === name ? '127.0.0.1' : url.hostname;
+    const onward = request(`http://${host}:${url.port}${url.pathname}${url.search}`, options, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    });
+    onward.on('error', () => outgoing.destroy());
+    outgoing.on('close', () => onward.destroy());
+    incoming.pipe(onward);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
   };
 }
 

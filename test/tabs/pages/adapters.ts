@@ -1,3 +1,5 @@
+import { broadcastChannel } from '../../../src/adapters/broadcast-channel.js';
+import { inProcessLock } from '../../../src/adapters/in-process-lock.js';
 import { indexedDbRegisters } from '../../../src/adapters/indexed-db/registers.js';
 import { indexedDb } from '../../../src/adapters/indexed-db.js';
 import { tabLock } from '../../../src/adapters/tab-lock.js';
@@ -10,8 +12,7 @@ import { webStorage } from '../../../src/presets/web-storage.js';
 const parameters = new URLSearchParams(location.search);
 if (parameters.has('no-locks')) Object.defineProperty(navigator, 'locks', { value: undefined });
 
-const noLock: Lock = { run: () => Promise.reject(new Error('There is neither a lock nor a lease here.')) };
-const lock = tabLock(indexedDbRegisters('evertoken'), noLock);
+const lock = tabLock(indexedDbRegisters('evertoken'), inProcessLock(), broadcastChannel());
 const patient = new AbortController().signal;
 
 const plainLocalStorage: TokenStorage = {
@@ -57,5 +58,5 @@ const page = {
   },
 };
 
+export type AdaptersPage = typeof page;
 Object.assign(globalThis, { page });
-document.title = 'ready';

@@ -1,0 +1,91 @@
+/** What a page under test keeps for the test, besides its own `page`. */
+export interface Prepared {
+  /** How far the clock of this tab is ahead, in milliseconds; also after a reload. */
+  ahead: number;
+  /** What was written to the console, and rejections that nobody handled. */
+  readonly said: string[];
+  /** The names of the locks that were asked for. */
+  readonly lockNames: string[];
+  /** What came over the channel of the session. */
+  readonly messages: unknown[];
+  /** Whether the page came back from the back/forward cache. */
+  restored: boolean;
+}
+
+/** Puts into the document what its address asks for, before anything else runs. */
+export function preparePage(html: string, url: URL): string {
+  if (url.searchParams.has('framed')) return html.replace('<head>', `<head><script>(${reportToParent})()</script>`);
+  if (url.searchParams.has('sandbox')) {
+    const frame = '<iframe sandbox="allow-scripts" src="/?framed"></iframe>';
+    return `<!doctype html><script>(${listenToFrame})()</script>${frame}`;
+  }
+  return html.replace('<head>', `<head><script>(${prepare})()</script>`);
+}
+
+// all of this runs in the page
+
+function prepare(): void {
+  const choices = new URLSearchParams(location.search);
+  const prepared = {
+    ahead: Number(sessionStorage.getItem('ahead') ?? choices.get('ahead') ?? 0),
+    said: [] as string[],
+    lockNames: [] as string[],
+    messages: [] as unknown[],
+    restored: false,
+  };
+  Object.assign(globalThis, { prepared });
+  const now = Date.now;
+  Date.now = () => now() + prepared.ahead;
+  const write = (...all: unknown[]): void => {
+    prepared.said.push(all.map((one) => `${(one as Error)?.stack ?? one} ${JSON.stringify(one)}`).join(' '));
+  };
+  for (const name of ['log', 'info', 'warn', 'error', 'debug'] as const) console[name] = write;
+  addEventListener('unhandledrejection', ({ reason }) => write('unhandled', reason));
+  addEventListener('error', ({ message }) => write('error', message));
+  addEventListener('pageshow', ({ persisted }) => {
+    prepared.restored = persisted;
+  });
+  new BroadcastChannel('evertoken:session').onmessage = ({ data }) => prepared.messages.push(data);
+  if (choices.has('no-locks')) Object.defineProperty(navigator, 'locks', { value: undefined });
+  if (choices.has('no-idb')) Object.defineProperty(globalThis, 'indexedDB', { value: undefined });
+  if (choices.has('full')) {
+    const refuse = (): never => {
+      throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
+    };
+    IDBObjectStore.prototype.put = refuse;
+    Storage.prototype.setItem = refuse;
+  }
+  const request = navigator.locks?.request;
+  if (request) {
+    navigator.locks.request = function (this: LockManager, ...all: unknown[]) {
+      prepared.lockNames.push(String(all[0]));
+      return request.apply(this, all as never);
+    } as typeof request;
+  }
+}
+
+function listenToFrame(): void {
+  const heard: unknown[] = [];
+  addEventListener('message', ({ data }) => heard.push(data));
+  Object.assign(globalThis, { page: { heard } });
+}
+
+function reportToParent(): void {
+  const look = async (): Promise<void> => {
+    const { page } = globalThis as unknown as { page?: import('../../../examples/spa/main.js').SpaPage };
+    if (!page) {
+      setTimeout(look, 20);
+      return;
+    }
+    const ask = (): Promise<string> =>
+      page.tokens.getAccessToken().then(
+        () => 'a token',
+        ({ code }) => String(code),
+      );
+    const before = [await ask(), await ask()];
+    await page.signIn('Ada');
+    const after = [await ask(), String(await page.call())];
+    parent.postMessage({ before, after, texts: page.lines.map(({ text }) => text) }, '*');
+  };
+  void look();
+}

@@ -1,0 +1,33 @@
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** What one scenario came to in one engine; `npm run docs:browsers` makes a table of them. */
+export interface Result {
+  readonly engine: string;
+  readonly storage: string;
+  readonly scenario: string;
+  readonly rounds: number;
+  /** Requests to the token endpoint, in all rounds. */
+  readonly requests: number;
+  /** Requests that there should have been. */
+  readonly expected: number;
+  /** Sessions that tabs were told to be over, without a sign-out. */
+  readonly signOuts: number;
+  readonly familiesRevoked: number;
+  /** Of those, after which the server had rotated and the answer was never stored. */
+  readonly unavoidable?: number;
+  /** The longest that a tab had to wait for its token, in milliseconds. */
+  readonly slowestMs?: number;
+  /** What it may be. */
+  readonly boundMs?: number;
+}
+
+const file = 'reports/tabs.jsonl';
+
+/** Keeps a result for the table, and prints it. */
+export function record(result: Result): void {
+  mkdirSync(dirname(file), { recursive: true });
+  appendFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), ...result })}\n`);
+  const { engine, storage, scenario, ...figures } = result;
+  console.log(`${engine}, ${storage}: ${scenario}: ${JSON.stringify(figures)}`);
+}
