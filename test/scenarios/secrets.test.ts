@@ -11,7 +11,7 @@ describe('the watch for secrets sees', () => {
   const token = 'refresh.q7W-ertzU_opAsdFghjKl';
   const places: [string, unknown][] = [
     ['a message', new Error(`no ${token}`)],
-    ['a part of a token', new Error('no dFghjK')],
+    ['a part of a token', new Error('no sdFghjKl')],
     ['a cause', new Error('no', { cause: new Error('deep', { cause: { config: { data: token } } }) })],
     ['a hidden member', Object.defineProperty({}, 'hidden', { value: { token } })],
     ['a symbol', { [Symbol('s')]: token }],

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 
-const PART = 6;
+// six characters of a random token and of a random session id meet by chance once in some hundred runs of all tests
+const PART = 8;
 const TOKEN = /(?:access|refresh)\.([\w-]{16,})|(eyJ[\w-]+\.[\w-]+\.[\w-]*)/g;
 
 /** Knows the tokens of a scenario, and everything that others get to see of it. */
@@ -9,7 +10,7 @@ export interface SecretWatch {
   learn(text: unknown): void;
   /** Notes something that others get to see: an error, an event, a lock name ... */
   see(what: string, value: unknown): void;
-  /** What was seen and shows six or more characters of a token in a row, from whichever side one looks at it. */
+  /** What was seen and shows eight or more characters of a token in a row, from whichever side one looks at it. */
   leaks(): string[];
   /** How many tokens are known, and how many things were seen: a watch that watched nothing proves nothing. */
   readonly counts: { readonly tokens: number; readonly seen: number };
