@@ -2,14 +2,26 @@ import { backoffDelay, mayRetry } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
+import { recordOf } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
-import { isSameSession, type SessionRecord, type StoredFailure, supersedes } from '../core/session-record.js';
+import {
+  isSameSession,
+  isSameTokenSet,
+  type SessionRecord,
+  type StoredFailure,
+  supersedes,
+} from '../core/session-record.js';
 import { type TokenSet, withRefreshToken } from '../core/token-set.js';
-import { type AnyTokenError, LockError, SessionError, StorageError } from '../errors.js';
-import type { Refused } from './answer.js';
-import type { Exchange } from './exchange.js';
+import { type AnyTokenError, SessionError, type SessionErrorCode } from '../errors.js';
+import type { Answer, Refused } from './answer.js';
+import type { Engine } from './engine.js';
+import { ask } from './exchange.js';
+import { newId } from './lifetime.js';
 import type { Settings } from './options.js';
 import { lostLock, type Slot } from './persistence.js';
+import { repair } from './repair.js';
+import type { Run } from './run.js';
+import { hasSeen } from './stored-session.js';
 
 /** What one attempt, under the lock, came to; told to the session after the lock was released. */
 export type Verdict =
@@ -40,27 +52,14 @@ export interface Attempt {
   readonly reason: RefreshReason;
   readonly attempt: number;
   readonly challenge: Challenge | undefined;
-  /** Failures so far, where there is no record to count them. */
-  readonly failures: number;
 }
 
-/** What an attempt needs of the refresher. */
-export interface AttemptContext {
-  readonly settings: Settings;
-  readonly exchange: Exchange;
-  /** The session was ended or replaced here. */
-  isMoved(base: SessionRecord | undefined): boolean;
-  isDisposed(): boolean;
-  /** Resolves when the session is ended or replaced here: the exchange goes on, but nobody holds the lock for it. */
-  readonly detached: Promise<undefined>;
-  /** Whether the storage is known to have held this session. */
-  hasSeen(record: SessionRecord): boolean;
-  /** Tokens that came too late or could not be stored, if they follow from this record. */
-  takeLate(current: SessionRecord | undefined): TokenSet | undefined;
-  keepLate(current: SessionRecord | undefined, tokens: TokenSet): void;
-  /** The storage did not take a record, or did not let go of that of an ended session: tried again later. */
-  repair(endedId?: string): void;
-  newId(): string;
+/** Where an attempt happens: with the lock in hand. */
+interface Held {
+  readonly engine: Engine;
+  readonly slot: Slot;
+  readonly about: Attempt;
+  readonly run: Run;
 }
 
 const MOVED: Verdict = { is: 'moved' };
@@ -71,62 +70,79 @@ const FOREIGN_LOOKS_MS = [0, 250, 500, 1_000, 2_000];
  *
  * The caller holds the lock, and releases it before anybody hears of the verdict.
  */
-export async function attemptRefresh(slot: Slot, about: Attempt, context: AttemptContext): Promise<Verdict> {
-  const { base } = about;
-  const { clock } = context.settings.platform;
+export async function attemptRefresh(engine: Engine, slot: Slot, about: Attempt, run: Run): Promise<Verdict> {
+  const held: Held = { engine, slot, about, run };
+  const { timeoutMs, platform } = engine.settings;
+  const { clock } = platform;
   const startedAt = clock.now();
   const found = await slot.read();
-  if (context.isMoved(base)) return MOVED;
+  if (isMoved(held)) return MOVED;
   if (found.isNewer && found.damage) return unreadable(found.damage, clock.now());
-  const look = compare(found.record, about, context);
+  const look = compare(found.record, held);
   if ('is' in look) return look;
   const { current } = look;
-  const late = context.takeLate(current);
-  if (late) return keep(slot, current, late, context);
-  if (context.isDisposed()) return MOVED;
+  const late = takeLate(engine, current);
+  if (late) return keep(held, current, late);
+  if (engine.isDisposed) return MOVED;
   // a crash between the server's rotation and our write can then be told from a refusal out of nowhere
   if (current) await slot.write({ ...current, unanswered: true }).catch(() => undefined);
-  if (context.isMoved(base)) return MOVED;
+  if (isMoved(held)) return MOVED;
   if (slot.lease.signal.aborted) return lost(clock.now());
-  const later = context.takeLate(current); // it came while the mark was written
-  if (later) return keep(slot, current, later, context);
-  const { timeoutMs } = context.settings;
+  const later = takeLate(engine, current); // it came while the mark was written
+  if (later) return keep(held, current, later);
   const limitMs = Math.max(1, timeoutMs - Math.max(0, clock.now() - startedAt));
-  const answer = await Promise.race([ask(about, current, limitMs, context), context.detached]);
-  if (!answer || context.isMoved(base)) return MOVED;
-  if (answer.tokens) return keep(slot, current, answer.tokens, context);
+  run.inFlight = present(held, current, limitMs);
+  const answer = await Promise.race([run.inFlight, run.detached]);
+  if (!answer || isMoved(held)) return MOVED;
+  if (answer.tokens) return keep(held, current, answer.tokens);
   // with no session to lose, a plain 401 to the cookie says that nobody is signed in
-  const isDead = isProof(answer, context.settings) || (!current && answer.failure.status === 401);
-  return isDead ? believe(slot, current, answer, about, context) : fail(slot, current, answer, about, context);
+  const isDead = isProof(answer, engine.settings) || (!current && answer.failure.status === 401);
+  return isDead ? believe(held, current, answer) : fail(held, current, answer);
+}
+
+/** The session was ended or replaced here. */
+function isMoved({ engine, run, about }: Held): boolean {
+  return run.isOver || !isSameSession(recordOf(engine.state), about.base);
+}
+
+/** Tokens that came too late or could not be stored, if they follow from this record. */
+function takeLate(engine: Engine, current: SessionRecord | undefined): TokenSet | undefined {
+  const { late } = engine;
+  if (!late || !isSameTokenSet(late.base, current)) return undefined;
+  engine.late = undefined;
+  return late.tokens;
 }
 
 /** The record to go on with, or what makes asking needless. */
 function compare(
   found: SessionRecord | undefined,
-  { base, reason }: Attempt,
-  { settings, hasSeen }: AttemptContext,
+  { engine, about }: Held,
 ): { readonly current: SessionRecord | undefined } | Verdict {
+  const { base, reason } = about;
   if (!base) return found ? { is: 'elsewhere', record: found } : { current: undefined };
-  const isUnsaved = !hasSeen(base);
-  if (!found) return isUnsaved ? { current: base } : { is: 'elsewhere', record: undefined };
-  if (!isSameSession(found, base)) {
-    return isUnsaved && found.revision < base.revision ? { current: base } : { is: 'elsewhere', record: found };
+  const isUnsaved = !hasSeen(engine, base);
+  if (!found || !isSameSession(found, base)) {
+    const isOurs = isUnsaved && (!found || found.revision < base.revision);
+    return isOurs ? { current: base } : { is: 'elsewhere', record: found };
   }
   if (found.revision < base.revision) return { current: base };
-  const now = settings.platform.clock.now();
+  const { retry, platform } = engine.settings;
+  const now = platform.clock.now();
   const isOther = reason !== 'rejected' || found.tokens.accessToken !== base.tokens.accessToken;
   if (supersedes(found, base) && isUsable(found.tokens, now) && isOther)
     return { is: 'refreshed', by: 'peer', record: found };
   const { failure } = found;
-  const isNews = failure && !mayRetry(failure, now, settings.retry) && failure.retryAt !== base.failure?.retryAt;
+  const isNews = failure && !mayRetry(failure, now, retry) && failure.retryAt !== base.failure?.retryAt;
   if (isNews && (reason !== 'asked' || failure.named)) return failedElsewhere(found, failure);
   return { current: found };
 }
 
-function ask(about: Attempt, current: SessionRecord | undefined, limitMs: number, context: AttemptContext) {
+/** Presents the refresh token to the server. */
+function present({ engine, about }: Held, current: SessionRecord | undefined, limitMs: number): Promise<Answer> {
   const { reason, attempt, challenge } = about;
   const { accessToken, refreshToken, scopes = [] } = current?.tokens ?? {};
-  return context.exchange.ask(
+  return ask(
+    engine,
     {
       ...(refreshToken !== undefined && { refreshToken }),
       ...(challenge && { challenge }),
@@ -134,32 +150,30 @@ function ask(about: Attempt, current: SessionRecord | undefined, limitMs: number
       scopes,
       reason,
       attempt,
-      attemptId: current?.attemptId ?? context.newId(),
+      attemptId: current?.attemptId ?? newId(engine),
     },
     current?.tokens,
     limitMs,
-    (tokens) => context.keepLate(current, tokens),
+    (tokens) => {
+      engine.late = { base: current, tokens };
+      engine.reactions.cameLate(engine);
+    },
   );
 }
 
-async function keep(
-  slot: Slot,
-  current: SessionRecord | undefined,
-  tokens: TokenSet,
-  context: AttemptContext,
-): Promise<Verdict> {
+async function keep({ engine, slot }: Held, current: SessionRecord | undefined, tokens: TokenSet): Promise<Verdict> {
   if (slot.lease.signal.aborted) {
-    context.keepLate(current, tokens);
+    engine.late = { base: current, tokens };
     return { is: 'unstored' };
   }
-  const record = grow(current, tokens, context);
-  await slot.write(record).catch(() => context.repair());
+  const record = grow(engine, current, tokens);
+  await slot.write(record).catch(() => repair(engine));
   return { is: 'refreshed', by: 'us', record };
 }
 
-function grow(current: SessionRecord | undefined, tokens: TokenSet, { newId }: AttemptContext): SessionRecord {
-  const { sessionId = newId(), revision = 0 } = current ?? {};
-  return { sessionId, revision: revision + 1, tokens, attemptId: newId(), unanswered: false, failure: undefined };
+function grow(engine: Engine, current: SessionRecord | undefined, tokens: TokenSet): SessionRecord {
+  const { sessionId = newId(engine), revision = 0 } = current ?? {};
+  return { sessionId, revision: revision + 1, tokens, attemptId: newId(engine), unanswered: false, failure: undefined };
 }
 
 function isProof({ failure }: Refused, { endsSession }: Settings): boolean {
@@ -172,56 +186,48 @@ function isProof({ failure }: Refused, { endsSession }: Settings): boolean {
 }
 
 /** Before a refusal ends a session, the storage is read again: a peer may have stored a newer refresh token. */
-async function believe(
-  slot: Slot,
-  current: SessionRecord | undefined,
-  answer: Refused,
-  about: Attempt,
-  context: AttemptContext,
-): Promise<Verdict> {
-  const { clock } = context.settings.platform;
+async function believe(held: Held, current: SessionRecord | undefined, answer: Refused): Promise<Verdict> {
+  const { engine, slot } = held;
+  const { clock } = engine.settings.platform;
   const looks = slot.lease.exclusive === false ? FOREIGN_LOOKS_MS : [0];
   let waited = 0;
   for (const lookAt of looks) {
     if (lookAt > waited) await new Promise<void>((resolve) => clock.after(lookAt - waited, resolve));
     waited = lookAt;
-    const late = context.takeLate(current);
-    if (late) return keep(slot, current, late, context);
+    const late = takeLate(engine, current);
+    if (late) return keep(held, current, late);
     const { record } = await slot.read();
-    if (context.isMoved(about.base)) return MOVED;
+    if (isMoved(held)) return MOVED;
     if (record && supersedes(record, current)) {
       return isSameSession(record, current) ? { is: 'refreshed', by: 'peer', record } : { is: 'elsewhere', record };
     }
   }
   // whoever took the lock over decides
   if (slot.lease.signal.aborted) return lost(clock.now());
-  if (current) await slot.erase().catch(() => context.repair(current.sessionId));
-  const reason = current?.unanswered ? 'lost' : 'rejected';
+  if (current) await slot.erase().catch(() => repair(engine, current.sessionId));
   const { status, oauthError } = answer.failure;
   const said = [status, oauthError].filter((fact) => fact !== undefined).join(', ');
-  const error =
-    reason === 'lost'
-      ? new SessionError(
-          'ERR_SESSION_LOST',
-          `The answer to a refresh never came, and the server then refused the same refresh token (${said}): sign in again.`,
-        )
-      : new SessionError(
-          'ERR_SESSION_REJECTED',
-          `The server refused the refresh token for good (${said}): sign in again.`,
-        );
-  return { is: 'ended', reason, error };
+  return current?.unanswered
+    ? ended(
+        'lost',
+        'ERR_SESSION_LOST',
+        `The answer to a refresh never came, and the server then refused the same refresh token (${said}): sign in again.`,
+      )
+    : ended(
+        'rejected',
+        'ERR_SESSION_REJECTED',
+        `The server refused the refresh token for good (${said}): sign in again.`,
+      );
 }
 
-async function fail(
-  slot: Slot,
-  current: SessionRecord | undefined,
-  answer: Refused,
-  about: Attempt,
-  context: AttemptContext,
-): Promise<Verdict> {
-  const { retry, platform } = context.settings;
+function ended(reason: 'rejected' | 'lost', code: SessionErrorCode, message: string): Verdict {
+  return { is: 'ended', reason, error: new SessionError(code, message) };
+}
+
+async function fail({ engine, slot }: Held, current: SessionRecord | undefined, answer: Refused): Promise<Verdict> {
+  const { retry, platform } = engine.settings;
   const { kind, status, oauthError, retryAt: named } = answer.failure;
-  const count = (current?.failure?.count ?? about.failures) + 1;
+  const count = (current?.failure?.count ?? engine.failures) + 1;
   const isPassing = kind === 'transient' || kind === 'unknown';
   const delayMs = isPassing ? backoffDelay(count, retry, platform.random()) : retry.maxDelayMs;
   const retryAt = Math.max(platform.clock.now() + delayMs, named ?? 0);
@@ -229,11 +235,11 @@ async function fail(
   const { refreshToken } = answer;
   let record = current;
   if (current && refreshToken !== undefined && refreshToken !== current.tokens.refreshToken) {
-    record = { ...grow(current, withRefreshToken(current.tokens, refreshToken), context), failure };
+    record = { ...grow(engine, current, withRefreshToken(current.tokens, refreshToken)), failure };
   } else if (current) {
     record = { ...current, failure, unanswered: current.unanswered || !answer.isAnswer };
   }
-  if (record) await slot.write(record).catch(() => context.repair());
+  if (record) await slot.write(record).catch(() => repair(engine));
   const error = failureError(failure, answer.detail, answer.cause);
   return { is: 'failed', error, retryAt, named: failure.named, record, isPassing, isOwn: true };
 }
@@ -246,14 +252,8 @@ function failedElsewhere(record: SessionRecord, failure: StoredFailure): Verdict
 
 /** Storage or lock failed: no request was made, and the next call may try again at once. */
 export function unreadable(error: AnyTokenError, now: number): Verdict {
-  const facts = { cause: error.cause, retryAt: now };
-  const told =
-    error instanceof LockError
-      ? new LockError(error.code, error.message, facts)
-      : error instanceof StorageError
-        ? new StorageError(error.code, error.message, facts)
-        : error;
-  return { is: 'failed', error: told, retryAt: now, named: false, record: undefined, isPassing: false, isOwn: true };
+  Object.assign(error, { retryAt: now });
+  return { is: 'failed', error, retryAt: now, named: false, record: undefined, isPassing: false, isOwn: true };
 }
 
 function lost(now: number): Verdict {

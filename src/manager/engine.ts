@@ -1,106 +1,139 @@
-import { dueAt, freshFrom, isUsable } from '../core/freshness.js';
-import { recordOf, type SessionEffect, type SessionState } from '../core/session.js';
-import type { TokenEvent } from '../core/session-events.js';
-import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
-import { type Alarm, createAlarm } from './alarm.js';
-import { createEmitter, type Emitter } from './emitter.js';
-import { createExchange, type Exchange } from './exchange.js';
-import type { Lifetime } from './lifetime.js';
-import { createLooker, type Looker } from './looker.js';
+import type { SessionEffect, SessionState } from '../core/session.js';
+import type { SessionRecord } from '../core/session-record.js';
+import type { TokenSet } from '../core/token-set.js';
+import type { Emitter } from './emitter.js';
 import type { Settings } from './options.js';
-import { createPersistence } from './persistence.js';
-import { createRefresher, type Refresher } from './refresher.js';
-import { createRepair } from './repair.js';
-import { createSessionCommands, type SessionCommands } from './session-commands.js';
-import { createSessionStore, type SessionStore } from './session-store.js';
-import type { ReportFault } from './stored-session.js';
-import { createWaitingRoom, type WaitingRoom } from './waiting-room.js';
+import type { Run } from './run.js';
+import type { Scheduler } from './scheduler.js';
+import type { SessionSnapshot } from './token-manager.js';
+import type { WaitingRoom } from './waiting-room.js';
 
-/** The access token while it is fresh, and when it is: all that it takes to serve it. */
-export interface Hot {
-  /** One promise for all callers, made once. */
-  token: Promise<string> | undefined;
-  from: number;
-  until: number;
-}
-
-/** The parts of a manager, connected. */
+/**
+ * All that one manager holds. Plain data, so that a thousand of them are small; what acts on it are the functions of
+ * this folder, which all managers share. A member is written by the file that is named beside it, and made when needed.
+ */
 export interface Engine {
-  readonly store: SessionStore;
-  readonly refresher: Refresher;
-  readonly looker: Looker;
-  readonly alarm: Alarm;
-  readonly commands: SessionCommands;
-  readonly exchange: Exchange;
-  readonly emitter: Emitter;
+  readonly settings: Settings;
+  readonly reactions: Reactions;
+
+  // start-token-manager: the access token while it is fresh, as one promise for all callers, and when it is
+  fresh: Promise<string> | undefined;
+  freshFrom: number;
+  dueAt: number;
+  /** What has to be let go of at the end; undefined before the first use. */
+  subscriptions: (() => void)[] | undefined;
+
+  // session-store
+  state: SessionState;
+  snapshot: SessionSnapshot | undefined;
+  readonly effects: SessionEffect[];
+
+  // lifetime
+  isDisposed: boolean;
+  /** Callers who wait for a command to be carried out. */
+  attended: Set<WaitingRoom<never>> | undefined;
+  emitter: Emitter | undefined;
   /** Callers who wait for the outcome of a refresh. */
-  readonly room: WaitingRoom<SessionRecord>;
-  readonly hot: Hot;
-  /** Emits an event about the present session. */
-  tell<Type extends TokenEvent['type']>(type: Type, payload: Extract<TokenEvent, { type: Type }>['payload']): void;
+  room: WaitingRoom<SessionRecord> | undefined;
+  ids: number;
+
+  // looker
+  /** Nothing is served before a look is over: nobody knows yet whether there is a session, or still is. */
+  isGating: boolean;
+  isAskedAgain: boolean;
+  looking: Promise<void> | undefined;
+  /** Callers who wait for the look under way. */
+  gate: WaitingRoom<void> | undefined;
+
+  // refresher
+  run: Run | undefined;
+  /** Tokens that came too late or could not be stored, and the record that they follow from. */
+  late: { readonly base: SessionRecord | undefined; readonly tokens: TokenSet } | undefined;
+  /** Failures in a row, where there is no record to count them. */
+  failures: number;
+  /** Epoch milliseconds; no refresh of our own accord before this moment. */
+  quietUntil: number;
+
+  // exchange: the refresh function is being called right now
+  isCalling: boolean;
+
+  // stored-session
+  /** The sessions that the storage is known to have held. */
+  seen: Set<string> | undefined;
+  /** What was wrong with the storage when it was last reported. */
+  told: unknown;
+
+  // repair
+  cancelRepair: (() => void) | undefined;
+  repairs: number;
+  /** Ended sessions whose records have to go. */
+  ended: Set<string> | undefined;
+
+  // alarm
+  scheduler: Scheduler | undefined;
+  wokeAt: number;
+  /** A wake-up lets one probe through before `retryAt`. */
+  mayProbe: boolean;
+
+  // session-commands: a later one wins over an earlier one that still waits for the lock
+  starts: number;
+  /** The latest start that is over. */
+  started: number;
+  ends: number;
+  erasing: number;
+  ending: Promise<void> | undefined;
 }
 
-export function createEngine(settings: Settings, lifetime: Lifetime): Engine {
-  const { name, platform, timeoutMs, leewayMs } = settings;
-  const { clock, channel, random } = platform;
-  const emitter = createEmitter();
-  const room = createWaitingRoom<SessionRecord>(clock);
-  const hot: Hot = { token: undefined, from: 0, until: 0 };
-  const emit = (event: TokenEvent) => emitter.emit(event, clock.now());
-  const tell: Engine['tell'] = (type, payload) =>
-    emit({ type, payload, sessionId: recordOf(store.state)?.sessionId } as TokenEvent);
-  const announce = () => {
-    try {
-      channel.announce(name);
-    } catch {
-      // need not arrive
-    }
-  };
-  let ids = 0;
-  // tells sessions apart even where chance is constant
-  const newId = () =>
-    [clock.now(), ++ids, random(), random()].map((part) => part.toString(36).replace('0.', '')).join('');
-  const isDisposed = () => lifetime.isDisposed;
+/** Where the parts meet: what follows from a change, shared by all managers. */
+export interface Reactions {
+  /** Loads at first use; throws after the end. */
+  use(engine: Engine): void;
+  /** There is a new state; called before any effect is carried out. */
+  changed(engine: Engine, before: SessionState): void;
+  run(engine: Engine, effect: SessionEffect): void;
+  /** Tokens came that nobody waits for any more. */
+  cameLate(engine: Engine): void;
+  /** A write that had timed out was carried out after all, perhaps over a newer one. */
+  wroteLate(engine: Engine): void;
+}
 
-  const store = createSessionStore(
-    (state: SessionState, before: SessionState) => {
-      const next = recordOf(state);
-      const last = recordOf(before);
-      if (!isSameTokenSet(next, last)) {
-        hot.token = next && !isDisposed() ? Promise.resolve(next.tokens.accessToken) : undefined;
-        hot.from = next ? freshFrom(next.tokens) : 0;
-        hot.until = next ? dueAt(next.tokens, leewayMs, random()) : 0;
-      }
-      if (last && !isSameSession(next, last)) void refresher.detach();
-      // whoever waited for a session to be found has one now
-      if (next && !last && isUsable(next.tokens, clock.now())) room.settle(next);
-      alarm.plan(state);
-      emitter.changed();
-    },
-    (effect: SessionEffect) => {
-      if (effect.type === 'announce') announce();
-      else if (effect.type === 'refuse') room.refuse(effect.error);
-      else emit(effect.event);
-    },
-  );
-  const reportFault: ReportFault = (operation, error) => tell('storageFailed', { operation, error });
-  const persistence = createPersistence(name, platform, timeoutMs, reportFault, () => repair());
-  const repair = createRepair(settings, store, persistence, announce);
-  const exchange = createExchange(settings);
-  const parts = { settings, store, persistence, exchange, room, repair, newId, announce, isDisposed, reportFault };
-  const refresher: Refresher = createRefresher({ ...parts, isPaused: () => commands.isStarting });
-  const commands: SessionCommands = createSessionCommands({
-    ...parts,
-    refresher,
-    look: () => void looker.look(false),
-    reportRevocation: (error) => tell('revokeFailed', { error }),
-  });
-  const looker = createLooker(settings, store, persistence, refresher, () => commands.isBusy);
-  const alarm = createAlarm({ ...parts, refresher, looker, dueAt: () => hot.until });
-  lifetime.onEnd(alarm.cancel);
-  lifetime.onEnd(repair.cancel);
-  lifetime.onEnd(refresher.wake);
-  lifetime.onEnd(room.refuse);
-  lifetime.onEnd(looker.gate.refuse);
-  return { store, refresher, looker, alarm, commands, exchange, emitter, room, hot, tell };
+export function createEngine(settings: Settings, reactions: Reactions): Engine {
+  return {
+    settings,
+    reactions,
+    fresh: undefined,
+    freshFrom: 0,
+    dueAt: 0,
+    subscriptions: undefined,
+    state: { status: 'loading', revision: 0 },
+    snapshot: undefined,
+    effects: [],
+    isDisposed: false,
+    attended: undefined,
+    emitter: undefined,
+    room: undefined,
+    ids: 0,
+    isGating: false,
+    isAskedAgain: false,
+    looking: undefined,
+    gate: undefined,
+    run: undefined,
+    late: undefined,
+    failures: 0,
+    quietUntil: 0,
+    isCalling: false,
+    seen: undefined,
+    told: undefined,
+    cancelRepair: undefined,
+    repairs: 0,
+    ended: undefined,
+    scheduler: undefined,
+    wokeAt: Number.NEGATIVE_INFINITY,
+    mayProbe: false,
+    starts: 0,
+    started: 0,
+    ends: 0,
+    erasing: 0,
+    ending: undefined,
+  };
 }

@@ -2,74 +2,64 @@ import { mayRetry } from '../core/backoff.js';
 import { recordOf } from '../core/session.js';
 import { isSameSession } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
-import type { Settings } from './options.js';
-import type { Persistence } from './persistence.js';
-import type { Refresher } from './refresher.js';
-import type { SessionStore } from './session-store.js';
-import { createWaitingRoom, type WaitingRoom } from './waiting-room.js';
+import type { Engine } from './engine.js';
+import { readStored } from './persistence.js';
+import { startRefresh } from './refresher.js';
+import { dispatch } from './session-store.js';
+import { hasSeen } from './stored-session.js';
+import { createWaitingRoom } from './waiting-room.js';
 
-/** Looks at the storage: at first use, after a wake-up, and when a peer says that something changed. */
-export interface Looker {
-  /** Nothing is served before a look is over: nobody knows yet whether there is a session, or still is. */
-  readonly isGating: boolean;
-  /** Looks, and looks again if asked meanwhile; never rejects. With `gate`, callers wait for it. */
-  look(gate: boolean): Promise<void>;
-  /** Callers who wait for the look under way. */
-  readonly gate: WaitingRoom<void>;
+/**
+ * Looks at the storage: at first use, after a wake-up, and when a peer says that something changed.
+ *
+ * Looks again if asked meanwhile; never rejects. With `isGate`, nothing is served before the look is over.
+ */
+export function look(engine: Engine, isGate: boolean): Promise<void> {
+  engine.isGating ||= isGate;
+  if (engine.looking) engine.isAskedAgain = true;
+  else {
+    engine.looking = lookOften(engine).then(() => {
+      engine.looking = undefined;
+      engine.isGating = false;
+      engine.gate?.settle();
+    });
+  }
+  return engine.looking;
 }
 
-/** `isBusy`: a session is being started here, and what the storage holds meanwhile is no news. */
-export function createLooker(
-  { platform: { clock }, isCookie, retry }: Settings,
-  store: SessionStore,
-  persistence: Persistence,
-  refresher: Refresher,
-  isBusy: () => boolean,
-): Looker {
-  const gate = createWaitingRoom<void>(clock);
-  let isLooking: Promise<void> | undefined;
-  let isAskedAgain = false;
+/** Waits for the look under way. */
+export function joinGate(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
+  engine.gate ??= createWaitingRoom(engine.settings.platform.clock);
+  return engine.gate.join(signal);
+}
 
-  async function look(): Promise<void> {
-    do {
-      isAskedAgain = false;
-      const before = recordOf(store.state);
-      try {
-        const { record, damage } = await persistence.read();
-        const held = recordOf(store.state);
-        if (isBusy()) continue;
-        if (!isSameSession(before, held)) isAskedAgain = true;
-        else if (record || damage || !isCookie || store.state.status !== 'loading') {
-          store.dispatch({ type: 'found', record, error: damage, isSeen: !!held && persistence.hasSeen(held) });
-        } else if (!store.state.failing || mayRetry(store.state.failing, clock.now(), retry)) refresher.start('resume');
-      } catch (error) {
-        const { state } = store;
-        // what the server has said about the next attempt outlives a storage that cannot be read
-        const isWaiting = state.status === 'loading' && state.failing && !mayRetry(state.failing, clock.now(), retry);
-        if (state.status !== 'loading' || isWaiting) continue;
-        const failing = { error: error as AnyTokenError, retryAt: clock.now(), named: false };
-        store.dispatch({ type: 'failed', base: undefined, record: undefined, failing, again: false });
-      }
-    } while (isAskedAgain);
-  }
+async function lookOften(engine: Engine): Promise<void> {
+  do {
+    engine.isAskedAgain = false;
+    await lookOnce(engine);
+  } while (engine.isAskedAgain);
+}
 
-  // a plain property, not a getter: every call for a fresh token reads it
-  const looker = {
-    gate,
-    isGating: false,
-    look: (isGate: boolean) => {
-      looker.isGating ||= isGate;
-      if (isLooking) {
-        isAskedAgain = true;
-        return isLooking;
-      }
-      isLooking = look().then(() => {
-        isLooking = undefined;
-        looker.isGating = false;
-        gate.settle();
-      });
-      return isLooking;
-    },
+async function lookOnce(engine: Engine): Promise<void> {
+  const { isCookie, retry, platform } = engine.settings;
+  const mayAsk = () => {
+    const { state } = engine;
+    return !('failing' in state && state.failing) || mayRetry(state.failing, platform.clock.now(), retry);
   };
-  return looker;
+  const before = recordOf(engine.state);
+  try {
+    const { record, damage } = await readStored(engine);
+    const held = recordOf(engine.state);
+    // a session is being started or ended: what the storage holds meanwhile is no news
+    if (engine.started < engine.starts || engine.erasing > 0) return;
+    if (!isSameSession(before, held)) engine.isAskedAgain = true;
+    else if (record || damage || !isCookie || engine.state.status !== 'loading') {
+      dispatch(engine, { type: 'found', record, error: damage, isSeen: !!held && hasSeen(engine, held) });
+    } else if (mayAsk()) startRefresh(engine, 'resume');
+  } catch (error) {
+    // what the server has said about the next attempt outlives a storage that cannot be read
+    if (engine.state.status !== 'loading' || !mayAsk()) return;
+    const failing = { error: error as AnyTokenError, retryAt: platform.clock.now(), named: false };
+    dispatch(engine, { type: 'failed', base: undefined, record: undefined, failing, again: false });
+  }
 }

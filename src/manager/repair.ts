@@ -1,78 +1,52 @@
 import { backoffDelay } from '../core/backoff.js';
 import { recordOf } from '../core/session.js';
 import { isSameSession, type SessionRecord } from '../core/session-record.js';
-import type { Settings } from './options.js';
-import type { Persistence } from './persistence.js';
-import type { SessionStore } from './session-store.js';
+import type { Engine } from './engine.js';
+import { announce } from './lifetime.js';
+import { withSlot } from './persistence.js';
+import { hasSeen } from './stored-session.js';
 
-/** Brings the storage in line with the session, where a write or an erasure had failed; goes on until it succeeds. */
-export interface Repair {
-  /** `endedId` names a session whose record has to go. */
-  (endedId?: string): void;
-  cancel(): void;
-}
-
-export function createRepair(
-  { platform, retry }: Settings,
-  store: SessionStore,
-  persistence: Persistence,
-  announce: () => void,
-): Repair {
-  const { clock, random } = platform;
-  const ended = new Set<string>();
-  let cancel: (() => void) | undefined;
-  let isCancelled = false;
-  let failures = 0;
-
-  function later(): void {
-    if (cancel || isCancelled) return;
-    failures++;
-    cancel = clock.after(backoffDelay(failures, retry, random()), () => {
-      mend().then(
-        (hasChanged) => {
-          cancel = undefined;
-          failures = 0;
-          if (hasChanged) announce();
-        },
-        () => {
-          cancel = undefined;
-          later();
-        },
-      );
-    });
-  }
-
-  function mend(): Promise<boolean> {
-    return persistence.withSlot(async (slot) => {
-      const held = recordOf(store.state);
-      const { record, isNewer } = await slot.read();
-      if (record && ended.has(record.sessionId)) {
-        await (held ? slot.write(held) : slot.erase());
-      } else if (held && !isNewer && isBehind(record, held, persistence)) {
-        await slot.write(held);
-      } else {
-        ended.clear();
-        return false;
-      }
-      ended.clear();
-      return true;
-    });
-  }
-
-  const repair = (endedId?: string): void => {
-    if (endedId !== undefined) ended.add(endedId);
-    later();
-  };
-  return Object.assign(repair, {
-    cancel: () => {
-      isCancelled = true;
-      cancel?.();
-    },
+/**
+ * Brings the storage in line with the session, where a write or an erasure had failed; goes on until it succeeds.
+ *
+ * `endedId` names a session whose record has to go.
+ */
+export function repair(engine: Engine, endedId?: string): void {
+  engine.ended ??= new Set();
+  if (endedId !== undefined) engine.ended.add(endedId);
+  if (engine.cancelRepair || engine.isDisposed) return;
+  const { retry, platform } = engine.settings;
+  engine.repairs++;
+  engine.cancelRepair = platform.clock.after(backoffDelay(engine.repairs, retry, platform.random()), () => {
+    mend(engine, engine.ended).then(
+      (hasChanged) => {
+        engine.cancelRepair = undefined;
+        engine.repairs = 0;
+        if (hasChanged) announce(engine);
+      },
+      () => {
+        engine.cancelRepair = undefined;
+        repair(engine);
+      },
+    );
   });
 }
 
-function isBehind(found: SessionRecord | undefined, held: SessionRecord, { hasSeen }: Persistence): boolean {
+function mend(engine: Engine, ended: Engine['ended']): Promise<boolean> {
+  return withSlot(engine, async (slot) => {
+    const held = recordOf(engine.state);
+    const { record, isNewer } = await slot.read();
+    let hasChanged = true;
+    if (record && ended?.has(record.sessionId)) await (held ? slot.write(held) : slot.erase());
+    else if (held && !isNewer && isBehind(engine, record, held)) await slot.write(held);
+    else hasChanged = false;
+    ended?.clear();
+    return hasChanged;
+  });
+}
+
+function isBehind(engine: Engine, found: SessionRecord | undefined, held: SessionRecord): boolean {
   if (found && isSameSession(found, held)) return found.revision < held.revision;
   // of a session that never got there nothing is missing: a peer that ended it would have had to see it
-  return !hasSeen(held) && (!found || found.revision < held.revision);
+  return !hasSeen(engine, held) && (!found || found.revision < held.revision);
 }

@@ -1,41 +1,28 @@
-import { recordOf, type SessionEffect, type SessionInput, type SessionState, transition } from '../core/session.js';
+import { recordOf, type SessionInput, type SessionState, transition } from '../core/session.js';
 import { readClaims } from '../core/token-set.js';
+import type { Engine } from './engine.js';
 import type { SessionSnapshot } from './token-manager.js';
 
-/** Holds the state of the session; the only caller of `transition`. */
-export interface SessionStore {
-  readonly state: SessionState;
-  /** Applies a fact; then the effects are carried out, and the new state is told. */
-  dispatch(input: SessionInput): void;
-  getSnapshot(): SessionSnapshot;
+/** Applies a fact to the session; then the effects are carried out. The only caller of `transition`. */
+export function dispatch(engine: Engine, input: SessionInput): void {
+  const before = engine.state;
+  const { state, effects } = transition(before, input);
+  engine.state = state;
+  engine.effects.push(...effects);
+  if (state !== before) {
+    engine.snapshot = undefined;
+    engine.reactions.changed(engine, before);
+  }
+  // a fact that comes of an effect carries out what is left of these first
+  for (let effect = engine.effects.shift(); effect; effect = engine.effects.shift()) {
+    engine.reactions.run(engine, effect);
+  }
 }
 
-/** `changed` hears of every new state before any effect is carried out. */
-export function createSessionStore(
-  changed: (state: SessionState, before: SessionState) => void,
-  run: (effect: SessionEffect) => void,
-): SessionStore {
-  let state: SessionState = { status: 'loading', revision: 0 };
-  let snapshot: SessionSnapshot | undefined;
-  const queue: SessionEffect[] = [];
-  return {
-    get state() {
-      return state;
-    },
-    dispatch: (input) => {
-      const before = state;
-      const next = transition(before, input);
-      state = next.state;
-      queue.push(...next.effects);
-      if (state !== before) {
-        snapshot = undefined;
-        changed(state, before);
-      }
-      // a fact that comes of an effect carries out what is left of these first
-      for (let effect = queue.shift(); effect; effect = queue.shift()) run(effect);
-    },
-    getSnapshot: () => (snapshot ??= show(state)),
-  };
+/** The same object until something changes. */
+export function getSnapshot(engine: Engine): SessionSnapshot {
+  engine.snapshot ??= show(engine.state);
+  return engine.snapshot;
 }
 
 function show(state: SessionState): SessionSnapshot {

@@ -1,85 +1,119 @@
 import { redactChallenges } from '../core/challenge.js';
+import { dueAt, freshFrom, isUsable } from '../core/freshness.js';
 import { hooks, type IntegrationHooks } from '../core/hooks.js';
 import { recordOf } from '../core/session.js';
-import { createEngine, type Engine } from './engine.js';
-import { createLifetime, type Lifetime } from './lifetime.js';
+import { isSameSession, isSameTokenSet } from '../core/session-record.js';
+import { planAlarm, wake } from './alarm.js';
+import { createEmitter, type Emitter } from './emitter.js';
+import { createEngine, type Engine, type Reactions } from './engine.js';
+import { isInside } from './exchange.js';
+import { announce, attend, check, dispose, emit, tell } from './lifetime.js';
+import { look } from './looker.js';
 import type { Settings } from './options.js';
-import { createTokenAccess } from './token-access.js';
+import { detachRefresh, startForLate } from './refresher.js';
+import { repair } from './repair.js';
+import { endSession, startSession } from './session-commands.js';
+import { getSnapshot } from './session-store.js';
+import { getAccessToken, refreshNow, replaceAccessToken } from './token-access.js';
 import type { TokenManager } from './token-manager.js';
+
+type VisibleMembers = Omit<TokenManager, typeof Symbol.dispose>;
 
 /** The public methods over the parts. Nothing observable happens before the first use. */
 export function startTokenManager(settings: Settings): TokenManager {
+  const engine = createEngine(settings, reactions);
   const { clock } = settings.platform;
-  const lifetime = createLifetime(clock);
-  const engine = createEngine(settings, lifetime);
-  const { store, looker, commands, emitter, hot, alarm } = engine;
-  const attach = attachOnce(settings, lifetime, engine);
-
-  function use(): void {
-    lifetime.check();
-    attach();
-  }
-
-  const access = createTokenAccess({ ...engine, settings, use, dueAt: () => hot.until, mayProbe: alarm.mayProbe });
-  const manager: Omit<TokenManager, typeof Symbol.dispose> = {
-    ...access,
+  const manager: VisibleMembers = {
     getAccessToken: (options) => {
       // a fresh token is served without any further ado
-      const isPlain = options?.minValidityMs === undefined && !options?.signal?.aborted;
-      if (hot.token !== undefined && isPlain && !looker.isGating) {
+      const { fresh } = engine;
+      if (fresh !== undefined && !engine.isGating && (options === undefined || isPlain(options))) {
         const now = clock.now();
-        if (now < hot.until && now >= hot.from) return hot.token;
+        if (now < engine.dueAt && now >= engine.freshFrom) return fresh;
       }
-      return access.getAccessToken(options);
+      return getAccessToken(engine, options);
     },
+    replaceAccessToken: (rejected, options) => replaceAccessToken(engine, rejected, options),
+    refresh: (options) => refreshNow(engine, options),
     startSession: async (tokens) => {
-      use();
-      return lifetime.attend(commands.startSession(tokens));
+      use(engine);
+      return attend(engine, startSession(engine, tokens));
     },
     endSession: async () => {
-      use();
-      return lifetime.attend(commands.endSession());
+      use(engine);
+      return attend(engine, endSession(engine));
     },
-    getSnapshot: store.getSnapshot,
+    getSnapshot: () => getSnapshot(engine),
     subscribe: (listener) => {
-      use();
-      if (store.state.status === 'loading') void looker.look(true);
-      return emitter.onChange(listener);
+      use(engine);
+      if (engine.state.status === 'loading') void look(engine, true);
+      return emitterOf(engine).onChange(listener);
     },
     on: (type, listener) => {
-      lifetime.check();
-      return emitter.on(type, listener);
+      check(engine);
+      return emitterOf(engine).on(type, listener);
     },
-    dispose: lifetime.end,
+    dispose: () => dispose(engine),
   };
-  lifetime.onEnd(() => {
-    hot.token = undefined;
-    emitter.clear();
-  });
   return addHidden(manager, engine) as TokenManager;
 }
 
+/** What follows from what. */
+const reactions: Reactions = {
+  use,
+  changed: (engine, before) => {
+    const { state, settings, isDisposed } = engine;
+    const { random, clock } = settings.platform;
+    const next = recordOf(state);
+    const last = recordOf(before);
+    if (!isSameTokenSet(next, last)) {
+      engine.fresh = next && !isDisposed ? Promise.resolve(next.tokens.accessToken) : undefined;
+      engine.freshFrom = next ? freshFrom(next.tokens) : 0;
+      engine.dueAt = next ? dueAt(next.tokens, settings.leewayMs, random()) : 0;
+    }
+    if (last && !isSameSession(next, last)) void detachRefresh(engine);
+    // whoever waited for a session to be found has one now
+    if (next && !last && isUsable(next.tokens, clock.now())) engine.room?.settle(next);
+    planAlarm(engine);
+    engine.emitter?.changed();
+  },
+  run: (engine, effect) => {
+    if (effect.type === 'announce') announce(engine);
+    else if (effect.type === 'refuse') engine.room?.refuse(effect.error);
+    else emit(engine, effect.event);
+  },
+  cameLate: startForLate,
+  wroteLate: repair,
+};
+
 /** Listens to peers and wake-ups from the first use to the end. */
-function attachOnce({ name, platform }: Settings, lifetime: Lifetime, { looker, alarm }: Engine): () => void {
-  let isAttached = false;
-  return () => {
-    if (isAttached) return;
-    isAttached = true;
-    lifetime.onEnd(platform.channel.subscribe(name, () => void looker.look(false)));
-    lifetime.onEnd(platform.wakeups.subscribe(alarm.wake));
-  };
+function use(engine: Engine): void {
+  check(engine);
+  if (engine.subscriptions) return;
+  const { name, platform } = engine.settings;
+  engine.subscriptions = [];
+  engine.subscriptions.push(platform.channel.subscribe(name, () => void look(engine, false)));
+  engine.subscriptions.push(platform.wakeups.subscribe(() => wake(engine)));
+}
+
+function isPlain({ minValidityMs, signal }: NonNullable<Parameters<TokenManager['getAccessToken']>[0]>): boolean {
+  return minValidityMs === undefined && !signal?.aborted;
+}
+
+function emitterOf(engine: Engine): Emitter {
+  engine.emitter ??= createEmitter();
+  return engine.emitter;
 }
 
 /** What is there for integrations, `using`, and those who print a manager; not in sight, and without any secret. */
-function addHidden(manager: Omit<TokenManager, typeof Symbol.dispose>, engine: Engine): object {
-  const { store, exchange, tell } = engine;
-  const show = () => ({ ...manager.getSnapshot(), claims: undefined });
+function addHidden(manager: VisibleMembers, engine: Engine): object {
+  const show = () => ({ ...getSnapshot(engine), claims: undefined });
   const own: IntegrationHooks = {
-    isRefreshing: exchange.isInside,
+    isRefreshing: (signal) => isInside(engine, signal),
     reject: ({ challenges, ...rejection }, accessToken) => {
-      const { tokens } = recordOf(store.state) ?? {};
+      const { tokens } = recordOf(engine.state) ?? {};
       const secrets = [accessToken, tokens?.accessToken, tokens?.refreshToken, tokens?.idToken];
-      tell('requestRejected', { ...rejection, challenges: redactChallenges(challenges, secrets) });
+      tell(engine, 'requestRejected', { ...rejection, challenges: redactChallenges(challenges, secrets) });
     },
   };
   const hidden: [PropertyKey, unknown][] = [

@@ -3,131 +3,120 @@ import { freshness, isUsable, outlives } from '../core/freshness.js';
 import { noSession, recordOf, type SessionState } from '../core/session.js';
 import type { SessionRecord } from '../core/session-record.js';
 import { isTokenError, OptionsError, SessionError } from '../errors.js';
-import type { Exchange } from './exchange.js';
-import type { Looker } from './looker.js';
-import type { Settings } from './options.js';
-import type { Refresher } from './refresher.js';
-import type { SessionStore } from './session-store.js';
+import type { Engine } from './engine.js';
+import { isInside } from './exchange.js';
+import { check, joinRoom } from './lifetime.js';
+import { joinGate, look } from './looker.js';
+import { startRefresh } from './refresher.js';
 import type { TokenManager } from './token-manager.js';
-import { abortReason, type WaitingRoom } from './waiting-room.js';
-
-/** The three ways to ask for tokens. */
-export type TokenAccess = Pick<TokenManager, 'getAccessToken' | 'replaceAccessToken' | 'refresh'>;
-
-/** What they work on. */
-export interface AccessContext {
-  readonly settings: Settings;
-  readonly store: SessionStore;
-  readonly looker: Looker;
-  readonly refresher: Refresher;
-  readonly exchange: Exchange;
-  readonly room: WaitingRoom<SessionRecord>;
-  /** When a refresh of the present token set is due, in epoch milliseconds. */
-  dueAt(): number;
-  /** A wake-up lets one probe through before its time. */
-  mayProbe(): boolean;
-  /** Throws after `dispose()`; loads at first use. */
-  use(): void;
-}
+import { abortReason } from './waiting-room.js';
 
 type Live = Extract<SessionState, { record: SessionRecord }>;
+type AskOptions = NonNullable<Parameters<TokenManager['replaceAccessToken']>[1]>;
 
-export function createTokenAccess(context: AccessContext): TokenAccess {
-  const { room, refresher } = context;
-  const { clock } = context.settings.platform;
+/** The access token, whatever it takes. */
+export async function getAccessToken(
+  engine: Engine,
+  { signal, minValidityMs = 0 }: NonNullable<Parameters<TokenManager['getAccessToken']>[0]> = {},
+): Promise<string> {
+  const { clock } = engine.settings.platform;
+  if (!(minValidityMs >= 0)) {
+    throw new OptionsError('ERR_OPTIONS', 'Option minValidityMs: expected a number of at least 0.');
+  }
+  await ready(engine, signal);
+  const state = live(engine);
+  if (!state) return resumed(engine, signal);
+  const { tokens } = state.record;
+  const now = clock.now();
+  const worth = freshness(tokens, engine.dueAt, now);
+  const usable = worth !== 'expired';
+  if (usable && outlives(tokens, engine.dueAt, now, minValidityMs)) {
+    if (worth === 'stale' && isClosed(engine, state, now) && now >= engine.quietUntil) startRefresh(engine, 'due');
+    return tokens.accessToken;
+  }
+  try {
+    return await joinRefresh(engine, state, usable ? 'due' : 'expired', { signal });
+  } catch (error) {
+    // a usable token, though not as long-lived as was asked for, beats none
+    const isFault = isTokenError(error) && !(error instanceof SessionError || error instanceof OptionsError);
+    const isOurs = recordOf(engine.state)?.sessionId === state.record.sessionId;
+    if (usable && isFault && isOurs && isUsable(tokens, clock.now())) return tokens.accessToken;
+    throw error;
+  }
+}
 
-  const access: TokenAccess = {
-    getAccessToken: async ({ signal, minValidityMs = 0 } = {}) => {
-      if (!(minValidityMs >= 0)) {
-        throw new OptionsError('ERR_OPTIONS', 'Option minValidityMs: expected a number of at least 0.');
-      }
-      await ready(signal, context);
-      const state = live(context);
-      if (!state) return (await room.join(signal)).tokens.accessToken;
-      const { tokens } = state.record;
-      const now = clock.now();
-      const worth = freshness(tokens, context.dueAt(), now);
-      const usable = worth !== 'expired';
-      if (usable && outlives(tokens, context.dueAt(), now, minValidityMs)) {
-        if (worth === 'stale' && isClosed(state, now, context) && now >= refresher.quietUntil) refresher.start('due');
-        return tokens.accessToken;
-      }
-      try {
-        return await joinRefresh(state, usable ? 'due' : 'expired', { signal }, context);
-      } catch (error) {
-        // a usable token, though not as long-lived as was asked for, beats none
-        const isFault = isTokenError(error) && !(error instanceof SessionError || error instanceof OptionsError);
-        const isOurs = recordOf(context.store.state)?.sessionId === state.record.sessionId;
-        if (usable && isFault && isOurs && isUsable(tokens, clock.now())) return tokens.accessToken;
-        throw error;
-      }
-    },
-    replaceAccessToken: async (rejected, options = {}) => {
-      await ready(options.signal, context);
-      const state = live(context);
-      if (!state) return (await room.join(options.signal)).tokens.accessToken;
-      const { tokens } = state.record;
-      if (tokens.accessToken === rejected) {
-        // a refresh under way may have begun before the rejected token came, and end with it
-        const isJoined = refresher.isRunning;
-        const token = await joinRefresh(state, 'rejected', options, context);
-        return token === rejected && isJoined ? access.replaceAccessToken(rejected, options) : token;
-      }
-      return isUsable(tokens, clock.now()) ? tokens.accessToken : joinRefresh(state, 'expired', options, context);
-    },
-    refresh: async (options = {}) => {
-      await ready(options.signal, context);
-      const state = live(context);
-      if (state) await joinRefresh(state, 'asked', options, context);
-      else await room.join(options.signal);
-    },
-  };
-  return access;
+/** Another access token than the one that was refused. */
+export async function replaceAccessToken(engine: Engine, rejected: string, options: AskOptions = {}): Promise<string> {
+  await ready(engine, options.signal);
+  const state = live(engine);
+  if (!state) return resumed(engine, options.signal);
+  const { tokens } = state.record;
+  if (tokens.accessToken === rejected) {
+    // a refresh under way may have begun before the rejected token came, and end with it
+    const isJoined = engine.run !== undefined;
+    const token = await joinRefresh(engine, state, 'rejected', options);
+    return token === rejected && isJoined ? replaceAccessToken(engine, rejected, options) : token;
+  }
+  const isGood = isUsable(tokens, engine.settings.platform.clock.now());
+  return isGood ? tokens.accessToken : joinRefresh(engine, state, 'expired', options);
+}
+
+/** New tokens although the present ones are good. */
+export async function refreshNow(engine: Engine, options: AskOptions = {}): Promise<void> {
+  await ready(engine, options.signal);
+  const state = live(engine);
+  if (state) await joinRefresh(engine, state, 'asked', options);
+  else await resumed(engine, options.signal);
 }
 
 /** Waits until the session is known, or a cookie is being asked about. */
-async function ready(signal: AbortSignal | undefined, { store, looker, refresher, use }: AccessContext): Promise<void> {
-  use();
+async function ready(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
+  engine.reactions.use(engine);
   if (signal?.aborted) throw abortReason(signal);
-  if (looker.isGating || (store.state.status === 'loading' && !refresher.isRunning)) {
-    void looker.look(true);
-    await looker.gate.join(signal);
+  if (engine.isGating || (engine.state.status === 'loading' && !engine.run)) {
+    void look(engine, true);
+    await joinGate(engine, signal);
   }
 }
 
 /** The session, read in the same turn that acts on it; undefined while a cookie is being asked about. */
-function live({ store: { state }, refresher, use }: AccessContext): Live | undefined {
-  use();
+function live(engine: Engine): Live | undefined {
+  check(engine);
+  const { state } = engine;
   if ('record' in state) return state;
-  if (state.status === 'loading' && refresher.isRunning) return undefined;
+  if (state.status === 'loading' && engine.run) return undefined;
   throw ('failing' in state && state.failing?.error) || noSession(state);
+}
+
+/** Waits for what the cookie brings. */
+async function resumed(engine: Engine, signal: AbortSignal | undefined): Promise<string> {
+  return (await joinRoom(engine, signal)).tokens.accessToken;
 }
 
 /** Waits for the refresh under way, or for one that starts now; refused while refreshing fails. */
 async function joinRefresh(
+  engine: Engine,
   state: Live,
   reason: 'due' | 'expired' | 'rejected' | 'asked',
-  { signal, challenge }: NonNullable<Parameters<TokenManager['replaceAccessToken']>[1]>,
-  context: AccessContext,
+  { signal, challenge }: AskOptions,
 ): Promise<string> {
-  const { exchange, refresher, room, settings } = context;
-  if (exchange.isInside(signal)) {
+  if (isInside(engine, signal)) {
     const message =
       'The refresh function asked for an access token, which waits for that same refresh: use the request it was given, and pass its signal on.';
     throw new OptionsError('ERR_OPTIONS', message);
   }
   const isProbe = reason === 'asked' && !(state.status === 'waiting' && state.failing.named);
-  if (!isProbe && !isClosed(state, settings.platform.clock.now(), context) && state.status === 'waiting') {
+  if (!isProbe && state.status === 'waiting' && !isClosed(engine, state, engine.settings.platform.clock.now())) {
     throw state.failing.error;
   }
-  const outcome = room.join(signal);
-  refresher.start(reason, challenge);
+  const outcome = joinRoom(engine, signal);
+  startRefresh(engine, reason, challenge);
   return (await outcome).tokens.accessToken;
 }
 
 /** The circuit breaker is closed, its time is over, or a wake-up lets a probe through. */
-function isClosed(state: Live, now: number, { mayProbe, settings }: AccessContext): boolean {
+function isClosed({ settings, mayProbe }: Engine, state: Live, now: number): boolean {
   if (state.status !== 'waiting') return true;
   const { failing } = state;
-  return mayRetry(failing, now, settings.retry) || (!failing.named && mayProbe());
+  return mayRetry(failing, now, settings.retry) || (!failing.named && mayProbe);
 }

@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { TokenSet } from '../../src/core/token-set.js';
-import { inProcess, type RefreshTokens } from '../../src/index.js';
-import { createExchange } from '../../src/manager/exchange.js';
-import { readOptions } from '../../src/manager/options.js';
+import type { RefreshTokens } from '../../src/index.js';
+import { ask, isInside } from '../../src/manager/exchange.js';
 import { safeCause } from '../../src/manager/safe-cause.js';
 import { fakeClock } from '../../src/testing.js';
+import { bareEngine } from '../support/engine.js';
 
 const previous: TokenSet = {
   accessToken: 'old-access-token-1',
@@ -27,14 +27,14 @@ const json = (body: unknown, init?: ResponseInit) => Response.json(body, init);
 
 function exchange(refresh: RefreshTokens, limitMs = 1_000) {
   const clock = fakeClock();
-  const asked = createExchange(readOptions({ refresh, platform: { ...inProcess(), clock } }, inProcess));
+  const engine = bareEngine({ clock }, {}, refresh);
   const onLate = vi.fn();
   const from = clock.now();
   const run = async () => {
-    const answer = await clock.runUntil(asked.ask(request, previous, limitMs, onLate));
+    const answer = await clock.runUntil(ask(engine, request, previous, limitMs, onLate));
     return { answer, afterMs: clock.now() - from };
   };
-  return { clock, asked, onLate, run, from };
+  return { clock, engine, onLate, run, from };
 }
 
 /** What comes of a refresh function that ends like this. */
@@ -320,26 +320,26 @@ describe('what is inside the refresh function', () => {
   test('is told by its signal, and until its first await by the moment', async () => {
     const seen: unknown[] = [];
     let given: AbortSignal | undefined;
-    const { asked, run } = exchange(async ({ signal }) => {
+    const { engine, run } = exchange(async ({ signal }) => {
       given = signal;
-      seen.push(asked.isInside(undefined), asked.isInside(signal));
+      seen.push(isInside(engine, undefined), isInside(engine, signal));
       await undefined;
-      seen.push(asked.isInside(undefined), asked.isInside(signal), asked.isInside(new AbortController().signal));
+      seen.push(isInside(engine, undefined), isInside(engine, signal), isInside(engine, new AbortController().signal));
       return good;
     });
-    expect(asked.isInside(undefined)).toBe(false);
+    expect(isInside(engine, undefined)).toBe(false);
     await run();
     expect(seen).toEqual([true, true, false, true, false]);
-    expect(asked.isInside(undefined)).toBe(false);
-    expect(asked.isInside(given)).toBe(true);
+    expect(isInside(engine, undefined)).toBe(false);
+    expect(isInside(engine, given)).toBe(true);
   });
 
   test('a function that throws at once leaves nothing open', async () => {
-    const { asked, run } = exchange(() => {
+    const { engine, run } = exchange(() => {
       throw new Error('no');
     });
     await run();
-    expect(asked.isInside(undefined)).toBe(false);
+    expect(isInside(engine, undefined)).toBe(false);
   });
 });
 

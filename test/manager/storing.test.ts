@@ -2,9 +2,12 @@ import { describe, expect, test, vi } from 'vitest';
 import { encodeRecord } from '../../src/core/codec.js';
 import type { SessionRecord } from '../../src/core/session-record.js';
 import { type Lease, type Lock, LockError, StorageError, type TokenStorage } from '../../src/index.js';
-import { createPersistence } from '../../src/manager/persistence.js';
-import { createStoredSession, type ReportFault } from '../../src/manager/stored-session.js';
-import { fakeClock, peers } from '../../src/testing.js';
+import { createEmitter } from '../../src/manager/emitter.js';
+import type { Engine } from '../../src/manager/engine.js';
+import { readStored, type Slot, withSlot } from '../../src/manager/persistence.js';
+import { eraseRecord, hasSeen, type ReportFault, readRecord, writeRecord } from '../../src/manager/stored-session.js';
+import { fakeClock } from '../../src/testing.js';
+import { bareEngine } from '../support/engine.js';
 
 const NAME = 'evertoken:session';
 const record: SessionRecord = {
@@ -42,6 +45,17 @@ function scripted(members: Partial<TokenStorage> = {}) {
   return { storage, calls };
 }
 
+/** The functions of a stored session, on one engine. */
+function storedSession(engine: Engine) {
+  return {
+    hasSeen: (seen: SessionRecord) => hasSeen(engine, seen),
+    read: (report: ReportFault) => readRecord(engine, report),
+    write: (written: SessionRecord, fence: number | undefined, report: ReportFault) =>
+      writeRecord(engine, written, fence, report),
+    erase: (fence: number | undefined, report: ReportFault) => eraseRecord(engine, fence, report),
+  };
+}
+
 function session(members?: Partial<TokenStorage>) {
   const clock = fakeClock();
   const { storage, calls } = scripted(members);
@@ -54,7 +68,7 @@ function session(members?: Partial<TokenStorage>) {
     reports,
     report,
     onLateWrite,
-    session: createStoredSession(storage, NAME, clock, onLateWrite),
+    session: storedSession(bareEngine({ storage, clock }, { wroteLate: onLateWrite })),
   };
 }
 
@@ -156,7 +170,7 @@ describe('a stored session', () => {
     const late = () => new Promise<null>((resolve) => clock.after(9_000, () => resolve(null)));
     const onLateWrite = vi.fn();
     const { storage } = scripted({ getItem: late, setItem: late, removeItem: late });
-    const one = createStoredSession(storage, NAME, clock, onLateWrite);
+    const one = storedSession(bareEngine({ storage, clock }, { wroteLate: onLateWrite }));
     const report = () => undefined;
     one.read(report).catch(() => undefined);
     await clock.advance(20_000);
@@ -211,14 +225,18 @@ describe('a stored session', () => {
 
 describe('the right to write', () => {
   const lease: Lease = { signal: new AbortController().signal };
-  const at = 10_000;
 
   function persistence(run: Lock['run'], storage = scripted().storage) {
     const clock = fakeClock();
     const reports: unknown[][] = [];
-    const platform = { ...peers(1, { clock })[0].platform, clock, lock: { run }, storage };
-    const report: ReportFault = (operation, { code }) => reports.push([operation, code]);
-    return { clock, reports, persistence: createPersistence(NAME, platform, at, report, () => undefined) };
+    const engine = bareEngine({ clock, lock: { run }, storage });
+    engine.emitter = createEmitter();
+    engine.emitter.on('storageFailed', ({ operation, error }) => reports.push([operation, error.code]));
+    const one = {
+      read: () => readStored(engine),
+      withSlot: <T>(task: (slot: Slot) => Promise<T>) => withSlot(engine, task),
+    };
+    return { clock, reports, persistence: one };
   }
   const grant: Lock['run'] = (_name, _signal, task) => task(lease);
 
@@ -299,16 +317,9 @@ describe('the right to write', () => {
     async function ask(run: (clock: ReturnType<typeof fakeClock>) => Lock['run'], work = async () => 'done') {
       const clock = fakeClock();
       const task = vi.fn(work);
-      const platform = { ...peers(1, { clock })[0].platform, clock, lock: { run: run(clock) } };
-      const one = createPersistence(
-        NAME,
-        platform,
-        at,
-        () => undefined,
-        () => undefined,
-      );
+      const engine = bareEngine({ clock, lock: { run: run(clock) } });
       const from = clock.now();
-      const outcome = await clock.runUntil(one.withSlot(task).catch((error: unknown) => error as Error));
+      const outcome = await clock.runUntil(withSlot(engine, task).catch((error: unknown) => error as Error));
       const afterMs = clock.now() - from;
       await clock.advance(60_000);
       return { outcome, afterMs, ran: task.mock.calls.length, pending: clock.pending };

@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { withDeadline } from '../../src/manager/deadline.js';
 import { createEmitter } from '../../src/manager/emitter.js';
-import { createLifetime } from '../../src/manager/lifetime.js';
+import { attend, check, dispose } from '../../src/manager/lifetime.js';
 import { createScheduler } from '../../src/manager/scheduler.js';
 import { abortReason, createWaitingRoom } from '../../src/manager/waiting-room.js';
 import { fakeClock } from '../../src/testing.js';
 import { consoleCalls } from '../support/console-calls.js';
+import { bareEngine } from '../support/engine.js';
 
 /** What a promise has come to so far. */
 function outcome(promise: Promise<unknown>): { value?: unknown; error?: unknown } {
@@ -299,12 +300,12 @@ describe('the emitter', () => {
 
 describe('a lifetime', () => {
   test('lets calls through until its end, and refuses them after it', () => {
-    const lifetime = createLifetime(fakeClock());
-    lifetime.check();
-    expect(lifetime.isDisposed).toBe(false);
-    lifetime.end();
-    expect(lifetime.isDisposed).toBe(true);
-    expect(() => lifetime.check()).toThrowError(
+    const engine = bareEngine({});
+    check(engine);
+    expect(engine.isDisposed).toBe(false);
+    dispose(engine);
+    expect(engine.isDisposed).toBe(true);
+    expect(() => check(engine)).toThrowError(
       expect.objectContaining({
         code: 'ERR_DISPOSED',
         message: 'Expected a manager in use, but dispose() was called: create another one.',
@@ -312,29 +313,30 @@ describe('a lifetime', () => {
     );
   });
 
-  test('ends once: each task runs in order, with the error for those who wait', () => {
-    const lifetime = createLifetime(fakeClock());
-    const ran: unknown[] = [];
-    lifetime.onEnd((error) => ran.push(['one', error.code]));
-    lifetime.onEnd((error) => ran.push(['two', error.code]));
-    lifetime.end();
-    lifetime.end();
-    expect(ran).toEqual([
-      ['one', 'ERR_DISPOSED'],
-      ['two', 'ERR_DISPOSED'],
-    ]);
+  test('ends once: lets go of what it listens to, and refuses those who wait', async () => {
+    const engine = bareEngine({ clock: fakeClock() });
+    const gone = vi.fn();
+    engine.subscriptions = [gone, gone];
+    engine.room = createWaitingRoom(engine.settings.platform.clock);
+    engine.gate = createWaitingRoom(engine.settings.platform.clock);
+    const waiting = [engine.room.join(undefined), engine.gate.join(undefined)].map(outcome);
+    dispose(engine);
+    dispose(engine);
+    await Promise.resolve();
+    expect(gone).toHaveBeenCalledTimes(2);
+    expect(waiting).toMatchObject([{ error: { code: 'ERR_DISPOSED' } }, { error: { code: 'ERR_DISPOSED' } }]);
   });
 
   test('attends work: gives its outcome, keeps the process alive meanwhile, and refuses at its end', async () => {
     const clock = fakeClock();
-    const lifetime = createLifetime(clock);
-    expect(await lifetime.attend(Promise.resolve(5))).toBe(5);
-    await expect(lifetime.attend(Promise.reject('bad'))).rejects.toBe('bad');
+    const engine = bareEngine({ clock });
+    expect(await attend(engine, Promise.resolve(5))).toBe(5);
+    await expect(attend(engine, Promise.reject('bad'))).rejects.toBe('bad');
     await clock.settle();
     expect(clock.pending).toBe(0);
-    const waiting = outcome(lifetime.attend(new Promise(() => 0)));
+    const waiting = outcome(attend(engine, new Promise(() => 0)));
     expect(clock.pendingKeepAlive).toBe(1);
-    lifetime.end();
+    dispose(engine);
     await clock.settle();
     expect(waiting.error).toMatchObject({ name: 'OptionsError', code: 'ERR_DISPOSED' });
     expect(clock.pending).toBe(0);
