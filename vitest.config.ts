@@ -20,7 +20,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     coverage: {
       provider: 'v8',
-      include: ['src/**'],
+      include: ['src/core/**', 'src/manager/**'],
       reporter: ['text', 'json-summary'],
       reportOnFailure: true,
       thresholds: { 'src/core/**': { statements: 95 }, 'src/manager/**': { statements: 95 } },

@@ -9,6 +9,7 @@ import { createAuthServer } from 'evertoken/testing';
 const SESSIONS = 1_000;
 const LIFETIME_S = 7;
 const REFRESHES_PER_MINUTE = 10_000;
+const IDLE_BYTES = 4_000;
 
 interface TokenPair {
   access_token: string;
@@ -149,6 +150,8 @@ if (part === 'idle') {
   console.log(`${SESSIONS} busy sessions for ${forMs / 1_000} s, access tokens of ${LIFETIME_S} s:`);
   console.table(busy);
   const faults = [
+    idle.bytesPerSession > IDLE_BYTES && `more than ${IDLE_BYTES} bytes for an idle session`,
+    idle.timers > 0 && 'idle sessions have timers',
     busy.perMinute < REFRESHES_PER_MINUTE && `fewer than ${REFRESHES_PER_MINUTE} refreshes a minute`,
     busy.late > 0 && 'some tokens expired before the next one was there',
     busy.failed > 0 && 'some refreshes failed',
