@@ -20,6 +20,9 @@ export interface Engine {
   fresh: Promise<string> | undefined;
   freshFrom: number;
   dueAt: number;
+  /** Marks of the access tokens of the present session, and of those of sessions before it. */
+  issued: readonly number[];
+  outlived: readonly number[];
   /** What has to be let go of at the end; undefined before the first use. */
   subscriptions: (() => void)[] | undefined;
 
@@ -97,6 +100,8 @@ export interface Reactions {
   wroteLate(engine: Engine): void;
 }
 
+const none: readonly never[] = [];
+
 export function createEngine(settings: Settings, reactions: Reactions): Engine {
   return {
     settings,
@@ -104,6 +109,8 @@ export function createEngine(settings: Settings, reactions: Reactions): Engine {
     fresh: undefined,
     freshFrom: 0,
     dueAt: 0,
+    issued: none,
+    outlived: none,
     subscriptions: undefined,
     state: { status: 'loading', revision: 0 },
     snapshot: undefined,

@@ -16,6 +16,7 @@ import { endSession, startSession } from './session-commands.js';
 import { getSnapshot } from './session-store.js';
 import { getAccessToken, refreshNow, replaceAccessToken } from './token-access.js';
 import type { TokenManager } from './token-manager.js';
+import { markTokens } from './token-marks.js';
 
 type VisibleMembers = Omit<TokenManager, typeof Symbol.dispose>;
 
@@ -67,6 +68,7 @@ const reactions: Reactions = {
     const next = recordOf(state);
     const last = recordOf(before);
     if (!isSameTokenSet(next, last)) {
+      markTokens(engine, isSameSession(next, last), next?.tokens);
       engine.fresh = next && !isDisposed ? Promise.resolve(next.tokens.accessToken) : undefined;
       engine.freshFrom = next ? freshFrom(next.tokens) : 0;
       engine.dueAt = next ? dueAt(next.tokens, settings.leewayMs, random()) : 0;

@@ -9,6 +9,7 @@ import { check, joinRoom } from './lifetime.js';
 import { joinGate, look } from './looker.js';
 import { startRefresh } from './refresher.js';
 import type { TokenManager } from './token-manager.js';
+import { isOutlived } from './token-marks.js';
 import { abortReason } from './waiting-room.js';
 
 type Live = Extract<SessionState, { record: SessionRecord }>;
@@ -49,6 +50,11 @@ export async function getAccessToken(
 export async function replaceAccessToken(engine: Engine, rejected: string, options: AskOptions = {}): Promise<string> {
   await ready(engine, options.signal);
   const state = live(engine);
+  if (isOutlived(engine, rejected)) {
+    const message =
+      'The session of the refused access token is over, and another one has begun: ask again for its token.';
+    throw new SessionError('ERR_NO_SESSION', message);
+  }
   if (!state) return resumed(engine, options.signal);
   const { tokens } = state.record;
   if (tokens.accessToken === rejected) {

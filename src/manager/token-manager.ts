@@ -23,7 +23,8 @@ export interface TokenSource {
   /**
    * Another access token than the one a server has just refused.
    *
-   * Returned at once where there is another by now, so that a burst of 401s costs one refresh.
+   * Returned at once where there is another by now, so that a burst of 401s costs one refresh. A token of a session that
+   * is over gets none of the session that came after it: `ERR_NO_SESSION`.
    *
    * @param rejected The refused access token.
    * @param options.challenge What the server asked for; passed on to the refresh function.

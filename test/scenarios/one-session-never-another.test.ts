@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { TokenManager, TokenResponse } from '../../src/index.js';
+import { createFetch, type TokenManager, type TokenResponse } from '../../src/index.js';
 import { type Struck, sweep } from '../support/sweep.js';
 import { createWorld, STORAGE_SPEEDS, type World } from '../support/world.js';
 
@@ -169,6 +169,53 @@ describe('across tabs', () => {
       }
     });
   }
+});
+
+describe('a request of the old session that is refused late is not replayed with a token of the new one', () => {
+  for (const [how, refreshes] of [
+    ['', 0],
+    [', also after the old one was refreshed meanwhile', 2],
+  ] as const) {
+    for (const where of ['here', 'in another tab'] as const) {
+      test(`signing in ${where}${how}`, async () => {
+        const world = createWorld({ storage: 'fast' });
+        const { tokens, events } = world.manager();
+        const { tokens: other } = world.manager();
+        await world.run(tokens.startSession(world.server.signIn({ user: 'ada' })));
+        let answer = (_response: Response): void => undefined;
+        const sent: (string | null)[] = [];
+        const send: typeof fetch = async (_input, init) => {
+          sent.push(new Headers(init?.headers).get('authorization'));
+          return new Promise((resolve) => {
+            answer = resolve;
+          });
+        };
+        const api = createFetch(tokens, { origins: ['https://api.example'], fetch: send });
+        const asking = api('https://api.example/mail', { method: 'POST', body: 'from ada' });
+        await world.clock.settle();
+        for (let round = 0; round < refreshes; round++) await world.run(tokens.refresh());
+        await world.run((where === 'here' ? tokens : other).startSession(world.server.signIn({ user: 'bob' })));
+        await world.clock.advance(1_000);
+        expect(userOf(world, await world.run(tokens.getAccessToken()))).toBe('bob');
+        const refused = new Response('gone', { status: 401 });
+        answer(refused);
+        expect(await world.run(asking)).toBe(refused);
+        expect(sent).toHaveLength(1);
+        expect(events.filter(({ type }) => type === 'sessionEnded')).toHaveLength(1);
+        // a token that nobody knows is no token of the old session
+        expect(userOf(world, await world.run(tokens.replaceAccessToken('from elsewhere')))).toBe('bob');
+      });
+    }
+  }
+
+  test('signing in twice with one and the same answer keeps its access token a good one', async () => {
+    const world = createWorld({ storage: 'sync' });
+    const { tokens } = world.manager();
+    const answer = world.server.signIn();
+    await world.run(tokens.startSession(answer));
+    await world.run(tokens.startSession(answer));
+    expect(await world.run(tokens.replaceAccessToken(answer.access_token))).not.toBe(answer.access_token);
+  });
 });
 
 describe('a page restored from the back/forward cache looks at storage before it serves anything', () => {
