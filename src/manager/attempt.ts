@@ -77,7 +77,9 @@ export async function attemptRefresh(engine: Engine, slot: Slot, about: Attempt,
   const startedAt = clock.now();
   const found = await slot.read();
   if (isMoved(held)) return MOVED;
-  if (found.isNewer && found.damage) return unreadable(found.damage, clock.now());
+  // damage is no proof that the session was ended elsewhere, and may hide a newer refresh token than ours
+  const isHidden = found.isNewer || (about.base && hasSeen(engine, about.base));
+  if (found.damage && isHidden) return unreadable(found.damage, clock.now());
   const look = compare(found.record, held);
   if ('is' in look) return look;
   const { current } = look;

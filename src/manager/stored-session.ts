@@ -36,7 +36,7 @@ export async function readRecord(engine: Engine, report: ReportFault): Promise<F
   // a storage that finds its whole content damaged says so itself
   const isDamage = ({ code }: AnyTokenError) => code === 'ERR_STORAGE_CORRUPT';
   const relay: ReportFault = (operation, error) => isDamage(error) || report(operation, error);
-  let text: string | null;
+  let text: unknown;
   try {
     text = await bounded(engine, 'read', relay, () => platform.storage.getItem(name));
   } catch (error) {
@@ -45,7 +45,13 @@ export async function readRecord(engine: Engine, report: ReportFault): Promise<F
   }
   const { fault } = platform.storage;
   if (fault) once(fault, fault);
-  if (typeof text !== 'string') return { record: undefined };
+  if (text === null || text === undefined) return { record: undefined };
+  if (typeof text !== 'string') {
+    const message = `Expected the storage to give a string or null for '${name}', but a value of type ${typeof text} came; give it one that does not parse.`;
+    const parsed = new StorageError('ERR_STORAGE_READ', message);
+    report('read', parsed);
+    throw parsed;
+  }
   const { kind, record } = decodeRecord(text);
   if (record) {
     see(engine, record);

@@ -32,7 +32,8 @@ export async function getAccessToken(
   const worth = freshness(tokens, engine.dueAt, now);
   const usable = worth !== 'expired';
   if (usable && outlives(tokens, engine.dueAt, now, minValidityMs)) {
-    if (worth === 'stale' && isClosed(engine, state, now) && now >= engine.quietUntil) startRefresh(engine, 'due');
+    const isQuiet = !mayRetry({ retryAt: engine.quietUntil, named: false }, now, engine.settings.retry);
+    if (worth === 'stale' && isClosed(engine, state, now) && !isQuiet) startRefresh(engine, 'due');
     return tokens.accessToken;
   }
   try {

@@ -105,7 +105,7 @@ describe('a stored session', () => {
     expect(failing.session.hasSeen(record)).toBe(false);
   });
 
-  test.each([null, undefined, 17, {}])('nothing is there when %s is', async (value) => {
+  test.each([null, undefined])('nothing is there when %s is', async (value) => {
     const { session: one, report, reports } = session({ getItem: () => value as null });
     expect(await one.read(report)).toEqual({ record: undefined });
     expect(reports).toEqual([]);
