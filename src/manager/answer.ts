@@ -67,7 +67,10 @@ export async function readThrown(error: unknown, asked: Asked): Promise<Answer> 
   if (typeof status !== 'number' && !oauth) return noAnswer('ERR_REFRESH_NETWORK', cause);
   const headers = member(response, 'headers');
   const get = member(headers, 'get');
-  const retryAfter = typeof get === 'function' ? get.call(headers, 'retry-after') : member(headers, 'retry-after');
+  // plain headers come in whatever case the client or the server wrote them
+  const isRetryAfter = (name: string) => name.toLowerCase() === 'retry-after';
+  const field = Object.keys(Object(headers)).find(isRetryAfter) ?? '';
+  const retryAfter = typeof get === 'function' ? get.call(headers, 'retry-after') : member(headers, field);
   const body = data ?? member(response, 'data') ?? oauth;
   return { ...readBody(body, asked, typeof status === 'number' ? status : 400, retryAfter), cause };
 }

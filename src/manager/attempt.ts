@@ -253,7 +253,7 @@ function failedElsewhere(record: SessionRecord, failure: StoredFailure): Verdict
 }
 
 /** Storage or lock failed: no request was made, and the next call may try again at once. */
-export function unreadable(error: AnyTokenError, now: number): Verdict {
+export function unreadable(error: AnyTokenError, now: number): Extract<Verdict, { is: 'failed' }> {
   Object.assign(error, { retryAt: now });
   return { is: 'failed', error, retryAt: now, named: false, record: undefined, isPassing: false, isOwn: true };
 }

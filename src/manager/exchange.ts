@@ -35,7 +35,7 @@ export function ask(
     try {
       answer = await readAnswer(await call(engine, { ...request, signal }), asked);
     } catch (error) {
-      answer = await readThrown(error, asked);
+      answer = await readThrown(error, asked).catch(() => noAnswer('ERR_REFRESH_NETWORK'));
     }
     return answer;
   };

@@ -27,22 +27,13 @@ export function joinRoom(engine: Engine, signal: AbortSignal | undefined): Promi
   return engine.room.join(signal);
 }
 
-/** Emits an event about the present session. */
-export function tell<Type extends TokenEvent['type']>(
-  engine: Engine,
-  type: Type,
-  payload: Extract<TokenEvent, { type: Type }>['payload'],
-): void {
-  emit(engine, { type, payload, sessionId: recordOf(engine.state)?.sessionId } as TokenEvent);
-}
-
 export function emit({ emitter, settings }: Engine, event: TokenEvent): void {
   emitter?.emit(event, settings.platform.clock.now());
 }
 
 /** The storage failed. */
 export function reportFault(engine: Engine, operation: 'read' | 'write' | 'remove', error: AnyTokenError): void {
-  tell(engine, 'storageFailed', { operation, error });
+  emit(engine, { type: 'storageFailed', payload: { operation, error }, sessionId: recordOf(engine.state)?.sessionId });
 }
 
 /** Tells the peers to look at the storage. */

@@ -2,6 +2,7 @@ import { mayRetry } from '../core/backoff.js';
 import { recordOf } from '../core/session.js';
 import { isSameSession } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
+import { unreadable } from './attempt.js';
 import type { Engine } from './engine.js';
 import { readStored } from './persistence.js';
 import { startRefresh } from './refresher.js';
@@ -59,7 +60,7 @@ async function lookOnce(engine: Engine): Promise<void> {
   } catch (error) {
     // what the server has said about the next attempt outlives a storage that cannot be read
     if (engine.state.status !== 'loading' || !mayAsk()) return;
-    const failing = { error: error as AnyTokenError, retryAt: platform.clock.now(), named: false };
+    const failing = unreadable(error as AnyTokenError, platform.clock.now());
     dispatch(engine, { type: 'failed', base: undefined, record: undefined, failing, again: false });
   }
 }

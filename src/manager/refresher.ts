@@ -81,6 +81,13 @@ async function refresh(engine: Engine, run: Run, first: RefreshReason, challenge
     } else if (again) {
       await pause(engine, run, waitMs);
       if (run.isOver || engine.isDisposed) return;
+      const held = recordOf(engine.state);
+      // a peer has refreshed meanwhile, and we have taken its tokens already
+      if (held && isSameSession(held, base) && supersedes(held, base) && isUsable(held.tokens, clock.now())) {
+        engine.run = undefined;
+        engine.failures = 0;
+        return engine.room?.settle(held);
+      }
     } else {
       return;
     }

@@ -4,7 +4,7 @@ import { readTokenResponse, type TokenResponse, type TokenSet } from '../core/to
 import { LockError, OptionsError, RefreshError, SessionError } from '../errors.js';
 import { withDeadline } from './deadline.js';
 import type { Engine } from './engine.js';
-import { announce, newId, reportFault, tell } from './lifetime.js';
+import { announce, emit, newId, reportFault } from './lifetime.js';
 import { look } from './looker.js';
 import { withSlot } from './persistence.js';
 import { detachRefresh } from './refresher.js';
@@ -97,7 +97,7 @@ async function end(engine: Engine): Promise<void> {
     engine.erasing--;
     void look(engine, false);
   }
-  await revoke(engine, (await straggler) ?? newest?.tokens);
+  await revoke(engine, newest?.sessionId, (await straggler) ?? newest?.tokens);
   if (failure !== undefined) throw failure;
 }
 
@@ -106,7 +106,7 @@ function reportLock(engine: Engine, operation: 'write' | 'remove', error: unknow
   if (error instanceof LockError) reportFault(engine, operation, error);
 }
 
-async function revoke(engine: Engine, tokens: TokenSet | undefined): Promise<void> {
+async function revoke(engine: Engine, sessionId: string | undefined, tokens: TokenSet | undefined): Promise<void> {
   const { revoke: call, isCookie, timeoutMs, platform } = engine.settings;
   if (!call || !(tokens || isCookie)) return;
   const { refreshToken, accessToken } = tokens ?? {};
@@ -126,6 +126,7 @@ async function revoke(engine: Engine, tokens: TokenSet | undefined): Promise<voi
     const { status } = Object(error) as { status?: number };
     const message = 'Expected the revocation to succeed, but it failed; the session is over here all the same.';
     const cause = error === undefined ? undefined : safeCause(error, [refreshToken, accessToken]);
-    tell(engine, 'revokeFailed', { error: new RefreshError(code, message, { attempts: 1, status, cause }) });
+    const fault = new RefreshError(code, message, { attempts: 1, status, cause });
+    emit(engine, { type: 'revokeFailed', payload: { error: fault }, sessionId });
   }
 }

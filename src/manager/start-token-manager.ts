@@ -7,7 +7,7 @@ import { planAlarm, wake } from './alarm.js';
 import { createEmitter, type Emitter } from './emitter.js';
 import { createEngine, type Engine, type Reactions } from './engine.js';
 import { isInside } from './exchange.js';
-import { announce, attend, check, dispose, emit, tell } from './lifetime.js';
+import { announce, attend, check, dispose, emit } from './lifetime.js';
 import { look } from './looker.js';
 import type { Settings } from './options.js';
 import { detachRefresh, startForLate } from './refresher.js';
@@ -16,7 +16,7 @@ import { endSession, startSession } from './session-commands.js';
 import { getSnapshot } from './session-store.js';
 import { getAccessToken, refreshNow, replaceAccessToken } from './token-access.js';
 import type { TokenManager } from './token-manager.js';
-import { markTokens } from './token-marks.js';
+import { isOutlived, markTokens } from './token-marks.js';
 
 type VisibleMembers = Omit<TokenManager, typeof Symbol.dispose>;
 
@@ -113,9 +113,12 @@ function addHidden(manager: VisibleMembers, engine: Engine): object {
   const own: IntegrationHooks = {
     isRefreshing: (signal) => isInside(engine, signal),
     reject: ({ challenges, ...rejection }, accessToken) => {
-      const { tokens } = recordOf(engine.state) ?? {};
+      const { tokens, sessionId } = recordOf(engine.state) ?? {};
       const secrets = [accessToken, tokens?.accessToken, tokens?.refreshToken, tokens?.idToken];
-      tell(engine, 'requestRejected', { ...rejection, challenges: redactChallenges(challenges, secrets) });
+      const payload = { ...rejection, challenges: redactChallenges(challenges, secrets) };
+      // the word of a session that is over is not about the present one
+      const isOver = isOutlived(engine, accessToken);
+      emit(engine, { type: 'requestRejected', payload, sessionId: isOver ? undefined : sessionId });
     },
   };
   const hidden: [PropertyKey, unknown][] = [

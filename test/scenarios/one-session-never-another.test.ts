@@ -201,6 +201,7 @@ describe('a request of the old session that is refused late is not replayed with
         answer(refused);
         expect(await world.run(asking)).toBe(refused);
         expect(sent).toHaveLength(1);
+        expect(events.at(-1)).toMatchObject({ type: 'requestRejected', sessionId: undefined });
         expect(events.filter(({ type }) => type === 'sessionEnded')).toHaveLength(1);
         // a token that nobody knows is no token of the old session
         expect(userOf(world, await world.run(tokens.replaceAccessToken('from elsewhere')))).toBe('bob');
