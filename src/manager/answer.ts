@@ -68,8 +68,7 @@ export async function readThrown(error: unknown, asked: Asked): Promise<Answer> 
   const headers = member(response, 'headers');
   const get = member(headers, 'get');
   // plain headers come in whatever case the client or the server wrote them
-  const isRetryAfter = (name: string) => name.toLowerCase() === 'retry-after';
-  const field = Object.keys(Object(headers)).find(isRetryAfter) ?? '';
+  const field = Object.keys(Object(headers)).find((name) => /^retry-after$/i.test(name)) ?? '';
   const retryAfter = typeof get === 'function' ? get.call(headers, 'retry-after') : member(headers, field);
   const body = data ?? member(response, 'data') ?? oauth;
   return { ...readBody(body, asked, typeof status === 'number' ? status : 400, retryAfter), cause };

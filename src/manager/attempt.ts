@@ -92,7 +92,8 @@ export async function attemptRefresh(engine: Engine, slot: Slot, about: Attempt,
   if (slot.lease.signal.aborted) return lost(clock.now());
   const later = takeLate(engine, current); // it came while the mark was written
   if (later) return keep(held, current, later);
-  const limitMs = Math.max(1, timeoutMs - Math.max(0, clock.now() - startedAt));
+  // a request that ends before its answer may lose a rotation: a slow storage, or a clock set forward, leave it half its time
+  const limitMs = Math.max(timeoutMs / 2, timeoutMs - Math.max(0, clock.now() - startedAt));
   run.inFlight = present(held, current, limitMs);
   const answer = await Promise.race([run.inFlight, run.detached]);
   if (!answer || isMoved(held)) return MOVED;

@@ -82,6 +82,8 @@ export interface Engine {
   starts: number;
   /** The latest start that is over. */
   started: number;
+  /** Sessions whose start is not over: their records may be stored already. */
+  begun: readonly string[];
   ends: number;
   erasing: number;
   ending: Promise<void> | undefined;
@@ -139,6 +141,7 @@ export function createEngine(settings: Settings, reactions: Reactions): Engine {
     mayProbe: false,
     starts: 0,
     started: 0,
+    begun: none,
     ends: 0,
     erasing: 0,
     ending: undefined,

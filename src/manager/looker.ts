@@ -51,8 +51,9 @@ async function lookOnce(engine: Engine): Promise<void> {
   try {
     const { record, damage } = await readStored(engine);
     const held = recordOf(engine.state);
-    // a session is being started or ended: what the storage holds meanwhile is no news
-    if (engine.started < engine.starts || engine.erasing > 0) return;
+    // a session is being started or ended: what the storage holds meanwhile is no news, nor is one that has ended here
+    const isBusy = engine.started < engine.starts || engine.erasing > 0;
+    if (isBusy || (record && engine.ended?.has(record.sessionId))) return;
     if (!isSameSession(before, held)) engine.isAskedAgain = true;
     else if (record || damage || !isCookie || engine.state.status !== 'loading') {
       dispatch(engine, { type: 'found', record, error: damage, isSeen: !!held && hasSeen(engine, held) });

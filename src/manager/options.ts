@@ -52,7 +52,13 @@ type Given = { [Name in keyof TokenManagerOptions]-?: Exclude<TokenManagerOption
 const MAX_DELAY_MS = 2_147_483_647;
 
 const OWN = ['response', 'cookie'];
-const PORTS = ['storage', 'lock', 'channel', 'wakeups', 'clock'] as const;
+const PORTS = {
+  storage: ['getItem', 'setItem', 'removeItem'],
+  lock: ['run'],
+  channel: ['announce', 'subscribe'],
+  wakeups: ['subscribe', 'isAwake', 'isOnline'],
+  clock: ['now', 'after'],
+} as const;
 
 /** Checks the options and fills in the defaults; throws `OptionsError` that says what was expected and what came. */
 export function readOptions(options: TokenManagerOptions, defaultPlatform: () => Platform): Settings {
@@ -69,29 +75,37 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
     proactive: undefined,
     platform: undefined,
   };
-  const given = { ...defaults } as unknown as Given;
-  for (const [name, value] of Object.entries(options)) {
-    if (!(name in defaults)) fail(name, `one of ${Object.keys(defaults).join(', ')}`, value);
-    if (value !== undefined) Object.assign(given, { [name]: value });
-  }
-  const { refresh, revoke, key, refreshTokenIn, leewayMs, timeoutMs, endsSession } = given;
-  const platform = given.platform ?? defaultPlatform();
+  const given = merge(defaults, options) as unknown as Given;
+  const {
+    refresh,
+    revoke,
+    key,
+    refreshTokenIn,
+    leewayMs,
+    timeoutMs,
+    endsSession,
+    platform = defaultPlatform(),
+  } = given;
   check('refresh', refresh, 'function');
-  if (revoke) check('revoke', revoke, 'function');
+  if (revoke !== undefined) check('revoke', revoke, 'function');
   check('endsSession', endsSession, 'function');
   check('retry', given.retry, 'object');
   if (typeof key !== 'string' || !key) fail('key', 'a string that is not empty', key);
   if (!OWN.includes(refreshTokenIn)) fail('refreshTokenIn', OWN.join(' or '), refreshTokenIn);
   if (leewayMs !== undefined) range('leewayMs', leewayMs, 0);
   range('timeoutMs', timeoutMs, 1);
-  const retry = { attempts: 3, minDelayMs: 500, maxDelayMs: 60_000, ...given.retry } as RetryPolicy;
+  const retry: RetryPolicy = merge({ attempts: 3, minDelayMs: 500, maxDelayMs: 60_000 }, given.retry, 'retry.');
   range('retry.attempts', retry.attempts, 1);
   range('retry.minDelayMs', retry.minDelayMs, 1);
   range('retry.maxDelayMs', retry.maxDelayMs, retry.minDelayMs);
   check('platform', platform, 'object');
-  for (const port of PORTS) check(`platform.${port}`, platform[port], 'object');
+  for (const [port, methods] of Object.entries(PORTS)) {
+    const value = platform[port as keyof typeof PORTS] as unknown as Record<string, unknown>;
+    check(`platform.${port}`, value, 'object');
+    for (const method of methods) check(`platform.${port}.${method}`, value[method], 'function');
+  }
   check('platform.random', platform.random, 'function');
-  const proactive = given.proactive ?? platform.proactive ?? true;
+  const { proactive = platform.proactive ?? true } = given;
   check('proactive', proactive, 'boolean');
   const isCookie = refreshTokenIn === 'cookie';
   return {
@@ -106,6 +120,16 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
     proactive,
     platform,
   };
+}
+
+/** What is given, over the defaults; `undefined` counts as not given. */
+function merge<T extends object>(defaults: T, given: object, path = ''): T {
+  const merged = { ...defaults };
+  for (const [name, value] of Object.entries(given)) {
+    if (!(name in defaults)) fail(path + name, `one of ${Object.keys(defaults).join(', ')}`, value);
+    if (value !== undefined) Object.assign(merged, { [name]: value });
+  }
+  return merged;
 }
 
 function check(name: string, value: unknown, type: 'function' | 'boolean' | 'object'): void {

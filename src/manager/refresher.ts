@@ -1,4 +1,4 @@
-import { backoffDelay } from '../core/backoff.js';
+import { backoffDelay, mayRetry } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { isUsable } from '../core/freshness.js';
 import { recordOf } from '../core/session.js';
@@ -66,13 +66,18 @@ async function refresh(engine: Engine, run: Run, first: RefreshReason, challenge
     dispatch(engine, { type: 'attempted', reason, attempt });
     const verdict = await decide(engine, run, about);
     if (run.isOver) return;
-    if (verdict.is === 'unstored') continue;
+    if (verdict.is === 'unstored') {
+      if (isSpared(engine, base)) return;
+      continue;
+    }
     const isFailed = verdict.is === 'failed';
     const waitMs = isFailed ? verdict.retryAt - clock.now() : 0;
     const again = isFailed && verdict.isPassing && attempt < attempts && waitMs <= MAX_WAIT_MS && !engine.isDisposed;
     const isFound = verdict.is === 'elsewhere' ? !base : verdict.is === 'refreshed' && verdict.by === 'peer';
     const found = isFound && 'record' in verdict ? verdict.record : undefined;
-    const isStale = found && !isUsable(found.tokens, clock.now());
+    const isExpired = found && !isUsable(found.tokens, clock.now());
+    // what a peer was told about the next attempt holds here too
+    const isStale = isExpired && mayAsk(engine, found, reason);
     // over before anybody hears of it: who asks for a refresh then, asks for another one
     if (!again && !isStale) engine.run = undefined;
     tell(engine, verdict, about, clock.now() - startedAt, again);
@@ -80,18 +85,29 @@ async function refresh(engine: Engine, run: Run, first: RefreshReason, challenge
       reason = 'expired'; // found in the storage, but of no use as it is
     } else if (again) {
       await pause(engine, run, waitMs);
-      if (run.isOver || engine.isDisposed) return;
-      const held = recordOf(engine.state);
-      // a peer has refreshed meanwhile, and we have taken its tokens already
-      if (held && isSameSession(held, base) && supersedes(held, base) && isUsable(held.tokens, clock.now())) {
-        engine.run = undefined;
-        engine.failures = 0;
-        return engine.room?.settle(held);
-      }
+      if (run.isOver || engine.isDisposed || isSpared(engine, base)) return;
     } else {
+      const { state } = engine;
+      if (isExpired && 'failing' in state && state.failing) engine.room?.refuse(state.failing.error);
       return;
     }
   }
+}
+
+/** Whether a peer has refreshed since an attempt began, and we have taken its tokens already: those who wait get them. */
+function isSpared(engine: Engine, base: SessionRecord | undefined): boolean {
+  const held = recordOf(engine.state);
+  if (!held || !isSameSession(held, base) || !supersedes(held, base)) return false;
+  if (!isUsable(held.tokens, engine.settings.platform.clock.now())) return false;
+  engine.run = undefined;
+  engine.failures = 0;
+  engine.room?.settle(held);
+  return true;
+}
+
+function mayAsk({ settings }: Engine, { failure }: SessionRecord, reason: RefreshReason): boolean {
+  if (!failure || mayRetry(failure, settings.platform.clock.now(), settings.retry)) return true;
+  return reason === 'asked' && !failure.named;
 }
 
 function decide(engine: Engine, run: Run, about: Attempt): Promise<Verdict> {

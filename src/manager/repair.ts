@@ -1,6 +1,6 @@
 import { backoffDelay } from '../core/backoff.js';
 import { recordOf } from '../core/session.js';
-import { isSameSession, type SessionRecord } from '../core/session-record.js';
+import { failureCount, isSameSession, type SessionRecord } from '../core/session-record.js';
 import type { Engine } from './engine.js';
 import { announce } from './lifetime.js';
 import { withSlot } from './persistence.js';
@@ -46,7 +46,10 @@ function mend(engine: Engine, ended: Engine['ended']): Promise<boolean> {
 }
 
 function isBehind(engine: Engine, found: SessionRecord | undefined, held: SessionRecord): boolean {
-  if (found && isSameSession(found, held)) return found.revision < held.revision;
+  if (found && isSameSession(found, held)) {
+    const isSame = found.revision === held.revision;
+    return isSame ? failureCount(found) < failureCount(held) : found.revision < held.revision;
+  }
   // of a session that never got there nothing is missing: a peer that ended it would have had to see it
   return !hasSeen(engine, held) && (!found || found.revision < held.revision);
 }

@@ -41,6 +41,7 @@ async function start(engine: Engine, tokens: TokenSet): Promise<void> {
   const ids = { sessionId: newId(engine), attemptId: newId(engine) };
   const turn = ++engine.starts;
   const { ends } = engine;
+  engine.begun = [...engine.begun, ids.sessionId];
   void detachRefresh(engine);
   const at = (revision = 0): SessionRecord => ({
     ...ids,
@@ -65,6 +66,7 @@ async function start(engine: Engine, tokens: TokenSet): Promise<void> {
     reportLock(engine, 'write', error);
     repair(engine, ends === engine.ends ? undefined : ids.sessionId);
   }
+  engine.begun = engine.begun.filter((id) => id !== ids.sessionId);
   engine.started = Math.max(engine.started, turn); // before anybody hears of it: a listener may ask for a refresh at once
   if (ends !== engine.ends)
     throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
@@ -73,6 +75,7 @@ async function start(engine: Engine, tokens: TokenSet): Promise<void> {
 
 async function end(engine: Engine): Promise<void> {
   const own = recordOf(engine.state);
+  const { begun } = engine;
   engine.ends++;
   const straggler = detachRefresh(engine); // before the end, which lets go of it as well
   dispatch(engine, { type: 'ended', reason: 'ended' });
@@ -84,14 +87,15 @@ async function end(engine: Engine): Promise<void> {
       const found = await slot.read().catch(() => undefined);
       const record = found?.record;
       // a peer's new session, or nothing of ours to erase
-      if (found && (record ? own && !isSameSession(own, record) : true)) return;
+      const isOurs = (it: SessionRecord) => !own || isSameSession(own, it) || begun.includes(it.sessionId);
+      if (found && !(record && isOurs(record))) return;
       if (record && record.revision >= (own?.revision ?? 0)) newest = record;
       await slot.erase();
     });
     announce(engine);
   } catch (error) {
     reportLock(engine, 'remove', error);
-    if (newest) repair(engine, newest.sessionId);
+    for (const id of [...begun, ...(newest ? [newest.sessionId] : [])]) repair(engine, id);
     failure = error;
   } finally {
     engine.erasing--;

@@ -47,7 +47,7 @@ export async function readRecord(engine: Engine, report: ReportFault): Promise<F
   if (fault) once(fault, fault);
   if (text === null || text === undefined) return { record: undefined };
   if (typeof text !== 'string') {
-    const message = `Expected the storage to give a string or null for '${name}', but a value of type ${typeof text} came; give it one that does not parse.`;
+    const message = `Expected a string or null under '${name}', but a value of type ${typeof text} came; the storage must not parse it.`;
     const parsed = new StorageError('ERR_STORAGE_READ', message);
     report('read', parsed);
     throw parsed;
