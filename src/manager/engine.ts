@@ -95,7 +95,7 @@ export function createEngine(settings: Settings, lifetime: Lifetime): Engine {
     look: () => void looker.look(false),
     reportRevocation: (error) => tell('revokeFailed', { error }),
   });
-  const looker = createLooker(settings, store, persistence, refresher, () => commands.isBusy);
+  const looker = createLooker(settings, store, persistence, refresher, () => commands.isBusy, repair.isOver);
   const alarm = createAlarm({ ...parts, refresher, looker, dueAt: () => hot.until });
   lifetime.onEnd(alarm.cancel);
   lifetime.onEnd(repair.cancel);

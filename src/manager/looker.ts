@@ -18,13 +18,14 @@ export interface Looker {
   readonly gate: WaitingRoom<void>;
 }
 
-/** `isBusy`: a session is being started here, and what the storage holds meanwhile is no news. */
+/** `isBusy`: a session is being started here, and what the storage holds meanwhile is no news; nor is one that `isOver`. */
 export function createLooker(
   { platform: { clock }, isCookie, retry }: Settings,
   store: SessionStore,
   persistence: Persistence,
   refresher: Refresher,
   isBusy: () => boolean,
+  isOver: (sessionId: string) => boolean,
 ): Looker {
   const gate = createWaitingRoom<void>(clock);
   let isLooking: Promise<void> | undefined;
@@ -37,7 +38,7 @@ export function createLooker(
       try {
         const { record, damage } = await persistence.read();
         const held = recordOf(store.state);
-        if (isBusy()) continue;
+        if (isBusy() || (record && isOver(record.sessionId))) continue;
         if (!isSameSession(before, held)) isAskedAgain = true;
         else if (record || damage || !isCookie || store.state.status !== 'loading') {
           store.dispatch({ type: 'found', record, error: damage, isSeen: !!held && persistence.hasSeen(held) });

@@ -9,6 +9,8 @@ import type { SessionStore } from './session-store.js';
 export interface Repair {
   /** `endedId` names a session whose record has to go. */
   (endedId?: string): void;
+  /** Whether this session has ended, and only its record is still to go. */
+  isOver(sessionId: string): boolean;
   cancel(): void;
 }
 
@@ -64,6 +66,7 @@ export function createRepair(
     later();
   };
   return Object.assign(repair, {
+    isOver: (sessionId: string) => ended.has(sessionId),
     cancel: () => {
       isCancelled = true;
       cancel?.();

@@ -40,13 +40,15 @@ interface Turns {
   starts: number;
   /** The latest start that is over. */
   started: number;
+  /** Sessions whose start is not over: their records may be stored already. */
+  begun: Set<string>;
   ends: number;
   erasing: number;
   ending: Promise<void> | undefined;
 }
 
 export function createSessionCommands(context: CommandContext): SessionCommands {
-  const turns: Turns = { starts: 0, started: 0, ends: 0, erasing: 0, ending: undefined };
+  const turns: Turns = { starts: 0, started: 0, begun: new Set(), ends: 0, erasing: 0, ending: undefined };
   const isStarting = () => turns.started < turns.starts;
   return {
     get isStarting() {
@@ -85,6 +87,7 @@ async function start(tokens: TokenSet, turns: Turns, context: CommandContext): P
   const ids = { sessionId: newId(), attemptId: newId() };
   const turn = ++turns.starts;
   const { ends } = turns;
+  turns.begun.add(ids.sessionId);
   void refresher.detach();
   const at = (revision = 0): SessionRecord => ({
     ...ids,
@@ -110,6 +113,7 @@ async function start(tokens: TokenSet, turns: Turns, context: CommandContext): P
     reportLock('write', error, context);
     repair(ends === turns.ends ? undefined : ids.sessionId);
   }
+  turns.begun.delete(ids.sessionId);
   turns.started = Math.max(turns.started, turn); // before anybody hears of it: a listener may ask for a refresh at once
   if (ends !== turns.ends)
     throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
@@ -119,6 +123,7 @@ async function start(tokens: TokenSet, turns: Turns, context: CommandContext): P
 async function end(turns: Turns, context: CommandContext): Promise<void> {
   const { store, persistence, refresher, repair, announce } = context;
   const own = recordOf(store.state);
+  const begun = [...turns.begun];
   turns.ends++;
   const straggler = refresher.detach(); // before the end, which lets go of it as well
   store.dispatch({ type: 'ended', reason: 'ended' });
@@ -130,14 +135,15 @@ async function end(turns: Turns, context: CommandContext): Promise<void> {
       const found = await slot.read().catch(() => undefined);
       const record = found?.record;
       // a peer's new session, or nothing of ours to erase
-      if (found && (record ? own && !isSameSession(own, record) : true)) return;
+      const isOurs = (it: SessionRecord) => !own || isSameSession(own, it) || begun.includes(it.sessionId);
+      if (found && !(record && isOurs(record))) return;
       if (record && record.revision >= (own?.revision ?? 0)) newest = record;
       await slot.erase();
     });
     announce();
   } catch (error) {
     reportLock('remove', error, context);
-    if (newest) repair(newest.sessionId);
+    for (const id of [...begun, ...(newest ? [newest.sessionId] : [])]) repair(id);
     failure = error;
   } finally {
     turns.erasing--;
