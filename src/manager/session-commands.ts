@@ -6,6 +6,7 @@ import { withDeadline } from './deadline.js';
 import type { Settings } from './options.js';
 import type { Persistence } from './persistence.js';
 import type { Refresher } from './refresher.js';
+import type { Repair } from './repair.js';
 import { safeCause } from './safe-cause.js';
 import type { SessionStore } from './session-store.js';
 import type { ReportFault } from './stored-session.js';
@@ -26,7 +27,7 @@ export interface CommandContext {
   readonly store: SessionStore;
   readonly persistence: Persistence;
   readonly refresher: Refresher;
-  repair(endedId?: string): void;
+  readonly repair: Repair;
   newId(): string;
   announce(): void;
   /** Looks at the storage, where a look may have been of no use meanwhile. */
@@ -109,14 +110,16 @@ async function start(tokens: TokenSet, turns: Turns, context: CommandContext): P
       if (ends !== turns.ends) await slot.erase();
     });
   } catch (error) {
-    // the session lives in memory, and storing it is tried again
+    // the session lives in memory, and storing it is tried again; what it replaced may still be stored
     reportLock('write', error, context);
-    repair(ends === turns.ends ? undefined : ids.sessionId);
+    repair(ends === turns.ends ? recordOf(store.state)?.sessionId : ids.sessionId);
   }
   turns.begun.delete(ids.sessionId);
   turns.started = Math.max(turns.started, turn); // before anybody hears of it: a listener may ask for a refresh at once
   if (ends !== turns.ends)
     throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
+  // a later start has replaced it, and may fail to store that
+  if (record && turn !== turns.starts) repair(ids.sessionId);
   if (turn === turns.starts) store.dispatch({ type: 'started', record: record ?? at(), from: 'sign-in' });
 }
 
@@ -135,7 +138,8 @@ async function end(turns: Turns, context: CommandContext): Promise<void> {
       const found = await slot.read().catch(() => undefined);
       const record = found?.record;
       // a peer's new session, or nothing of ours to erase
-      const isOurs = (it: SessionRecord) => !own || isSameSession(own, it) || begun.includes(it.sessionId);
+      const isOurs = (it: SessionRecord) =>
+        !own || isSameSession(own, it) || begun.includes(it.sessionId) || repair.isOver(it.sessionId);
       if (found && !(record && isOurs(record))) return;
       if (record && record.revision >= (own?.revision ?? 0)) newest = record;
       await slot.erase();
@@ -143,7 +147,8 @@ async function end(turns: Turns, context: CommandContext): Promise<void> {
     announce();
   } catch (error) {
     reportLock('remove', error, context);
-    for (const id of [...begun, ...(newest ? [newest.sessionId] : [])]) repair(id);
+    for (const id of begun) repair(id);
+    for (const record of [own, newest]) if (record) repair(record.sessionId);
     failure = error;
   } finally {
     turns.erasing--;
