@@ -98,8 +98,9 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
 
   return async (input, init) => {
     const send = options.fetch ?? globalThis.fetch;
-    const target = targetOf(urlOf(input));
-    const outgoing = target === undefined ? undefined : prepare(input, init);
+    const url = urlOf(input);
+    const target = targetOf(url);
+    const outgoing = target === undefined ? undefined : prepare(input, init, url);
     if (target === undefined || !outgoing || tokens[hooks]?.isRefreshing(outgoing.signal)) return send(input, init);
     return authorized(outgoing, target, send);
   };

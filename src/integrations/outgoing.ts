@@ -19,10 +19,14 @@ export interface Outgoing {
 /**
  * Takes a request as it is at the moment of the call, as `fetch` does, however long the token takes.
  *
- * Undefined where the caller has set an `Authorization` header.
+ * `url` is what was found to be allowed: a URL object may lead elsewhere by the time it is sent. Undefined where the
+ * caller has set an `Authorization` header, or `fetch` is going to refuse the arguments.
  */
-export function prepare(input: Arguments[0], init: Arguments[1]): Outgoing | undefined {
+export function prepare(input: Arguments[0], given: Arguments[1], url: string): Outgoing | undefined {
+  if (typeof (given ?? {}) !== 'object') return undefined;
   const request = isRequest(input) ? input : undefined;
+  const goal = request ?? url;
+  const init = given ? members(given) : undefined;
   const headers = new Headers(init?.headers ?? request?.headers);
   if (headers.has('authorization')) return undefined;
   const body = init?.body ?? undefined;
@@ -38,11 +42,11 @@ export function prepare(input: Arguments[0], init: Arguments[1]): Outgoing | und
     signal: init?.signal ?? request?.signal ?? undefined,
     isOneShot: isStream(body) || (spare === null && request?.body !== null),
     ready,
-    plain: () => give(input, headers),
+    plain: () => give(goal, headers),
     withToken: (token, isReplay) => {
       const sent = isReplay ? new Headers(headers) : headers;
       sent.set('authorization', `Bearer ${token}`);
-      return give(isReplay && spare ? spare : input, sent);
+      return give(isReplay && spare ? spare : goal, sent);
     },
     discard: () => void spare?.body?.cancel().catch(() => undefined),
   };
@@ -51,6 +55,13 @@ export function prepare(input: Arguments[0], init: Arguments[1]): Outgoing | und
 /** The URL of whatever `fetch` takes. */
 export function urlOf(input: Arguments[0]): string {
   return typeof input === 'string' ? input : isRequest(input) ? input.url : String(input);
+}
+
+// `fetch` also reads what is inherited: a Request may serve as init, and has its members from its prototype.
+function members(given: NonNullable<Arguments[1]>): NonNullable<Arguments[1]> {
+  const copied: Record<string, unknown> = { ...given };
+  for (const name in given) copied[name] = given[name as keyof typeof given];
+  return copied;
 }
 
 function isRequest(input: Arguments[0]): input is Request {

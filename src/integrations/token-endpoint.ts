@@ -44,7 +44,8 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
     if (refreshToken !== undefined) body.set('refresh_token', refreshToken);
     if (authentication !== 'basic') body.set('client_id', clientId);
     if (authentication === 'post') body.set('client_secret', clientSecret ?? '');
-    const sent = new Headers({ accept: 'application/json', ...headers });
+    const sent = new Headers({ ...headers });
+    if (!sent.has('accept')) sent.set('accept', 'application/json');
     sent.set('content-type', 'application/x-www-form-urlencoded');
     if (authentication === 'basic') sent.set('authorization', basic(clientId, clientSecret ?? ''));
     return send(url, { method: 'POST', headers: sent, body: body.toString(), redirect: 'manual', signal });

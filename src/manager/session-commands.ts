@@ -1,5 +1,5 @@
 import { recordOf } from '../core/session.js';
-import { isSameSession, type SessionRecord } from '../core/session-record.js';
+import type { SessionRecord } from '../core/session-record.js';
 import { readTokenResponse, type TokenResponse, type TokenSet } from '../core/token-set.js';
 import { LockError, OptionsError, RefreshError, SessionError } from '../errors.js';
 import { withDeadline } from './deadline.js';
@@ -62,14 +62,16 @@ async function start(engine: Engine, tokens: TokenSet): Promise<void> {
       if (ends !== engine.ends) await slot.erase();
     });
   } catch (error) {
-    // the session lives in memory, and storing it is tried again
+    // the session lives in memory, and storing it is tried again; what it replaced may still be stored
     reportLock(engine, 'write', error);
-    repair(engine, ends === engine.ends ? undefined : ids.sessionId);
+    repair(engine, ends === engine.ends ? recordOf(engine.state)?.sessionId : ids.sessionId);
   }
   engine.begun = engine.begun.filter((id) => id !== ids.sessionId);
   engine.started = Math.max(engine.started, turn); // before anybody hears of it: a listener may ask for a refresh at once
   if (ends !== engine.ends)
     throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
+  // a later start has replaced it, and may fail to store that
+  if (record && turn !== engine.starts) repair(engine, ids.sessionId);
   if (turn === engine.starts) dispatch(engine, { type: 'started', record: record ?? at(), from: 'sign-in' });
 }
 
@@ -87,7 +89,8 @@ async function end(engine: Engine): Promise<void> {
       const found = await slot.read().catch(() => undefined);
       const record = found?.record;
       // a peer's new session, or nothing of ours to erase
-      const isOurs = (it: SessionRecord) => !own || isSameSession(own, it) || begun.includes(it.sessionId);
+      const isOurs = ({ sessionId }: SessionRecord) =>
+        !own || own.sessionId === sessionId || begun.includes(sessionId) || engine.ended?.has(sessionId);
       if (found && !(record && isOurs(record))) return;
       if (record && record.revision >= (own?.revision ?? 0)) newest = record;
       await slot.erase();
@@ -95,7 +98,8 @@ async function end(engine: Engine): Promise<void> {
     announce(engine);
   } catch (error) {
     reportLock(engine, 'remove', error);
-    for (const id of [...begun, ...(newest ? [newest.sessionId] : [])]) repair(engine, id);
+    for (const id of begun) repair(engine, id);
+    for (const record of [own, newest]) if (record) repair(engine, record.sessionId);
     failure = error;
   } finally {
     engine.erasing--;

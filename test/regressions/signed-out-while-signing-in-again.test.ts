@@ -86,3 +86,33 @@ test('while nothing can be erased, no session comes back that was signed out of 
   expect(stored.size).toBe(0);
   tokens.dispose();
 });
+
+test('signing out of a session that never reached the storage does not bring back the one it had replaced', async () => {
+  const clock = fakeClock();
+  const server = createAuthServer({ clock });
+  const stored = new Map<string, string>();
+  let isFull = false;
+  const tokens = createTokenManager({
+    refresh: tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
+    platform: {
+      ...inProcess(),
+      clock,
+      storage: {
+        getItem: async (key) => stored.get(key) ?? null,
+        setItem: async (key, value) => {
+          if (isFull) throw new Error('full');
+          stored.set(key, value);
+        },
+        removeItem: async (key) => void stored.delete(key),
+      },
+    },
+  });
+  await clock.runUntil(tokens.startSession(server.signIn({ user: 'first' })));
+  isFull = true;
+  await clock.runUntil(tokens.startSession(server.signIn({ user: 'second' })));
+  await clock.runUntil(tokens.endSession());
+  expect(stored.size).toBe(0);
+  await clock.advance(10_000);
+  expect(tokens.getSnapshot().status).toBe('none');
+  tokens.dispose();
+});
