@@ -5,6 +5,7 @@ import { isUsable } from '../core/freshness.js';
 import { recordOf } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
 import {
+  isReplaced,
   isSameSession,
   isSameTokenSet,
   type SessionRecord,
@@ -123,9 +124,9 @@ function compare(
 ): { readonly current: SessionRecord | undefined } | Verdict {
   const { base, reason } = about;
   if (!base) return found ? { is: 'elsewhere', record: found } : { current: undefined };
-  const isUnsaved = !hasSeen(engine, base);
+  const isSeen = hasSeen(engine, base);
   if (!found || !isSameSession(found, base)) {
-    const isOurs = isUnsaved && (!found || found.revision < base.revision);
+    const isOurs = found ? isReplaced(found, base, isSeen) : !isSeen;
     return isOurs ? { current: base } : { is: 'elsewhere', record: found };
   }
   if (found.revision < base.revision) return { current: base };
@@ -201,7 +202,8 @@ async function believe(held: Held, current: SessionRecord | undefined, answer: R
     if (late) return keep(held, current, late);
     const { record } = await slot.read();
     if (isMoved(held)) return MOVED;
-    if (record && supersedes(record, current)) {
+    const isOld = record && current && isReplaced(record, current, hasSeen(engine, current));
+    if (record && !isOld && supersedes(record, current)) {
       return isSameSession(record, current) ? { is: 'refreshed', by: 'peer', record } : { is: 'elsewhere', record };
     }
   }

@@ -62,7 +62,7 @@ const PORTS = {
 
 /** Checks the options and fills in the defaults; throws `OptionsError` that says what was expected and what came. */
 export function readOptions(options: TokenManagerOptions, defaultPlatform: () => Platform): Settings {
-  check('options', options, 'object');
+  checkOption('options', options, 'object');
   const defaults = {
     refresh: undefined,
     revoke: undefined,
@@ -86,10 +86,10 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
     endsSession,
     platform = defaultPlatform(),
   } = given;
-  check('refresh', refresh, 'function');
-  if (revoke !== undefined) check('revoke', revoke, 'function');
-  check('endsSession', endsSession, 'function');
-  check('retry', given.retry, 'object');
+  checkOption('refresh', refresh, 'function');
+  if (revoke !== undefined) checkOption('revoke', revoke, 'function');
+  checkOption('endsSession', endsSession, 'function');
+  checkOption('retry', given.retry, 'object');
   if (typeof key !== 'string' || !key) fail('key', 'a string that is not empty', key);
   if (!OWN.includes(refreshTokenIn)) fail('refreshTokenIn', OWN.join(' or '), refreshTokenIn);
   if (leewayMs !== undefined) range('leewayMs', leewayMs, 0);
@@ -98,15 +98,15 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
   range('retry.attempts', retry.attempts, 1);
   range('retry.minDelayMs', retry.minDelayMs, 1);
   range('retry.maxDelayMs', retry.maxDelayMs, retry.minDelayMs);
-  check('platform', platform, 'object');
+  checkOption('platform', platform, 'object');
   for (const [port, methods] of Object.entries(PORTS)) {
     const value = platform[port as keyof typeof PORTS] as unknown as Record<string, unknown>;
-    check(`platform.${port}`, value, 'object');
-    for (const method of methods) check(`platform.${port}.${method}`, value[method], 'function');
+    checkOption(`platform.${port}`, value, 'object');
+    for (const method of methods) checkOption(`platform.${port}.${method}`, value[method], 'function');
   }
-  check('platform.random', platform.random, 'function');
+  checkOption('platform.random', platform.random, 'function');
   const { proactive = platform.proactive ?? true } = given;
-  check('proactive', proactive, 'boolean');
+  checkOption('proactive', proactive, 'boolean');
   const isCookie = refreshTokenIn === 'cookie';
   return {
     refresh,
@@ -132,7 +132,8 @@ function merge<T extends object>(defaults: T, given: object, path = ''): T {
   return merged;
 }
 
-function check(name: string, value: unknown, type: 'function' | 'boolean' | 'object'): void {
+/** Throws `OptionsError` unless the value has this type. */
+export function checkOption(name: string, value: unknown, type: 'function' | 'boolean' | 'object'): void {
   // a storage may be a class with methods, or localStorage: objects all
   if (value === null || typeof value !== type) fail(name, `a value of type ${type}`, value);
 }

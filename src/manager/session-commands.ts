@@ -1,5 +1,5 @@
 import { recordOf } from '../core/session.js';
-import type { SessionRecord } from '../core/session-record.js';
+import { isReplaced, isSameSession, type SessionRecord } from '../core/session-record.js';
 import { readTokenResponse, type TokenResponse, type TokenSet } from '../core/token-set.js';
 import { LockError, OptionsError, RefreshError, SessionError } from '../errors.js';
 import { withDeadline } from './deadline.js';
@@ -11,6 +11,7 @@ import { detachRefresh } from './refresher.js';
 import { repair } from './repair.js';
 import { safeCause } from './safe-cause.js';
 import { dispatch } from './session-store.js';
+import { hasSeen } from './stored-session.js';
 
 /** Starts a session: a write like any other, under the lock. */
 export async function startSession(engine: Engine, response: TokenResponse): Promise<void> {
@@ -82,16 +83,15 @@ async function end(engine: Engine): Promise<void> {
   const straggler = detachRefresh(engine); // before the end, which lets go of it as well
   dispatch(engine, { type: 'ended', reason: 'ended' });
   let newest = own;
+  let erased = own;
   let failure: unknown;
   engine.erasing++;
   try {
     await withSlot(engine, async (slot) => {
       const found = await slot.read().catch(() => undefined);
       const record = found?.record;
-      // a peer's new session, or nothing of ours to erase
-      const isOurs = ({ sessionId }: SessionRecord) =>
-        !own || own.sessionId === sessionId || begun.includes(sessionId) || engine.ended?.has(sessionId);
-      if (found && !(record && isOurs(record))) return;
+      if (found && !(record && isOver(engine, record, own, begun))) return;
+      erased = record ?? own;
       if (record && record.revision >= (own?.revision ?? 0)) newest = record;
       await slot.erase();
     });
@@ -99,7 +99,7 @@ async function end(engine: Engine): Promise<void> {
   } catch (error) {
     reportLock(engine, 'remove', error);
     for (const id of begun) repair(engine, id);
-    for (const record of [own, newest]) if (record) repair(engine, record.sessionId);
+    for (const record of [own, newest, erased]) if (record) repair(engine, record.sessionId);
     failure = error;
   } finally {
     engine.erasing--;
@@ -107,6 +107,17 @@ async function end(engine: Engine): Promise<void> {
   }
   await revoke(engine, newest?.sessionId, (await straggler) ?? newest?.tokens);
   if (failure !== undefined) throw failure;
+}
+
+/** Signing out ends what is stored: ours, or what ours has replaced; not the new session of a peer. */
+function isOver(
+  engine: Engine,
+  found: SessionRecord,
+  own: SessionRecord | undefined,
+  begun: readonly string[],
+): boolean | undefined {
+  if (!own || isSameSession(found, own) || isReplaced(found, own, hasSeen(engine, own))) return true;
+  return begun.includes(found.sessionId) || engine.ended?.has(found.sessionId);
 }
 
 // The storage's own failures were reported where they happened.

@@ -9,7 +9,7 @@ import { createEngine, type Engine, type Reactions } from './engine.js';
 import { isInside } from './exchange.js';
 import { announce, attend, check, dispose, emit } from './lifetime.js';
 import { look } from './looker.js';
-import type { Settings } from './options.js';
+import { checkOption, type Settings } from './options.js';
 import { detachRefresh, startForLate } from './refresher.js';
 import { repair } from './repair.js';
 import { endSession, startSession } from './session-commands.js';
@@ -46,11 +46,13 @@ export function startTokenManager(settings: Settings): TokenManager {
     },
     getSnapshot: () => getSnapshot(engine),
     subscribe: (listener) => {
+      checkOption('listener', listener, 'function');
       use(engine);
       if (engine.state.status === 'loading') void look(engine, true);
       return emitterOf(engine).onChange(listener);
     },
     on: (type, listener) => {
+      checkOption('listener', listener, 'function');
       check(engine);
       return emitterOf(engine).on(type, listener);
     },
