@@ -48,6 +48,7 @@ async function lookOnce(engine: Engine): Promise<void> {
     return !('failing' in state && state.failing) || mayRetry(state.failing, platform.clock.now(), retry);
   };
   const before = recordOf(engine.state);
+  const isSeen = !!before && hasSeen(engine, before); // as it was when the storage was asked
   try {
     const { record, damage } = await readStored(engine);
     const held = recordOf(engine.state);
@@ -56,7 +57,7 @@ async function lookOnce(engine: Engine): Promise<void> {
     if (isBusy || (record && engine.ended?.has(record.sessionId))) return;
     if (!isSameSession(before, held)) engine.isAskedAgain = true;
     else if (record || damage || !isCookie || engine.state.status !== 'loading') {
-      dispatch(engine, { type: 'found', record, error: damage, isSeen: !!held && hasSeen(engine, held) });
+      dispatch(engine, { type: 'found', record, error: damage, isSeen });
     } else if (mayAsk()) startRefresh(engine, 'resume');
   } catch (error) {
     // what the server has said about the next attempt outlives a storage that cannot be read
