@@ -139,6 +139,13 @@ async function refresh(
     } else if (again) {
       await pause(run, waitMs, clock);
       if (run.isOver || context.isDisposed()) return;
+      const held = recordOf(store.state);
+      if (held && !isSameTokenSet(base, held) && isUsable(held.tokens, clock.now())) {
+        memory.run = undefined; // a peer was faster, and told us so meanwhile
+        store.dispatch({ type: 'abandoned' });
+        context.room.settle(held);
+        return;
+      }
     } else {
       return;
     }
