@@ -16,6 +16,8 @@ export interface Result {
   readonly familiesRevoked: number;
   /** Of those, after which the server had rotated and the answer was never stored. */
   readonly unavoidable?: number;
+  /** How often a tab was refused for the moment, told when to ask again, and did. */
+  readonly again?: number;
   /** The longest that a tab had to wait for its token, in milliseconds. */
   readonly slowestMs?: number;
   /** What it may be. */
