@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Tab } from '../support/browsers/tab-browser.js';
 import { inEveryBrowser, isLong } from './support/in-every-browser.js';
-import { type Leaving, type Moment, playLeaving, type Round } from './support/leaving-round.js';
+import { askPatiently, type Leaving, type Moment, playLeaving, type Round } from './support/leaving-round.js';
 import { record } from './support/results.js';
 import { type SpaWorld, storages } from './support/spa-world.js';
 
@@ -28,10 +28,9 @@ const moments: readonly Moment[] = [
   ...[-5, 0, 2, 4, 6, 9, 13, 20].map((ms) => ({ after: 'answer', ms }) as const),
 ];
 
-/** Two or three of them where time is short, others for each way; all of them else. */
+/** Two or three of them where time is short, others for each way; else all of them, or half where each takes long. */
 function momentsOf(way: number, name: string): readonly Moment[] {
-  if (isLong) return moments;
-  const stride = name === 'freezes' ? moments.length : 9;
+  const stride = isLong ? (name === 'freezes' ? 2 : 1) : name === 'freezes' ? moments.length : 9;
   return moments.filter((_, index) => (index + 10 * way) % stride === 0);
 }
 
@@ -53,6 +52,7 @@ inEveryBrowser(({ engine, play }) => {
           again: 0,
         };
         let slowestMs = 0;
+        const late: string[] = [];
         for (let start = 0; start < all.length; start += perWorld) {
           const some = all.slice(start, start + perWorld);
           const query = { storage, proactive: 'false', timeout: String(timeoutMs) };
@@ -62,7 +62,11 @@ inEveryBrowser(({ engine, play }) => {
           for (const [index, moment] of some.entries()) {
             await world.jump(2 * hourMs);
             const round = await playLeaving(world, way, moment, index % 2 === 0);
-            const { isLost, expected } = judge(round, `${engine}, ${storage}, ${name}, ${JSON.stringify(moment)}`);
+            await way.comeBack?.(world.tabs[2] as Tab, world.url); // a frozen one could not even be closed
+            const { isLost, isStuck, expected, what } = judge(
+              round,
+              `${engine}, ${storage}, ${name}, ${JSON.stringify(moment)}`,
+            );
             // it was another tab that refreshed
             if (moment.after === 'waiting') expect(isLost).toBe(false);
             total.rounds++;
@@ -72,7 +76,8 @@ inEveryBrowser(({ engine, play }) => {
             total.unavoidable += Number(isLost);
             if (!isLost) total.signOuts += round.ends;
             slowestMs = Math.max(slowestMs, round.slowestMs);
-            await comeTogether(world, way, round, isLost && `user ${index + 1}`);
+            if (!isStuck && round.slowestMs > boundMs) late.push(`${round.slowestMs} ms: ${what}`);
+            await comeTogether(world, way, round, isLost && `user ${index + 1}`, isStuck);
           }
           total.familiesRevoked += world.server.counts.familiesRevoked;
           await world.close();
@@ -80,43 +85,57 @@ inEveryBrowser(({ engine, play }) => {
         record({ engine, storage, scenario: `the refreshing tab ${name}`, ...total, slowestMs, boundMs });
         expect(total.signOuts).toBe(0);
         expect(total.familiesRevoked).toBe(total.unavoidable);
-        expect(slowestMs).toBeLessThanOrEqual(boundMs);
+        expect(late).toEqual([]);
       },
     );
   });
 });
 
+interface Verdict {
+  readonly isLost: boolean;
+  /** Its process was stopped within a transaction of IndexedDB, and no other could use the database. */
+  readonly isStuck: boolean;
+  readonly expected: number;
+  readonly what: string;
+}
+
 /** One request a round, or two where the first one's answer did not get as far as the storage. */
-function judge(
-  { answers, requests, leftAt, answeredAt, ends }: Round,
-  where: string,
-): { isLost: boolean; expected: number } {
+function judge({ answers, requests, leftAt, answeredAt, ends }: Round, where: string): Verdict {
   const [first, second] = requests;
   const seen = requests.map(({ granted, reused, status }) => ({ granted, reused, status }));
   const what = `${where}: ${JSON.stringify({ seen, ends, codes: answers.map(({ code }) => code), leftAt, answeredAt })}`;
   const isLost = Boolean(first?.granted && second?.reused);
   // the server had rotated, and the tab went before it can have been sure to have stored the answer
   if (isLost) expect(leftAt, what).toBeLessThan(answeredAt + writeMs);
+  if (answers.some(({ code }) => code === 'ERR_LOCK_TIMEOUT' || code === 'ERR_STORAGE_READ')) {
+    expect(ends, what).toBe(0);
+    expect(requests.length, what).toBeLessThanOrEqual(1);
+    return { isLost: false, isStuck: true, expected: requests.length, what };
+  }
   const expected = first?.granted && !isLost ? 1 : 2;
   expect(requests.length, what).toBe(expected);
-  if (isLost) return { isLost, expected };
+  if (isLost) return { isLost, isStuck: false, expected, what };
   expect(ends, what).toBe(0);
   expect(answers[0]?.token, what).toBeDefined();
   expect(answers[1], what).toEqual(answers[0]);
-  return { isLost, expected };
+  return { isLost, isStuck: false, expected, what };
 }
 
 /** Everybody is back, and has the same token; with a new session where the old one was lost. */
-async function comeTogether(world: SpaWorld, way: Leaving, round: Round, user: string | false): Promise<void> {
+async function comeTogether(
+  world: SpaWorld,
+  way: Leaving,
+  { answers: got }: Round,
+  user: string | false,
+  isStuck: boolean,
+): Promise<void> {
   const leaver = world.tabs[2] as Tab;
-  if (way.comeBack) await way.comeBack(leaver, world.url);
-  else world.drop(leaver);
+  if (!way.comeBack) world.drop(leaver);
   if (user) await world.signIn(user);
-  const asked = world.server.tokenRequests.length;
-  const answers = await world.askAll();
-  expect(answers).toEqual(answers.map(() => (user ? answers[0] : round.answers[0])));
+  const answers = await Promise.all(world.tabs.map((tab) => askPatiently(tab, 30_000)));
   expect(answers[0]?.token).toBeDefined();
-  expect(world.server.tokenRequests.length).toBe(asked);
+  const [token] = user || isStuck ? answers : got;
+  expect(answers).toEqual(answers.map(() => token));
 }
 
 async function goElsewhere(tab: Tab): Promise<void> {

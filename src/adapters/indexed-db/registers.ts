@@ -34,6 +34,8 @@ function transact<T>(
   const transaction = database.transaction('items', change ? 'readwrite' : 'readonly', { durability: 'strict' });
   const items = transaction.objectStore('items');
   const reading: IDBRequest<T | undefined> = items.get(key);
+  // by itself from here on, whatever becomes of the page
+  if (!change) transaction.commit?.();
   return new Promise((resolve, reject) => {
     let thrown: unknown;
     let isLeft = false;
@@ -48,10 +50,11 @@ function transact<T>(
     const end = (): void => globalThis.removeEventListener?.('pagehide', leave);
     reading.onsuccess = () => {
       try {
-        const value = change?.(reading.result);
+        if (!change) return;
+        const value = change(reading.result);
         if (value !== undefined) items.put(value, key);
-        else if (change) items.delete(key);
-        transaction.commit?.(); // by itself from here on, whatever becomes of the page
+        else items.delete(key);
+        transaction.commit?.();
       } catch (error) {
         thrown = error;
         transaction.abort();

@@ -38,6 +38,9 @@ const answerDelayMs = 50;
 /** The same where the answer is to find the tab gone. */
 const longDelayMs = 400;
 
+/** How long the others go on asking. */
+const askMs = 6_000;
+
 declare const page: SpaPage;
 
 /** The third tab refreshes and goes at this moment; the first two ask, before it goes or after. */
@@ -54,7 +57,7 @@ export async function playLeaving(world: SpaWorld, { leave }: Leaving, moment: M
     asking ??= others.map(askTimed);
     return asking;
   };
-  const askThird = (): void => void leaver.run(ask).catch(() => undefined);
+  const askThird = (): void => void leaver.run(ask, 0).catch(() => undefined);
   const going = new Promise<void>((resolve, reject) => {
     const go = async (): Promise<void> => {
       leftAt = Date.now();
@@ -105,8 +108,14 @@ interface Timed {
 
 async function askTimed(tab: Tab): Promise<Timed> {
   const startedAt = Date.now();
-  const answer = await tab.run(ask);
+  const answer = await tab.run(ask, askMs);
   return { answer, ms: Date.now() - startedAt };
+}
+
+/** Asks, and again when that is to be tried, for so long. */
+export async function askPatiently(tab: Tab, limitMs: number): Promise<Answer> {
+  const { again: _, ...answer } = await tab.run(ask, limitMs);
+  return answer;
 }
 
 async function countEnds(tabs: readonly Tab[]): Promise<number> {
@@ -117,13 +126,14 @@ async function countEnds(tabs: readonly Tab[]): Promise<number> {
 // these two run in the page
 
 /** Asks again when it is told when to: as long as a page is on its way out, its requests fail as without a network. */
-async function ask(): Promise<Answer & { again: number }> {
+async function ask(limitMs: number): Promise<Answer & { again: number }> {
+  const startedAt = Date.now();
   for (let again = 0; ; again++) {
     try {
       return { token: await page.tokens.getAccessToken(), again };
     } catch (error) {
       const { code, retryAt } = error as { code: string; retryAt?: number };
-      if (retryAt === undefined) return { code, again };
+      if (retryAt === undefined || retryAt > startedAt + limitMs) return { code, again };
       await new Promise((resolve) => setTimeout(resolve, retryAt - Date.now()));
     }
   }

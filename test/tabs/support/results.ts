@@ -18,6 +18,8 @@ export interface Result {
   readonly unavoidable?: number;
   /** How often a tab was refused for the moment, told when to ask again, and did. */
   readonly again?: number;
+  /** Rounds in which a process was stopped within a transaction, and the others were refused until it went on. */
+  readonly stuck?: number;
   /** The longest that a tab had to wait for its token, in milliseconds. */
   readonly slowestMs?: number;
   /** What it may be. */
