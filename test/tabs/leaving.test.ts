@@ -9,6 +9,9 @@ const hourMs = 3_600_000;
 const timeoutMs = 2_000;
 /** What docs and promises say: so long, others wait for a lock. */
 const boundMs = timeoutMs + 5_000;
+/** A look at a storage that does not answer takes so long; then the refusal has a second to come through. */
+const readMs = 5_000;
+const slackMs = 1_000;
 /** So long after the answer was sent, on a busy machine, it may not be stored yet. */
 const writeMs = 1_000;
 
@@ -42,15 +45,9 @@ inEveryBrowser(({ engine, play }) => {
     test.each(ways.map((way, index) => [way.name, way, momentsOf(index, way.name)] as const))(
       'the refreshing tab %s: the others get a token within the bound',
       async (name, way, all) => {
-        const total = {
-          rounds: 0,
-          requests: 0,
-          expected: 0,
-          signOuts: 0,
-          familiesRevoked: 0,
-          unavoidable: 0,
-          again: 0,
-        };
+        const counts = { rounds: 0, requests: 0, expected: 0, signOuts: 0, familiesRevoked: 0 };
+        const total = { ...counts, unavoidable: 0, again: 0, stuck: 0 };
+        const canStick = engine !== 'chromium' && name === 'freezes'; // the others' processes are stopped
         let slowestMs = 0;
         const late: string[] = [];
         for (let start = 0; start < all.length; start += perWorld) {
@@ -75,8 +72,11 @@ inEveryBrowser(({ engine, play }) => {
             total.again += round.again;
             total.unavoidable += Number(isLost);
             if (!isLost) total.signOuts += round.ends;
-            slowestMs = Math.max(slowestMs, round.slowestMs);
-            if (!isStuck && round.slowestMs > boundMs) late.push(`${round.slowestMs} ms: ${what}`);
+            total.stuck += Number(isStuck);
+            if (isStuck && canStick) expect(round.slowestMs, what).toBeLessThanOrEqual(boundMs + readMs + slackMs);
+            else slowestMs = Math.max(slowestMs, round.slowestMs);
+            if (!(isStuck && canStick) && round.slowestMs > boundMs) late.push(`${round.slowestMs} ms: ${what}`);
+            if (isStuck && !canStick) late.push(`refused: ${what}`);
             await comeTogether(world, way, round, isLost && `user ${index + 1}`, isStuck);
           }
           total.familiesRevoked += world.server.counts.familiesRevoked;
