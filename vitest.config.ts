@@ -79,7 +79,7 @@ export default defineConfig({
       // several tabs of each browser, driven from here; minutes long, so only `npm run test:tabs` runs it
       {
         extends: true,
-        test: { name: 'tabs', include: ['test/tabs/**/*.test.ts'], fileParallelism: false, testTimeout: 300_000 },
+        test: { name: 'tabs', include: ['test/tabs/**/*.test.ts'], fileParallelism: false, testTimeout: 600_000 },
       },
     ],
   },

@@ -188,3 +188,23 @@ describe('indexedDbRegisters', () => {
     expect(await registers<number>(key)).toBeUndefined();
   });
 });
+
+describe('a page that is left', () => {
+  test('keeps no transaction open, and goes on where it was when it comes back', async () => {
+    const registers = indexedDbRegisters(database);
+    await registers(key, () => 1);
+    const begin = IDBDatabase.prototype.transaction;
+    const begun: IDBTransaction[] = [];
+    vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(function (this: IDBDatabase, ...all) {
+      const transaction = begin.apply(this, all);
+      begun.push(transaction);
+      if (begun.length === 1) queueMicrotask(() => dispatchEvent(new Event('pagehide')));
+      return transaction;
+    });
+    const before = await registers<number>(key, (value = 0) => value + 1);
+    vi.restoreAllMocks();
+    expect(begun).toHaveLength(2);
+    expect(before).toBe(1);
+    expect(await registers(key)).toBe(2);
+  });
+});

@@ -7,44 +7,68 @@ import type { Registers } from '../../ports/registers.js';
  * block the deletion of the database, or keep a page out of the back/forward cache.
  */
 export function indexedDbRegisters(database: string): Registers {
-  return <T>(key: string, change?: (value: T | undefined) => T | undefined): Promise<T | undefined> =>
+  const registers = <T>(key: string, change?: (value: T | undefined) => T | undefined): Promise<T | undefined> =>
     new Promise((resolve, reject) => {
       const opening = globalThis.indexedDB.open(database);
       opening.onupgradeneeded = () => opening.result.createObjectStore('items');
       opening.onerror = () => reject(opening.error);
       opening.onsuccess = () => {
         try {
-          resolve(transact(opening.result, key, change));
+          resolve(transact(opening.result, key, change, () => registers(key, change)));
         } catch (error) {
           reject(error);
         }
         opening.result.close(); // takes effect when the transaction is over
       };
     });
+  return registers;
 }
 
 function transact<T>(
   database: IDBDatabase,
   key: string,
   change: ((value: T | undefined) => T | undefined) | undefined,
+  again: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
   // strict: a rotated refresh token must outlive a power cut, not only a crash
   const transaction = database.transaction('items', change ? 'readwrite' : 'readonly', { durability: 'strict' });
   const items = transaction.objectStore('items');
   const reading: IDBRequest<T | undefined> = items.get(key);
+  // by itself from here on, whatever becomes of the page
+  if (!change) transaction.commit?.();
   return new Promise((resolve, reject) => {
     let thrown: unknown;
+    let isLeft = false;
+    // WebKit keeps it open with the page in the back/forward cache, where it would lock out every other tab
+    const leave = (): void => {
+      try {
+        transaction.abort();
+        isLeft = true;
+      } catch {} // it is being committed
+    };
+    globalThis.addEventListener?.('pagehide', leave);
+    const end = (): void => globalThis.removeEventListener?.('pagehide', leave);
     reading.onsuccess = () => {
       try {
-        const value = change?.(reading.result);
+        if (!change) return;
+        const value = change(reading.result);
         if (value !== undefined) items.put(value, key);
-        else if (change) items.delete(key);
+        else items.delete(key);
+        transaction.commit?.();
       } catch (error) {
         thrown = error;
         transaction.abort();
       }
     };
-    transaction.oncomplete = () => resolve(reading.result);
-    transaction.onabort = () => reject(thrown ?? transaction.error);
+    transaction.oncomplete = () => {
+      end();
+      resolve(reading.result);
+    };
+    transaction.onabort = () => {
+      end();
+      // it goes on when the page is back
+      if (isLeft) resolve(again());
+      else reject(thrown ?? transaction.error);
+    };
   });
 }

@@ -25,7 +25,7 @@ export interface Tab {
   goto(url: string): Promise<void>;
   reload(): Promise<void>;
   back(): Promise<void>;
-  /** Brings the tab to the front; the one that was there is hidden. */
+  /** Brings the tab to the front; the one that was there is hidden. Not in WebKitGTK, where all of them stay hidden. */
   show(): Promise<void>;
   /** Stops everything in the tab, as a browser or a debugger does, with whatever it holds in its hands. */
   freeze(): Promise<void>;

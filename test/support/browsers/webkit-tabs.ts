@@ -19,6 +19,8 @@ interface Session {
   readonly inTab: InTab;
   /** Set when a tab has crashed, which makes the driver give up; the other tabs live on, and can be called. */
   lost: boolean;
+  /** Tabs in it, besides that window. */
+  tabs: number;
   stop(): void;
 }
 
@@ -72,20 +74,25 @@ async function newSession(more: string[]): Promise<Session> {
   })) as { sessionId: string };
   const inTab = createInTab(sendTo(`${base}/session/${sessionId}`));
   const window = String(await send('GET', `/session/${sessionId}/window`));
-  return { driver, window, inTab, lost: false, stop };
+  return { driver, window, inTab, lost: false, tabs: 0, stop };
 }
 
 async function webKitTab(session: Session, handle: string, url: string): Promise<Tab & { stop(): void }> {
   const remote = await serveRemoteCalls();
+  session.tabs++;
+  const gone = (): void => {
+    if (--session.tabs === 0 && session.lost) session.stop();
+  };
   const inThis = <T>(commands: (send: Send) => Promise<T>): Promise<T> => session.inTab(handle, commands);
   /** Does something that leaves the page, and waits for the next one. */
   const leave = (path: string, body: object): Promise<void> =>
     inThis(async (send) => {
+      const callsUrl = remote.nextPage();
       await send('POST', path, body);
       const run = (script: string, ...args: unknown[]): Promise<unknown> =>
         send('POST', '/execute/sync', { script, args });
       while (!(await run('return "page" in globalThis'))) await sleep(20);
-      await run(remote.script, remote.url);
+      await run(remote.script, callsUrl);
     });
   await leave('/url', { url });
   let id: number | undefined;
@@ -108,9 +115,11 @@ async function webKitTab(session: Session, handle: string, url: string): Promise
     async crash() {
       await kill('SIGKILL');
       session.lost = true;
+      gone();
     },
     async close() {
       if (!session.lost) await inThis((send) => send('DELETE', '/window'));
+      gone();
     },
     stop: () => remote.close(),
   };
@@ -137,7 +146,7 @@ async function startDriver(): Promise<{ base: string; driver: number; stop(): vo
   const base = `http://127.0.0.1:${port}`;
   while (!(await fetch(`${base}/status`).catch(() => undefined))) await sleep(50);
   const stop = (): void => {
-    for (const child of children.reverse()) if (child.pid) process.kill(-child.pid, 'SIGKILL');
+    for (const child of children.splice(0).reverse()) if (child.pid) process.kill(-child.pid, 'SIGKILL');
   };
   return { base, driver: driver.pid ?? 0, stop };
 }

@@ -16,6 +16,10 @@ export interface Result {
   readonly familiesRevoked: number;
   /** Of those, after which the server had rotated and the answer was never stored. */
   readonly unavoidable?: number;
+  /** How often a tab was refused for the moment, told when to ask again, and did. */
+  readonly again?: number;
+  /** Rounds in which a process was stopped within a transaction, and the others were refused until it went on. */
+  readonly stuck?: number;
   /** The longest that a tab had to wait for its token, in milliseconds. */
   readonly slowestMs?: number;
   /** What it may be. */

@@ -1,0 +1,116 @@
+// Writes docs/browser-results.md from reports/tabs.jsonl, in which `npm run test:tabs` keeps what it has counted.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const RESULTS = new URL('../reports/tabs.jsonl', import.meta.url);
+const PAGE = new URL('../docs/browser-results.md', import.meta.url);
+
+const ENGINES = {
+  chromium: { name: 'Chromium', version: ['/usr/bin/chromium', '--version'] },
+  firefox: { name: 'Firefox', version: ['/usr/bin/firefox-esr', '--version'] },
+  webkit: { name: 'WebKitGTK', version: ['/usr/bin/WebKitWebDriver', '--version'] },
+};
+const STORAGES = { 'indexed-db': 'IndexedDB', local: 'localStorage', cookie: 'cookie' };
+
+/** The newest result of each scenario counts. */
+function readResults() {
+  const newest = new Map();
+  for (const line of readFileSync(RESULTS, 'utf8').trim().split('\n')) {
+    const result = JSON.parse(line);
+    newest.set(`${result.engine} ${result.storage} ${result.scenario}`, result);
+  }
+  return [...newest.values()];
+}
+
+function versionOf([command, ...args]) {
+  try {
+    return /\d+(\.\d+)+/.exec(
+      execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    )?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function row({
+  storage,
+  scenario,
+  rounds,
+  requests,
+  expected,
+  signOuts,
+  familiesRevoked,
+  unavoidable,
+  stuck,
+  slowestMs,
+  boundMs,
+}) {
+  const perRound = requests === rounds ? '1' : (requests / rounds).toFixed(2);
+  const second = requests === expected && expected > rounds ? `, ${expected - rounds} of them second ones` : '';
+  const revoked =
+    unavoidable === undefined || familiesRevoked === 0
+      ? familiesRevoked
+      : `${familiesRevoked} (${unavoidable} unavoidable)`;
+  const seconds = (ms) => (ms === undefined ? '' : `${(ms / 1_000).toFixed(2)} s`);
+  const cells = [
+    STORAGES[storage] ?? storage,
+    scenario,
+    rounds,
+    `${requests}${second}`,
+    perRound,
+    signOuts,
+    revoked,
+    stuck ?? '',
+  ];
+  return `| ${[...cells, seconds(slowestMs), seconds(boundMs)].join(' | ')} |`;
+}
+
+function section(engine, results) {
+  const { name, version } = ENGINES[engine];
+  const order = Object.keys(STORAGES);
+  const own = results.filter((result) => result.engine === engine);
+  own.sort((one, other) => order.indexOf(one.storage) - order.indexOf(other.storage));
+  if (own.length === 0) return '';
+  const sum = (key) => own.reduce((total, result) => total + (result[key] ?? 0), 0);
+  const all = `${sum('rounds')} rounds: ${sum('signOuts')} sign-outs, ${sum('familiesRevoked')} families revoked, of which ${sum('unavoidable')} unavoidable; ${sum('stuck')} rounds stuck.`;
+  return `## ${[name, versionOf(version)].filter(Boolean).join(' ')}
+
+| Session in | What happens | Rounds | Requests | A round | Sign-outs | Families revoked | Stuck | Slowest | Bound |
+|---|---|--:|--:|--:|--:|--:|--:|--:|--:|
+${own.map(row).join('\n')}
+
+${all}
+`;
+}
+
+const results = readResults();
+writeFileSync(
+  PAGE,
+  `# What tabs of real browsers came to
+
+\`npm run docs:browsers\` writes this page from what the last runs of \`npm run test:tabs\` have counted; \`TABS_LONG=1\` makes
+them long. The server is strict: a refresh token works once, and presenting it again revokes the whole family.
+
+- **Rounds**: the access token expires, or a refresh is due, and several tabs want the next one.
+- **Requests**: to the token endpoint, by the server's own record. *Second ones* are those in a round in which the tab that
+  had sent the first never brought its answer home: it was closed, frozen, crashed, reloaded or left in between.
+- **Sign-outs**: tabs that were told that their session is over, without a sign-out and outside the unavoidable case.
+- **Stuck**: rounds in which the process of a tab was stopped in the few milliseconds of a transaction of IndexedDB that
+  writes. No other tab gets to the database then, as long as the process neither goes on nor ends: the others are refused with
+  an error that says when to ask again, within the bound and the 5 s of a storage that does not answer, and nobody is signed
+  out. It was seen where a whole process was stopped; not where Chromium freezes a page by itself.
+- **Slowest**: the longest that a tab which is still there waited for its token, rounds that were stuck aside. **Bound**: what it may be at most, here
+  \`timeoutMs\` (2 s in these tests) and 5 s.
+
+**The unavoidable case.** The server has taken the refresh token and issued the next one, and the tab is gone, or frozen until
+others presume it dead, before the answer is stored. Nobody has the new refresh token then, and a strict server answers the old
+one by revoking the family: the session ends with the reason \`lost\`. A round counts as this case if the server's record
+shows both, the first request granted and the second one refused because its refresh token had been used, and if the tab went
+before or at most a second after the answer was sent. A reuse window on the server, of as much as \`timeoutMs\` and 5 s, turns it
+into an ordinary second request.
+
+${Object.keys(ENGINES)
+  .map((engine) => section(engine, results))
+  .filter(Boolean)
+  .join('\n')}`,
+);
