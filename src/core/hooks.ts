@@ -11,6 +11,8 @@ export const hooks: unique symbol = Symbol.for('evertoken.hooks') as never;
 export interface IntegrationHooks {
   /** The request comes from inside the refresh function: it carries the refresh signal, or is being made right now. */
   isRefreshing(signal: unknown): boolean;
+  /** Names the session that there is; undefined without one. */
+  sessionId(): string | undefined;
   /** A server refused a request; `accessToken` is what it had carried. */
   reject(rejection: RequestRejection, accessToken: string): void;
 }

@@ -44,6 +44,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
 
   async function authorized(outgoing: Outgoing, origin: string, send: typeof fetch): Promise<Response> {
     const { signal } = outgoing;
+    let session = tokens[hooks]?.sessionId();
     let token: string;
     try {
       token = await tokens.getAccessToken(
@@ -54,6 +55,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
       if (withoutSession === 'send' && isSignedOut) return send(...outgoing.plain());
       throw error;
     }
+    session ??= tokens[hooks]?.sessionId(); // which was not known yet
     if (outgoing.ready) await outgoing.ready;
     const response = await send(...outgoing.withToken(token));
     const refusal = readRefusal(response, origins);
@@ -66,12 +68,13 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
     return replay(response, refusal, token);
 
     async function replay(refused: Response, { challenge }: Refusal, rejected: string): Promise<Response> {
-      let next: string;
-      try {
-        next = await tokens.replaceAccessToken(rejected, { signal, challenge });
-      } catch (error) {
+      const next = await tokens.replaceAccessToken(rejected, { signal, challenge }).catch((error: unknown) => {
         outgoing.discard();
         if (signal?.aborted) throw error;
+      });
+      // what one user has asked for is not done in the name of another
+      if (!next || tokens[hooks]?.sessionId() !== session) {
+        outgoing.discard();
         return refused;
       }
       void refused.body?.cancel().catch(() => undefined);

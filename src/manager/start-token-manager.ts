@@ -76,6 +76,7 @@ function addHidden(manager: Omit<TokenManager, typeof Symbol.dispose>, engine: E
   const show = () => ({ ...manager.getSnapshot(), claims: undefined });
   const own: IntegrationHooks = {
     isRefreshing: exchange.isInside,
+    sessionId: () => recordOf(store.state)?.sessionId,
     reject: ({ challenges, ...rejection }, accessToken) => {
       const { tokens } = recordOf(store.state) ?? {};
       const secrets = [accessToken, tokens?.accessToken, tokens?.refreshToken, tokens?.idToken];
