@@ -4,9 +4,10 @@ import type { AddressInfo } from 'node:net';
 
 /** Calls into a page that asks for them itself, so that nothing but the page has to be alive. */
 export interface RemoteCalls {
-  /** Run in the page with `url`, this makes it ask. */
+  /** Run in the page with an address, this makes it ask there. */
   readonly script: string;
-  readonly url: string;
+  /** The address for the page that comes next; calls wait for it, and no page before it gets any more. */
+  nextPage(): string;
   /** Runs the text of a function in the page. */
   call<T>(task: string, args: unknown[]): Promise<T>;
   close(): void;
@@ -22,6 +23,7 @@ export async function serveRemoteCalls(): Promise<RemoteCalls> {
   const settles = new Map<number, Settle>();
   let asking: ServerResponse | undefined;
   let count = 0;
+  let pages = 0;
   const hand = (): void => {
     const call = asking && calls.shift();
     if (call === undefined) return;
@@ -31,7 +33,7 @@ export async function serveRemoteCalls(): Promise<RemoteCalls> {
   const server = createServer((request, response) => {
     response.setHeader('access-control-allow-origin', '*');
     if (request.method === 'GET') {
-      asking?.end('null'); // of a page that was left
+      if (request.url !== `/${pages}`) return response.end('"left"');
       asking = response;
       return hand();
     }
@@ -51,7 +53,12 @@ export async function serveRemoteCalls(): Promise<RemoteCalls> {
   await once(server, 'listening');
   const { address, port } = server.address() as AddressInfo;
   return {
-    url: `http://${address}:${port}/`,
+    nextPage() {
+      // its request looks alive for some time after it was left, and a call that it is handed would be lost
+      asking?.end('"left"');
+      asking = undefined;
+      return `http://${address}:${port}/${++pages}`;
+    },
     script: `(${askForCalls.toString()})(arguments[0])`,
     call: (task, args) =>
       new Promise((resolve, reject) => {
@@ -77,6 +84,7 @@ async function askForCalls(url: string): Promise<void> {
       (response) => response.json(),
       () => new Promise((resolve) => setTimeout(resolve, 100)), // such as after the back/forward cache
     );
+    if (call === 'left') return;
     if (!call) continue;
     Promise.resolve()
       .then(() => new Function(`return (${call.task})(...arguments)`)(...call.args))

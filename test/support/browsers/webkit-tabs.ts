@@ -81,11 +81,12 @@ async function webKitTab(session: Session, handle: string, url: string): Promise
   /** Does something that leaves the page, and waits for the next one. */
   const leave = (path: string, body: object): Promise<void> =>
     inThis(async (send) => {
+      const callsUrl = remote.nextPage();
       await send('POST', path, body);
       const run = (script: string, ...args: unknown[]): Promise<unknown> =>
         send('POST', '/execute/sync', { script, args });
       while (!(await run('return "page" in globalThis'))) await sleep(20);
-      await run(remote.script, remote.url);
+      await run(remote.script, callsUrl);
     });
   await leave('/url', { url });
   let id: number | undefined;
