@@ -4,7 +4,7 @@ import * as inPage from './support/in-page.js';
 import { record } from './support/results.js';
 import { type SpaWorld, storages } from './support/spa-world.js';
 
-const rounds = isLong ? 20 : 5;
+const rounds = isLong ? 20 : 4;
 /** How long the server takes, before it acts and again before it answers. */
 const delayMs = 60;
 /** From before the refresh until after it: it takes the server twice its delay, and the tab some time around that. */
@@ -15,7 +15,7 @@ async function playRound(
   { tabs, server }: SpaWorld,
   act: (delayMs: number) => Promise<number[]>,
   afterMs: number,
-  user: string | undefined,
+  user: string,
 ): Promise<number> {
   await Promise.all(tabs.map((tab) => tab.run(inPage.startRound)));
   server.set({ delayMs, answerDelayMs: delayMs });
@@ -60,7 +60,7 @@ inEveryBrowser(({ engine, play }) => {
         if (isBusy) await Promise.all(tabs.map((tab) => tab.run(inPage.startAsking)));
         if (isBusy) await Promise.all(tabs.map((tab) => tab.run(inPage.askOnce)));
         const signOut = (afterMs: number) => tabs[1]?.run(inPage.signOutAfter, afterMs) ?? Promise.resolve([]);
-        lags.push(await playRound(world, signOut, (lastMs * round) / (rounds - 1), undefined));
+        lags.push(await playRound(world, signOut, (lastMs * round) / (rounds - 1), ''));
         if (isBusy) await expectOwn(world);
         for (const tab of tabs) {
           expect(await tab.run(inPage.askOnce)).toEqual({ code: 'ERR_NO_SESSION' });

@@ -91,12 +91,12 @@ export function askOnce(): Promise<{ token?: string; code?: string }> {
   );
 }
 
-/** Resolves when this user is signed in, or nobody, without asking for anything; what the tab has told meanwhile. */
-export function follow(user: string | undefined): Promise<{ at: number; kind: string; text: string }[]> {
+/** Resolves when this user is signed in (empty: nobody), without asking for anything; what the tab has told meanwhile. */
+export function follow(user: string): Promise<{ at: number; kind: string; text: string }[]> {
   return new Promise((resolve) => {
     const look = (): void => {
       const { status, claims } = page.tokens.getSnapshot();
-      if (status !== (user ? 'active' : 'none') || claims?.sub !== user) return;
+      if (status !== (user ? 'active' : 'none') || (claims?.sub ?? '') !== user) return;
       stop();
       resolve(page.lines);
     };
