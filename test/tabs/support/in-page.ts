@@ -53,6 +53,7 @@ export function startRound(): void {
   page.lines.length = 0;
   const moments: number[] = [];
   Object.assign(globalThis, { announcements: moments });
+  if (!globalThis.BroadcastChannel) return;
   const proto = BroadcastChannel.prototype as unknown as { post?: BroadcastChannel['postMessage'] } & BroadcastChannel;
   proto.post ??= proto.postMessage;
   proto.postMessage = function (this: typeof proto, message: unknown) {
@@ -146,4 +147,9 @@ export async function dumpStorages(): Promise<string[]> {
 /** Whether this page was restored from the back/forward cache. */
 export function isRestored(): boolean {
   return prepared.restored;
+}
+
+/** What those got who asked while the page was being shown. */
+export function askedOnShow(): Prepared['onShow'] {
+  return prepared.onShow as Prepared['onShow'];
 }
