@@ -3,6 +3,7 @@ import { inEveryBrowser, isLong } from './support/in-every-browser.js';
 import * as inPage from './support/in-page.js';
 import { record } from './support/results.js';
 import { type SpaWorld, storages } from './support/spa-world.js';
+import { storedSession } from './support/stored-session.js';
 
 const rounds = isLong ? 20 : 4;
 /** How long the server takes, before it acts and again before it answers. */
@@ -38,10 +39,6 @@ async function expectOwn({ tabs, server }: SpaWorld): Promise<void> {
   for (const calls of asked) expect(calls.some(({ user }) => user === 'Ada')).toBe(true);
 }
 
-const sessionIn = (dump: string[]): string[] =>
-  // of a record that was removed, IndexedDB keeps the fence, and localStorage nothing
-  dump.filter((text) => /(\.items|^localStorage) evertoken:session: (?!\d+$)/.test(text));
-
 inEveryBrowser(({ engine, play }) => {
   describe.each(storages)('with the session in %s', (storage) => {
     const result = { engine, storage, signOuts: 0, familiesRevoked: 0 };
@@ -55,8 +52,7 @@ inEveryBrowser(({ engine, play }) => {
       const lags: number[] = [];
       for (let round = 0; round < rounds; round++) {
         await world.signIn('Ada');
-        const held = await tabs[0]?.run(inPage.dumpStorages);
-        expect(sessionIn(held ?? [])).toHaveLength(1);
+        expect(await storedSession(tabs[0])).toHaveLength(1);
         if (isBusy) await Promise.all(tabs.map((tab) => tab.run(inPage.startAsking)));
         if (isBusy) await Promise.all(tabs.map((tab) => tab.run(inPage.askOnce)));
         const signOut = (afterMs: number) => tabs[1]?.run(inPage.signOutAfter, afterMs) ?? Promise.resolve([]);
@@ -67,7 +63,7 @@ inEveryBrowser(({ engine, play }) => {
           const lines = await tab.run(inPage.told);
           const end = lines.findIndex(({ kind }) => kind === 'bad');
           expect(lines.slice(end).filter(({ kind }) => kind === 'good' || kind === 'bad')).toHaveLength(1);
-          expect(sessionIn(await tab.run(inPage.dumpStorages))).toEqual([]);
+          expect(await storedSession(tab)).toEqual([]);
         }
       }
       expect(world.server.counts.reusesDetected).toBe(0);

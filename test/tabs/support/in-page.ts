@@ -6,7 +6,7 @@ import type { Prepared } from './prepare-page.js';
 declare const page: SpaPage;
 declare const prepared: Prepared;
 declare const asking: { over: boolean; readonly asked: Asked[] };
-declare const announcements: number[];
+declare const announcements: number[] | undefined;
 
 /** What a caller got, and who was signed in, as far as its tab knew, when it asked. */
 export interface Asked {
@@ -57,7 +57,7 @@ export function startRound(): void {
   const proto = BroadcastChannel.prototype as unknown as { post?: BroadcastChannel['postMessage'] } & BroadcastChannel;
   proto.post ??= proto.postMessage;
   proto.postMessage = function (this: typeof proto, message: unknown) {
-    announcements.push(Date.now());
+    announcements?.push(Date.now());
     this.post?.(message);
   };
 }
@@ -66,14 +66,14 @@ export function startRound(): void {
 export async function signOutAfter(delayMs: number): Promise<number[]> {
   await new Promise((resolve) => setTimeout(resolve, delayMs));
   await page.tokens.endSession();
-  return announcements;
+  return (globalThis as { announcements?: number[] }).announcements ?? [];
 }
 
 /** Signs somebody in after a while, over whoever is there; the moments of its announcements. */
 export async function signInAfter(delayMs: number, user: string): Promise<number[]> {
   await new Promise((resolve) => setTimeout(resolve, delayMs));
   await page.signIn(user);
-  return announcements;
+  return (globalThis as { announcements?: number[] }).announcements ?? [];
 }
 
 /** Refreshes, and tells the code of the error if that fails. */
@@ -152,4 +152,46 @@ export function isRestored(): boolean {
 /** What those got who asked while the page was being shown. */
 export function askedOnShow(): Prepared['onShow'] {
   return prepared.onShow as Prepared['onShow'];
+}
+
+/** Calls the API; the status of its answer. */
+export function call(): Promise<number> {
+  return page.call();
+}
+
+/** Signs somebody in, and gives away what the server answered, so that one knows what to look for. */
+export async function signInOpenly(user: string): Promise<string> {
+  const body = new URLSearchParams({ user, scope: 'openid profile', client_id: 'spa' });
+  const text = await fetch('/sign-in', { method: 'POST', body }).then((response) => response.text());
+  await page.tokens.startSession(JSON.parse(text));
+  return text;
+}
+
+/** Resolves when somebody holds the lock of the session. */
+export async function untilHeld(): Promise<void> {
+  while (!(await navigator.locks.query()).held?.some(({ name }) => name === 'evertoken:session')) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** What the frame has reported to the page around it. */
+export async function reportOfFrame(): Promise<unknown> {
+  const { heard } = page as unknown as { heard: unknown[] };
+  while (heard.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  return heard[0];
+}
+
+/** From now on storages accept writes. */
+export function makeRoom(): void {
+  prepared.full = false;
+}
+
+/** What this page has heard, said and shown. */
+export async function seen(): Promise<Record<string, unknown>> {
+  const { said, lockNames, messages } = prepared;
+  const { lines, tokens } = page;
+  const snapshot = tokens.getSnapshot();
+  const locks = await navigator.locks?.query();
+  const text = document.documentElement.outerHTML;
+  return { said, lockNames, messages, lines, snapshot: { ...snapshot, error: String(snapshot.error) }, locks, text };
 }
