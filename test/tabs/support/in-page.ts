@@ -195,3 +195,52 @@ export async function seen(): Promise<Record<string, unknown>> {
   const text = document.documentElement.outerHTML;
   return { said, lockNames, messages, lines, snapshot: { ...snapshot, error: String(snapshot.error) }, locks, text };
 }
+
+/** Events with which a browser tells a page that it is back. */
+export function wakeUp(types: string[]): void {
+  for (const type of types) (type === 'resume' ? document : globalThis).dispatchEvent(new Event(type));
+}
+
+/** Cuts the network of this tab, which the browser tells as well, or mends it. */
+export function goOffline(isOffline: boolean): void {
+  page.network.isCut = isOffline;
+  Object.defineProperty(navigator, 'onLine', { value: !isOffline, configurable: true });
+}
+
+/** Resolves when the access token is usable, without asking for it. */
+export async function untilUsable(): Promise<void> {
+  while ((page.tokens.getSnapshot().expiresAt ?? 0) < Date.now()) await new Promise((done) => setTimeout(done, 20));
+}
+
+declare const peers: (Worker | ServiceWorker)[];
+
+/** Starts a worker, and a service worker that has this page under its control. */
+export async function startWorkers(): Promise<void> {
+  const all = [page.startWorker(), await page.startServiceWorker()];
+  Object.assign(globalThis, { peers: all });
+  while (!navigator.serviceWorker.controller) await new Promise((done) => setTimeout(done, 20));
+}
+
+/** This page, its worker and its service worker call the API at once; the statuses. */
+export async function callAll(): Promise<unknown[]> {
+  const [worker] = peers as [Worker];
+  return Promise.all([page.call(), page.ask(worker, 'call'), fetch('/api/sw/me').then(({ status }) => status)]);
+}
+
+/** The access tokens of the workers, or the codes of their errors. */
+export function askPeers(): Promise<unknown[]> {
+  return Promise.all(peers.map((peer) => page.ask(peer, 'token')));
+}
+
+/** Nothing of it is left for the next test. */
+export async function stopServiceWorker(): Promise<void> {
+  const all = await navigator.serviceWorker.getRegistrations();
+  await Promise.all(all.map((registration) => registration.unregister()));
+}
+
+/** Whether the tab is seen; where the driver of the browser cannot show it, it is told from now on that it is. */
+export function beSeen(): boolean {
+  const isSeen = document.visibilityState === 'visible';
+  if (!isSeen) Object.defineProperty(document, 'visibilityState', { value: 'visible', configurable: true });
+  return isSeen;
+}
