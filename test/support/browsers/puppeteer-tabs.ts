@@ -7,7 +7,7 @@ export async function launchChromium({ name, profile }: LaunchOptions = {}): Pro
   const browser = await puppeteer.launch({
     executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium',
     headless: true,
-    args: ['--no-sandbox', ...(name ? [`--host-resolver-rules=MAP ${name} 127.0.0.1`] : [])],
+    args: ['--no-sandbox', '--js-flags=--expose-gc', ...(name ? [`--host-resolver-rules=MAP ${name} 127.0.0.1`] : [])],
     ...(profile && { userDataDir: profile }),
     // hidden tabs are to be throttled as they are for users
     ignoreDefaultArgs: [
