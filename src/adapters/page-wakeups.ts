@@ -5,8 +5,8 @@ const types = ['visibilitychange', 'resume', 'pageshow', 'online', 'focus'];
 /**
  * Moments after which a page's timers are not to be trusted: it is seen, resumed, restored, focused or online again.
  *
- * Listens to the page only while somebody listens here. A worker counts as awake; it hears `online` alone. Safe on a
- * server, where nothing ever happens.
+ * Events of a hidden page do not count, but for its return from the back/forward cache. Listens to the page only while
+ * somebody listens here. A worker counts as awake; it hears `online` alone. Safe on a server, where nothing ever happens.
  */
 export function pageWakeups(): Wakeups {
   const isAwake = (): boolean => globalThis.document?.visibilityState !== 'hidden';
@@ -14,8 +14,10 @@ export function pageWakeups(): Wakeups {
     isAwake,
     isOnline: () => globalThis.navigator?.onLine !== false,
     subscribe(listener) {
-      const heard = (): void => {
-        if (isAwake()) listener();
+      const heard = ({ type }: Event): void => {
+        // A page from the back/forward cache may come back hidden, and has missed whatever its peers said. In Chromium
+        // pageshow reaches listeners of the page before ours; resume comes first.
+        if (isAwake() || type === 'pageshow' || type === 'resume') listener();
       };
       // events of the document do not all bubble up to the window; focus of an element must not count
       for (const type of types) globalThis.addEventListener?.(type, heard, type !== 'focus');

@@ -7,10 +7,11 @@ export async function launchChromium({ name, profile }: LaunchOptions = {}): Pro
   const browser = await puppeteer.launch({
     executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium',
     headless: true,
-    args: ['--no-sandbox', ...(name ? [`--host-resolver-rules=MAP ${name} 127.0.0.1`] : [])],
+    args: ['--no-sandbox', '--js-flags=--expose-gc', ...(name ? [`--host-resolver-rules=MAP ${name} 127.0.0.1`] : [])],
     ...(profile && { userDataDir: profile }),
     // hidden tabs are to be throttled as they are for users
     ignoreDefaultArgs: [
+      '--disable-back-forward-cache',
       '--disable-background-timer-throttling',
       '--disable-backgrounding-occluded-windows',
       '--disable-renderer-backgrounding',
@@ -86,7 +87,12 @@ function puppeteerTab(page: Page, lifeCycle: LifeCycle): Tab {
       await ready(page);
     },
     back: async () => {
-      await page.goBack();
+      // not goBack(), which waits in Firefox for a page that the back/forward cache has got loaded already
+      await page.evaluate(() => {
+        Object.assign(globalThis, { isLeft: true });
+        history.back();
+      });
+      while (await page.evaluate(() => 'isLeft' in globalThis).catch(() => true)) await sleep(20);
       await ready(page);
     },
     show: () => page.bringToFront(),

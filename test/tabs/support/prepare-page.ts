@@ -10,13 +10,17 @@ export interface Prepared {
   readonly messages: unknown[];
   /** Whether the page came back from the back/forward cache. */
   restored: boolean;
+  /** What callers got who asked in a listener to `pageshow` that was there before the manager's. */
+  readonly onShow: { token?: string; code?: string }[];
+  /** Whether storages refuse to be written to, as when they are full. */
+  full: boolean;
 }
 
 /** Puts into the document what its address asks for, before anything else runs. */
 export function preparePage(html: string, url: URL): string {
   if (url.searchParams.has('framed')) return html.replace('<head>', `<head><script>(${reportToParent})()</script>`);
   if (url.searchParams.has('sandbox')) {
-    const frame = '<iframe sandbox="allow-scripts" src="/?framed"></iframe>';
+    const frame = `<iframe sandbox="allow-scripts" src="/?framed&storage=${url.searchParams.get('storage')}"></iframe>`;
     return `<!doctype html><script>(${listenToFrame})()</script>${frame}`;
   }
   return html.replace('<head>', `<head><script>(${prepare})()</script>`);
@@ -32,6 +36,8 @@ function prepare(): void {
     lockNames: [] as string[],
     messages: [] as unknown[],
     restored: false,
+    onShow: [] as Prepared['onShow'],
+    full: choices.has('full'),
   };
   Object.assign(globalThis, { prepared });
   const now = Date.now;
@@ -44,16 +50,26 @@ function prepare(): void {
   addEventListener('error', ({ message }) => write('error', message));
   addEventListener('pageshow', ({ persisted }) => {
     prepared.restored = persisted;
+    const { page } = globalThis as unknown as { page?: import('../../../examples/spa/main.js').SpaPage };
+    page?.tokens.getAccessToken().then(
+      (token) => prepared.onShow.push({ token }),
+      ({ code }) => prepared.onShow.push({ code }),
+    );
   });
-  new BroadcastChannel('evertoken:session').onmessage = ({ data }) => prepared.messages.push(data);
+  if (choices.has('no-channel')) Object.defineProperty(globalThis, 'BroadcastChannel', { value: undefined });
+  else new BroadcastChannel('evertoken:session').onmessage = ({ data }) => prepared.messages.push(data);
   if (choices.has('no-locks')) Object.defineProperty(navigator, 'locks', { value: undefined });
   if (choices.has('no-idb')) Object.defineProperty(globalThis, 'indexedDB', { value: undefined });
+  const refuseWhileFull = (target: object, name: string): void => {
+    const write = Reflect.get(target, name);
+    Reflect.set(target, name, function (this: unknown, ...all: unknown[]) {
+      if (prepared.full) throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
+      return write.apply(this, all);
+    });
+  };
   if (choices.has('full')) {
-    const refuse = (): never => {
-      throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
-    };
-    IDBObjectStore.prototype.put = refuse;
-    Storage.prototype.setItem = refuse;
+    refuseWhileFull(IDBObjectStore.prototype, 'put');
+    refuseWhileFull(Storage.prototype, 'setItem');
   }
   const request = navigator.locks?.request;
   if (request) {
