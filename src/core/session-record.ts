@@ -43,3 +43,8 @@ export function isSameTokenSet(a: SessionRecord | undefined, b: SessionRecord | 
 export function supersedes(found: SessionRecord, held: SessionRecord | undefined): boolean {
   return !held || !isSameSession(found, held) || found.revision > held.revision;
 }
+
+/** Consecutive failures so far, as the record tells them. */
+export function failureCount({ failure }: SessionRecord): number {
+  return failure?.count ?? 0;
+}

@@ -2,7 +2,7 @@ import type { AnyTokenError } from '../errors.js';
 import { SessionError } from '../errors.js';
 import { failureError } from './failure-error.js';
 import type { RefreshReason, TokenEvent, TokenEvents } from './session-events.js';
-import { isSameSession, isSameTokenSet, type SessionRecord, supersedes } from './session-record.js';
+import { failureCount, isSameSession, isSameTokenSet, type SessionRecord, supersedes } from './session-record.js';
 
 /** Refreshing fails; not before `retryAt`. */
 interface Failing {
@@ -158,7 +158,10 @@ function found(state: SessionState, { record, isSeen, error }: InputOf<'found'>)
     return transition(state, { type: 'refreshed', base: held, record, ...facts });
   }
   // the same tokens: a peer may have met a failure that counts for all
-  const isNews = record.revision === held.revision && record.failure?.retryAt !== held.failure?.retryAt;
+  const isNews =
+    record.revision === held.revision &&
+    record.failure?.retryAt !== held.failure?.retryAt &&
+    failureCount(record) >= failureCount(held); // fewer: ours could not be stored
   return { state: isNews && state.status !== 'refreshing' ? live(record) : state, effects: [] };
 }
 

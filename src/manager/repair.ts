@@ -1,6 +1,6 @@
 import { backoffDelay } from '../core/backoff.js';
 import { recordOf } from '../core/session.js';
-import { isSameSession, type SessionRecord } from '../core/session-record.js';
+import { failureCount, isSameSession, type SessionRecord } from '../core/session-record.js';
 import type { Settings } from './options.js';
 import type { Persistence } from './persistence.js';
 import type { SessionStore } from './session-store.js';
@@ -72,7 +72,10 @@ export function createRepair(
 }
 
 function isBehind(found: SessionRecord | undefined, held: SessionRecord, { hasSeen }: Persistence): boolean {
-  if (found && isSameSession(found, held)) return found.revision < held.revision;
+  if (found && isSameSession(found, held)) {
+    const isSame = found.revision === held.revision;
+    return isSame ? failureCount(found) < failureCount(held) : found.revision < held.revision;
+  }
   // of a session that never got there nothing is missing: a peer that ended it would have had to see it
   return !hasSeen(held) && (!found || found.revision < held.revision);
 }
