@@ -1,4 +1,4 @@
-import { backoffDelay } from '../core/backoff.js';
+import { backoffDelay, mayRetry } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { isUsable } from '../core/freshness.js';
 import { recordOf } from '../core/session.js';
@@ -130,7 +130,9 @@ async function refresh(
     const again = isFailed && verdict.isPassing && attempt < attempts && waitMs <= MAX_WAIT_MS && !context.isDisposed();
     const isFound = verdict.is === 'elsewhere' ? !base : verdict.is === 'refreshed' && verdict.by === 'peer';
     const found = isFound && 'record' in verdict ? verdict.record : undefined;
-    const isStale = found && !isUsable(found.tokens, clock.now());
+    const isExpired = found && !isUsable(found.tokens, clock.now());
+    // what a peer was told about the next attempt holds here too
+    const isStale = isExpired && mayAsk(found, reason, context);
     // over before anybody hears of it: who asks for a refresh then, asks for another one
     if (!again && !isStale) memory.run = undefined;
     tell(verdict, { base, reason, attempt, durationMs: clock.now() - startedAt, again }, memory, context);
@@ -140,9 +142,15 @@ async function refresh(
       await pause(run, waitMs, clock);
       if (run.isOver || context.isDisposed()) return;
     } else {
+      if (isExpired && 'failing' in store.state && store.state.failing) context.room.refuse(store.state.failing.error);
       return;
     }
   }
+}
+
+function mayAsk({ failure }: SessionRecord, reason: RefreshReason, { settings }: RefresherContext): boolean {
+  if (!failure || mayRetry(failure, settings.platform.clock.now(), settings.retry)) return true;
+  return reason === 'asked' && !failure.named;
 }
 
 function decide(about: Attempt, run: Run, memory: Memory, context: RefresherContext): Promise<Verdict> {
