@@ -123,21 +123,24 @@ async function end(turns: Turns, context: CommandContext): Promise<void> {
   const straggler = refresher.detach(); // before the end, which lets go of it as well
   store.dispatch({ type: 'ended', reason: 'ended' });
   let newest = own;
+  let erasedId = own?.sessionId;
   let failure: unknown;
   turns.erasing++;
   try {
     await persistence.withSlot(async (slot) => {
       const found = await slot.read().catch(() => undefined);
       const record = found?.record;
-      // a peer's new session, or nothing of ours to erase
-      if (found && (record ? own && !isSameSession(own, record) : true)) return;
-      if (record && record.revision >= (own?.revision ?? 0)) newest = record;
+      // a peer's new session, or nothing of ours to erase; but what ours had replaced, unstored, is over too
+      const isOurs = !own || isSameSession(own, record) || isReplaced(record, own, persistence);
+      if (found && !(record && isOurs)) return;
+      erasedId = record?.sessionId ?? erasedId;
+      if (record && (!own || isSameSession(own, record)) && record.revision >= (own?.revision ?? 0)) newest = record;
       await slot.erase();
     });
     announce();
   } catch (error) {
     reportLock('remove', error, context);
-    if (newest) repair(newest.sessionId);
+    if (erasedId) repair(erasedId);
     failure = error;
   } finally {
     turns.erasing--;
@@ -145,6 +148,10 @@ async function end(turns: Turns, context: CommandContext): Promise<void> {
   }
   await revoke((await straggler) ?? newest?.tokens, context);
   if (failure !== undefined) throw failure;
+}
+
+function isReplaced(record: SessionRecord | undefined, own: SessionRecord, { hasSeen }: Persistence): boolean {
+  return record !== undefined && !hasSeen(own) && record.revision < own.revision;
 }
 
 // The storage's own failures were reported where they happened.
