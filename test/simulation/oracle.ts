@@ -1,33 +1,8 @@
-import type { TokenResponse } from '../../src/core/token-set.js';
 import type { RefreshRequest } from '../../src/ports/refresh.js';
 import type { Peer } from './peer.js';
+import type { Heard, Presentation, Quiet, Stored } from './presentation.js';
 import type { Grant, SimServer } from './sim-server.js';
 import type { World } from './world.js';
-
-/** A refresh token, shown to the token endpoint. */
-export interface Presentation {
-  readonly peer: Peer;
-  readonly grant: Grant | undefined;
-  readonly index: number;
-  readonly at: number;
-  readonly wallAt: number;
-  readonly holding: Peer['holding'];
-  /** What the server did, as nobody else can know. */
-  acted: Outcome | undefined;
-  /** What the peer heard. */
-  heard: Outcome | undefined;
-  /** The manager does not wait for it any more. */
-  isGivenUp: boolean;
-}
-
-type Outcome = 'tokens' | 'dead' | 'answer' | 'none';
-
-/** What was said, or was not. */
-export interface Heard {
-  readonly is: Outcome;
-  readonly tokens?: TokenResponse;
-  readonly retryAfterS?: number;
-}
 
 /** Sees everything, and knows what must not be. */
 export interface Oracle {
@@ -47,6 +22,8 @@ export interface Oracle {
   /** A session in this peer belongs to this grant. */
   bind(sessionId: string | undefined, grant: Grant | undefined): void;
   grantOf(sessionId: string | undefined): Grant | undefined;
+  /** Whether a session ever belonged to this grant: a cookie of another one may be used in it. */
+  hasBound(sessionId: string | undefined, grant: Grant): boolean;
   lastOf(peer: Peer): Presentation | undefined;
   presentationsOf(grant: Grant): readonly Presentation[];
   /** The session is gone, and must not come back. */
@@ -56,28 +33,13 @@ export interface Oracle {
   requests: number;
 }
 
-interface Stored {
-  readonly sessionId: string;
-  readonly revision: number;
-  readonly accessToken: string;
-  readonly refreshToken?: string;
-  readonly unanswered: boolean;
-  readonly failure?: { readonly retryAt: number };
-}
-
-interface Quiet {
-  readonly by: Peer;
-  readonly untilWall: number;
-  readonly isNamed: boolean;
-  readonly setAt: number;
-}
-
 const MIN_DELAY_MS = 500;
 
 export function createOracle(world: World, server: SimServer): Oracle {
   const { lock: lockKind, isCookie, rotates, lifetimeMs } = world.circumstances;
   const isShared = lockKind === 'shared';
   const grants = new Map<string, Grant>();
+  const bound = new Set<string>();
   const gone = new Set<string>();
   const faults = new Map<Peer | undefined, number>();
   const presentations = new Map<Grant, Presentation[]>();
@@ -172,9 +134,12 @@ export function createOracle(world: World, server: SimServer): Oracle {
     const grant = grantOfAccess(before.accessToken);
     if (!grant) return;
     if (!after) {
-      const isProven = last.get(peer)?.heard === 'dead' && last.get(peer)?.grant === grant;
-      // who signs out of a storage that cannot be read erases whatever there is
-      const isBlind = peer.ending > 0 && faultAt(peer) > world.now - 20_000;
+      // without a lock, another session may have been stored since the look that the erasure rests on
+      const isProven = last.get(peer)?.heard === 'dead' && (isShared || last.get(peer)?.grant === grant);
+      if (isProven && isShared) grant.isLeft = true;
+      // who signs out of a storage that cannot be read erases whatever there is; without fences, calls wait for each
+      // other, and what one peer's slow call holds up is unreadable for all
+      const isBlind = peer.ending > 0 && faultAt(lockKind === 'fenced' ? peer : undefined) > world.now - 20_000;
       if (isBlind) grant.isLeft = true;
       if (!grant.isLeft && !isProven && !grant.isFoundDead) {
         world.violate('nobody is signed out', `${peer.name} erases ${grant.name} without a reason`);
@@ -295,9 +260,12 @@ export function createOracle(world: World, server: SimServer): Oracle {
       return `${sessionId} #${revision} ${accessToken} ${refreshToken ?? ''} ${facts.join(' ')}`.trimEnd();
     },
     bind: (sessionId, grant) => {
-      if (sessionId !== undefined && grant) grants.set(sessionId, grant);
+      if (sessionId === undefined || !grant) return;
+      grants.set(sessionId, grant);
+      bound.add(`${sessionId} ${grant.name}`);
     },
     grantOf: (sessionId) => (sessionId === undefined ? undefined : grants.get(sessionId)),
+    hasBound: (sessionId, grant) => bound.has(`${sessionId} ${grant.name}`),
     lastOf: (peer) => last.get(peer),
     presentationsOf: (grant) => presentations.get(grant) ?? [],
     erased: (sessionId) => gone.add(sessionId),

@@ -99,7 +99,7 @@ export function createSimLock(world: World, oracle: Oracle): SimLock {
         reject(signal.reason);
       };
       const grant = (holding: Holding) => {
-        const delayMs = world.fails('slow grant', 0.01) ? world.random.wait(1_000) : world.random.between(0, 2);
+        const delayMs = world.fails('slow grant', 0.03) ? world.random.wait(1_000) : world.random.between(0, 2);
         peer.deliver(delayMs, () => {
           if (!signal.aborted) return resolve(holding);
           release(holding);

@@ -158,6 +158,7 @@ function calm({ world, server, storage }: Setting, create: () => void, alive: ()
   world.isCalm = true;
   server.mood = 'up';
   storage.isDown = false;
+  storage.isFull = false;
   if (alive().length === 0) create();
   for (const peer of alive()) {
     peer.thaw();
