@@ -34,13 +34,14 @@ export function createLooker(
     do {
       isAskedAgain = false;
       const before = recordOf(store.state);
+      const isSeen = !!before && persistence.hasSeen(before); // as it was when the storage was asked
       try {
         const { record, damage } = await persistence.read();
         const held = recordOf(store.state);
         if (isBusy()) continue;
         if (!isSameSession(before, held)) isAskedAgain = true;
         else if (record || damage || !isCookie || store.state.status !== 'loading') {
-          store.dispatch({ type: 'found', record, error: damage, isSeen: !!held && persistence.hasSeen(held) });
+          store.dispatch({ type: 'found', record, error: damage, isSeen });
         } else if (!store.state.failing || mayRetry(store.state.failing, clock.now(), retry)) refresher.start('resume');
       } catch (error) {
         const { state } = store;
