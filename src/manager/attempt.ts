@@ -3,7 +3,13 @@ import type { Challenge } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
 import type { RefreshReason } from '../core/session-events.js';
-import { isSameSession, type SessionRecord, type StoredFailure, supersedes } from '../core/session-record.js';
+import {
+  isReplaced,
+  isSameSession,
+  type SessionRecord,
+  type StoredFailure,
+  supersedes,
+} from '../core/session-record.js';
 import { type TokenSet, withRefreshToken } from '../core/token-set.js';
 import { type AnyTokenError, LockError, SessionError, StorageError } from '../errors.js';
 import type { Refused } from './answer.js';
@@ -110,7 +116,7 @@ function compare(
   const isUnsaved = !hasSeen(base);
   if (!found) return isUnsaved ? { current: base } : { is: 'elsewhere', record: undefined };
   if (!isSameSession(found, base)) {
-    return isUnsaved && found.revision < base.revision ? { current: base } : { is: 'elsewhere', record: found };
+    return isReplaced(found, base, !isUnsaved) ? { current: base } : { is: 'elsewhere', record: found };
   }
   if (found.revision < base.revision) return { current: base };
   const now = settings.platform.clock.now();
@@ -189,7 +195,8 @@ async function believe(
     if (late) return keep(slot, current, late, context);
     const { record } = await slot.read();
     if (context.isMoved(about.base)) return MOVED;
-    if (record && supersedes(record, current)) {
+    const isOld = record && current && isReplaced(record, current, context.hasSeen(current));
+    if (record && !isOld && supersedes(record, current)) {
       return isSameSession(record, current) ? { is: 'refreshed', by: 'peer', record } : { is: 'elsewhere', record };
     }
   }

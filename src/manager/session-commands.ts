@@ -1,5 +1,5 @@
 import { recordOf } from '../core/session.js';
-import { isSameSession, type SessionRecord } from '../core/session-record.js';
+import { isReplaced, isSameSession, type SessionRecord } from '../core/session-record.js';
 import { readTokenResponse, type TokenResponse, type TokenSet } from '../core/token-set.js';
 import { type AnyTokenError, LockError, OptionsError, RefreshError, SessionError } from '../errors.js';
 import { withDeadline } from './deadline.js';
@@ -131,8 +131,9 @@ async function end(turns: Turns, context: CommandContext): Promise<void> {
       const found = await slot.read().catch(() => undefined);
       const record = found?.record;
       // a peer's new session, or nothing of ours to erase; but what ours had replaced, unstored, is over too
-      const isOurs = !own || isSameSession(own, record) || isReplaced(record, own, persistence);
-      if (found && !(record && isOurs)) return;
+      const isOurs =
+        record && (!own || isSameSession(own, record) || isReplaced(record, own, persistence.hasSeen(own)));
+      if (found && !isOurs) return;
       erasedId = record?.sessionId ?? erasedId;
       if (record && (!own || isSameSession(own, record)) && record.revision >= (own?.revision ?? 0)) newest = record;
       await slot.erase();
@@ -148,10 +149,6 @@ async function end(turns: Turns, context: CommandContext): Promise<void> {
   }
   await revoke((await straggler) ?? newest?.tokens, context);
   if (failure !== undefined) throw failure;
-}
-
-function isReplaced(record: SessionRecord | undefined, own: SessionRecord, { hasSeen }: Persistence): boolean {
-  return record !== undefined && !hasSeen(own) && record.revision < own.revision;
 }
 
 // The storage's own failures were reported where they happened.

@@ -93,7 +93,7 @@ export const mutations: readonly Mutation[] = [
     'no second look before a refusal is believed',
     'The storage is read again after a refusal, but a newer refresh token in it is ignored and the session ends.',
     ATTEMPT,
-    'if (record && supersedes(record, current)) {',
+    'if (record && !isOld && supersedes(record, current)) {',
     'if (false as boolean && record) {',
   ),
   mutation(
