@@ -49,7 +49,9 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
       grant.isFoundDead = true;
     } else if (reason === 'peer') {
       const isFollowed =
-        world.wasSetBack || [...server.grants.values()].some(({ startedAt }) => startedAt > grant.startedAt);
+        world.wasSetBack ||
+        oracle.isDoubled(grant) ||
+        [...server.grants.values()].some(({ startedAt }) => startedAt > grant.startedAt);
       if (!grant.isLeft && !grant.isFoundDead && grant.excuses.size === 0 && !isFollowed && !deadElsewhere(grant)) {
         world.violate('nobody is signed out', `${peer.name} ends ${grant.name} for a peer, but none did`);
       }

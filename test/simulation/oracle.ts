@@ -22,6 +22,8 @@ export interface Oracle {
   /** A session in this peer belongs to this grant. */
   bind(sessionId: string | undefined, grant: Grant | undefined): void;
   grantOf(sessionId: string | undefined): Grant | undefined;
+  /** Several sessions are fed by one cookie: who could not read the storage has asked with it. */
+  isDoubled(grant: Grant): boolean;
   /** Whether a session ever belonged to this grant: a cookie of another one may be used in it. */
   hasBound(sessionId: string | undefined, grant: Grant): boolean;
   lastOf(peer: Peer): Presentation | undefined;
@@ -59,6 +61,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
 
   const grantOfAccess = (token: string) => server.find(token)?.grant;
   const faultAt = (peer?: Peer) => faults.get(peer) ?? Number.NEGATIVE_INFINITY;
+
+  const isNewer = (name: string, grant: Grant) => (server.grants.get(name)?.startedAt ?? 0) > grant.startedAt;
 
   function isUnderWay(presentation: Presentation): boolean {
     const { peer, heard, isGivenUp, holding } = presentation;
@@ -140,7 +144,9 @@ export function createOracle(world: World, server: SimServer): Oracle {
       // who signs out of a storage that cannot be read erases whatever there is; without fences, calls wait for each
       // other, and what one peer's slow call holds up is unreadable for all
       const isBlind = peer.ending > 0 && faultAt(lockKind === 'fenced' ? peer : undefined) > world.now - 20_000;
-      if (isBlind) grant.isLeft = true;
+      // a session that was never stored ends together with the older one that it had replaced
+      const isReplaced = peer.ending > 0 && [...peer.left].some((name) => isNewer(name, grant));
+      if (isBlind || isReplaced) grant.isLeft = true;
       if (!grant.isLeft && !isProven && !grant.isFoundDead) {
         world.violate('nobody is signed out', `${peer.name} erases ${grant.name} without a reason`);
       }
@@ -265,6 +271,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       bound.add(`${sessionId} ${grant.name}`);
     },
     grantOf: (sessionId) => (sessionId === undefined ? undefined : grants.get(sessionId)),
+    isDoubled: (grant) => isCookie && [...grants.values()].filter((other) => other === grant).length > 1,
     hasBound: (sessionId, grant) => bound.has(`${sessionId} ${grant.name}`),
     lastOf: (peer) => last.get(peer),
     presentationsOf: (grant) => presentations.get(grant) ?? [],
