@@ -28,8 +28,6 @@ export interface Setting {
   readonly calls: Calls;
   /** Everybody, dead or alive. */
   readonly peers: readonly Peer[];
-  /** How often callers asked for a refresh by name. */
-  demands: number;
 }
 
 export function startApplication(setting: Setting, peer: Peer, platform: Platform): Application {
@@ -108,9 +106,9 @@ function ask(
   kind: 'get' | 'refresh' | 'inside',
   options: { minValidityMs?: number; signal?: AbortSignal } = {},
 ): ReturnType<Calls['follow']> {
-  const { world, calls } = setting;
+  const { world, calls, oracle } = setting;
   world.trace(() => `${peer.name} asks: ${kind} ${JSON.stringify(options)}`);
-  if (kind === 'refresh') setting.demands++;
+  if (kind === 'refresh') oracle.demand();
   if (kind === 'refresh') return calls.follow<unknown>(peer, kind, () => peer.manager.refresh(options));
   return calls.follow<unknown>(peer, kind, () => peer.manager.getAccessToken(options));
 }
@@ -136,7 +134,7 @@ async function request(setting: Setting, peer: Peer): Promise<boolean> {
     await travel();
     if (server.accepts(token)) return true;
     world.trace(() => `${peer.name}: the API refuses ${token}`);
-    setting.demands++;
+    setting.oracle.demand();
     const replacing = calls.follow(peer, 'replace', () => peer.manager.replaceAccessToken(token), { rejected: token });
     const other = await replacing.outcome;
     await travel();

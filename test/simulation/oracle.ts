@@ -1,4 +1,5 @@
 import type { RefreshRequest } from '../../src/ports/refresh.js';
+import { createBudget } from './budget.js';
 import type { Peer } from './peer.js';
 import type { Heard, Presentation, Quiet, Stored } from './presentation.js';
 import type { Grant, SimServer } from './sim-server.js';
@@ -32,6 +33,9 @@ export interface Oracle {
   erased(sessionId: string): void;
   clockJumped(): void;
   faultAt(peer?: Peer): number;
+  /** A caller asks for a refresh by name, or because a token was refused. */
+  demand(): void;
+  demands: number;
   requests: number;
 }
 
@@ -40,6 +44,7 @@ const MIN_DELAY_MS = 500;
 export function createOracle(world: World, server: SimServer): Oracle {
   const { lock: lockKind, isCookie, rotates, lifetimeMs } = world.circumstances;
   const isShared = lockKind === 'shared';
+  const budget = createBudget(world);
   const grants = new Map<string, Grant>();
   const bound = new Set<string>();
   const gone = new Set<string>();
@@ -165,8 +170,14 @@ export function createOracle(world: World, server: SimServer): Oracle {
 
   const oracle: Oracle = {
     requests: 0,
+    demands: 0,
+    demand: () => {
+      oracle.demands++;
+      budget.demand();
+    },
     presents: (peer, request, refreshToken) => {
       oracle.requests++;
+      budget.request();
       const { grant, index = 0 } = (refreshToken !== undefined && server.locate(refreshToken)) || {};
       const { holding } = peer;
       const presentation: Presentation = {

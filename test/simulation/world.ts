@@ -54,6 +54,8 @@ export interface World {
   jumpedAt: number;
   /** No faults any more. */
   isCalm: boolean;
+  /** Since when, in true time. */
+  calmAt: number;
   schedule(delayMs: number, run: () => void): Happening;
   next(): Happening | undefined;
   /** Whether a fault happens here and now; counts it. */
@@ -81,6 +83,7 @@ export function createWorld(seed: number, lines: string[] | undefined): World {
     wasSetBack: false,
     jumpedAt: Number.NEGATIVE_INFINITY,
     isCalm: false,
+    calmAt: Number.POSITIVE_INFINITY,
     schedule: (delayMs, run) => queue.add(world.now + Math.max(0, delayMs), run),
     next: queue.next,
     fails: (kind, probability) => {
