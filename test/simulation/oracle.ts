@@ -2,6 +2,7 @@ import type { RefreshRequest } from '../../src/ports/refresh.js';
 import { createBudget } from './budget.js';
 import type { Peer } from './peer.js';
 import type { Heard, Presentation, Quiet, Stored } from './presentation.js';
+import { createRecordReader } from './record-reader.js';
 import type { Grant, SimServer } from './sim-server.js';
 import type { World } from './world.js';
 
@@ -54,20 +55,14 @@ export function createOracle(world: World, server: SimServer): Oracle {
   const quiet = new Map<string, Quiet>();
   let present: { readonly record: Stored | undefined; readonly at: number } = { record: undefined, at: 0 };
 
-  const parsed = new Map<string, Stored>();
-  const read = (text: string): Stored => {
-    const known = parsed.get(text);
-    if (known) return known;
-    if (parsed.size > 20) parsed.clear();
-    const record = JSON.parse(text) as Stored;
-    parsed.set(text, record);
-    return record;
-  };
-
+  const { read, describe } = createRecordReader(world);
   const grantOfAccess = (token: string) => server.find(token)?.grant;
   const faultAt = (peer?: Peer) => faults.get(peer) ?? Number.NEGATIVE_INFINITY;
 
   const isNewer = (name: string, grant: Grant) => (server.grants.get(name)?.startedAt ?? 0) > grant.startedAt;
+
+  // after a clock was set back, a newer session may look older than one that could not be stored
+  const isUntold = (peer: Peer) => world.wasSetBack && faultAt(peer) > world.now - 180_000;
 
   function isUnderWay(presentation: Presentation): boolean {
     const { peer, heard, isGivenUp, holding } = presentation;
@@ -101,8 +96,13 @@ export function createOracle(world: World, server: SimServer): Oracle {
     const isProbe = !pause.isNamed && (reason === 'asked' || peer.wakes > 0);
     // before there is a session, there is no record to tell others
     const isHidden =
-      pause.by !== peer &&
-      (isShared || reason === 'resume' || pause.by.isDead || faultAt() >= pause.setAt || grant.excuses.size > 0);
+      (pause.by !== peer || (pause.isUnkept && reason !== 'resume')) &&
+      (isShared ||
+        pause.isUnkept ||
+        reason === 'resume' ||
+        pause.by.isDead ||
+        faultAt() >= pause.setAt ||
+        grant.excuses.size > 0);
     if (isProbe && reason !== 'asked') peer.wakes--;
     if (!isProbe && !isHidden) {
       world.violate('cool-down', `${token} (${reason}) ${pause.untilWall - world.wall()} ms before its time`);
@@ -110,11 +110,18 @@ export function createOracle(world: World, server: SimServer): Oracle {
   }
 
   function rest(presentation: Presentation, retryAfterS: number | undefined): void {
-    const { grant, peer, index } = presentation;
+    const { grant, peer, index, reason } = presentation;
     if (!grant) return;
+    const isUnkept = reason === 'resume';
     const delayMs = retryAfterS === undefined ? MIN_DELAY_MS : retryAfterS * 1000;
     const isNamed = retryAfterS !== undefined;
-    quiet.set(`${grant.name}-${index}`, { by: peer, untilWall: world.wall() + delayMs, isNamed, setAt: world.now });
+    quiet.set(`${grant.name}-${index}`, {
+      by: peer,
+      untilWall: world.wall() + delayMs,
+      isNamed,
+      isUnkept,
+      setAt: world.now,
+    });
   }
 
   function closes({ holding }: Presentation): void {
@@ -150,7 +157,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       // other, and what one peer's slow call holds up is unreadable for all
       const isBlind = peer.ending > 0 && faultAt(lockKind === 'fenced' ? peer : undefined) > world.now - 20_000;
       // a session that was never stored ends together with the older one that it had replaced
-      const isReplaced = peer.ending > 0 && [...peer.left].some((name) => isNewer(name, grant));
+      const isReplaced = peer.ending > 0 && ([...peer.left].some((name) => isNewer(name, grant)) || isUntold(peer));
       if (isBlind || isReplaced) grant.isLeft = true;
       if (!grant.isLeft && !isProven && !grant.isFoundDead) {
         world.violate('nobody is signed out', `${peer.name} erases ${grant.name} without a reason`);
@@ -162,7 +169,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
     } else {
       grant.isLeft = true;
       const next = grantOfAccess(after.accessToken);
-      if (next && next.startedAt < grant.startedAt && !isShared && !world.wasSetBack) {
+      if (next && next.startedAt < grant.startedAt && !isShared && !isCookie && !world.wasSetBack) {
         world.violate('newest wins', `${peer.name} stores ${next.name} over ${grant.name}, which is newer`);
       }
     }
@@ -186,6 +193,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
         index,
         at: world.now,
         wallAt: world.wall(),
+        reason: request.reason,
         holding,
         acted: undefined,
         heard: undefined,
@@ -268,14 +276,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       for (const grant of server.grants.values()) grant.excuses.add('forgotten');
       faults.set(undefined, world.now);
     },
-    describe: (text) => {
-      if (text === null) return 'nothing';
-      const { sessionId, revision, accessToken, refreshToken, unanswered, failure } = read(text);
-      const facts = [unanswered && 'unanswered', failure && `retryAt +${failure.retryAt - world.wall()}`].filter(
-        Boolean,
-      );
-      return `${sessionId} #${revision} ${accessToken} ${refreshToken ?? ''} ${facts.join(' ')}`.trimEnd();
-    },
+    describe,
     bind: (sessionId, grant) => {
       if (sessionId === undefined || !grant) return;
       grants.set(sessionId, grant);

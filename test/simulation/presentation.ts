@@ -1,4 +1,5 @@
 import type { TokenResponse } from '../../src/core/token-set.js';
+import type { RefreshRequest } from '../../src/ports/refresh.js';
 import type { Peer } from './peer.js';
 import type { Grant } from './sim-server.js';
 
@@ -9,6 +10,7 @@ export interface Presentation {
   readonly index: number;
   readonly at: number;
   readonly wallAt: number;
+  readonly reason: RefreshRequest['reason'];
   readonly holding: Peer['holding'];
   /** What the server did, as nobody else can know. */
   acted: Outcome | undefined;
@@ -42,5 +44,7 @@ export interface Quiet {
   readonly by: Peer;
   readonly untilWall: number;
   readonly isNamed: boolean;
+  /** There was no session that could have kept it. */
+  readonly isUnkept: boolean;
   readonly setAt: number;
 }

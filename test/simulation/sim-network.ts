@@ -58,7 +58,7 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
     if (decision === 'dead') return { is: 'dead', text: '{"error":"invalid_grant"}', status: 400 };
     const { tokens } = decision;
     const access = server.find(tokens.access_token);
-    if (access && world.fails('token refused from the start', 0.02)) access.isRevoked = true;
+    if (access && world.fails('token refused from the start', 0.08)) access.isRevoked = true;
     if (world.fails('answer garbled', 0.01)) return { is: 'none', text: '', status: random.pick([200, 502, 504]) };
     return { is: 'tokens', text: JSON.stringify(tokens), tokens, status: 200 };
   }

@@ -27,6 +27,8 @@ export interface Circumstances {
   readonly heedsSignal: boolean;
   /** Listeners throw, and call back. */
   readonly hasRudeListeners: boolean;
+  /** Every second lock comes late. */
+  readonly hasSlowGrants: boolean;
 }
 
 /** A sentence of BEHAVIOUR that did not hold. */
@@ -126,5 +128,6 @@ function draw(random: Random): Circumstances {
     trouble: random.pick([0, 0.2, 0.5, 1]),
     heedsSignal: random.chance(0.6),
     hasRudeListeners: random.chance(0.2),
+    hasSlowGrants: random.chance(0.2),
   };
 }
