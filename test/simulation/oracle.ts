@@ -150,13 +150,16 @@ export function createOracle(world: World, server: SimServer): Oracle {
     const grant = grantOfAccess(before.accessToken);
     if (!grant) return;
     if (!after) {
-      // without a lock, another session may have been stored since the look that the erasure rests on
-      const isProven = last.get(peer)?.heard === 'dead' && (isShared || last.get(peer)?.grant === grant);
-      if (isProven && isShared) grant.isLeft = true;
+      // without a lock, another session may have been stored since the look that the erasure rests on; a cookie is the
+      // browser's; and a session that was never stored ends together with the older one that it had replaced
+      const proof = last.get(peer);
+      const isOther = proof?.grant !== grant;
+      const isReplacing = isShared || isCookie || (proof?.grant?.startedAt ?? 0) > grant.startedAt;
+      const isProven = proof?.heard === 'dead' && (!isOther || isReplacing);
+      if (isProven && isOther) grant.isLeft = true;
       // who signs out of a storage that cannot be read erases whatever there is; without fences, calls wait for each
       // other, and what one peer's slow call holds up is unreadable for all
       const isBlind = peer.ending > 0 && faultAt(lockKind === 'fenced' ? peer : undefined) > world.now - 20_000;
-      // a session that was never stored ends together with the older one that it had replaced
       const isReplaced = peer.ending > 0 && ([...peer.left].some((name) => isNewer(name, grant)) || isUntold(peer));
       if (isBlind || isReplaced) grant.isLeft = true;
       if (!grant.isLeft && !isProven && !grant.isFoundDead) {
