@@ -28,8 +28,6 @@ export interface Setting {
   readonly calls: Calls;
   /** Everybody, dead or alive. */
   readonly peers: readonly Peer[];
-  /** How often callers asked for a refresh by name. */
-  demands: number;
 }
 
 export function startApplication(setting: Setting, peer: Peer, platform: Platform): Application {
@@ -39,7 +37,7 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
   peer.manager = createTokenManager({
     refresh: (request) => {
       const answer = refresh(request);
-      if (hasRudeListeners && world.random.chance(0.1)) ask(setting, peer, 'inside');
+      if (hasRudeListeners && world.fails('refresh function calls back', 0.2)) ask(setting, peer, 'inside');
       return answer;
     },
     revoke: async () => undefined,
@@ -50,10 +48,15 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
   watchEndings(world, server, oracle, peer);
   if (hasRudeListeners) {
     peer.manager.on('refreshed', () => {
+      world.count('listener throws');
       throw new Error('rude');
     });
-    peer.manager.on('refreshFailed', () => ask(setting, peer, 'get'));
-    peer.manager.on('sessionEnded', () => ask(setting, peer, 'get'));
+    const callBack = () => {
+      world.count('listener calls back');
+      ask(setting, peer, 'get');
+    };
+    peer.manager.on('refreshFailed', callBack);
+    peer.manager.on('sessionEnded', callBack);
   }
   const application: Application = {
     signIn: () => signIn(setting, peer),
@@ -103,9 +106,9 @@ function ask(
   kind: 'get' | 'refresh' | 'inside',
   options: { minValidityMs?: number; signal?: AbortSignal } = {},
 ): ReturnType<Calls['follow']> {
-  const { world, calls } = setting;
+  const { world, calls, oracle } = setting;
   world.trace(() => `${peer.name} asks: ${kind} ${JSON.stringify(options)}`);
-  if (kind === 'refresh') setting.demands++;
+  if (kind === 'refresh') oracle.demand();
   if (kind === 'refresh') return calls.follow<unknown>(peer, kind, () => peer.manager.refresh(options));
   return calls.follow<unknown>(peer, kind, () => peer.manager.getAccessToken(options));
 }
@@ -115,6 +118,7 @@ function giveUp(setting: Setting, peer: Peer): void {
   const { call } = ask(setting, peer, 'get', { signal: controller.signal });
   peer.deliver(setting.world.random.wait(2_000), () => {
     if (call.isSettled) return;
+    setting.world.count('caller aborts');
     call.reason = new Error('changed my mind');
     controller.abort(call.reason);
   });
@@ -130,7 +134,7 @@ async function request(setting: Setting, peer: Peer): Promise<boolean> {
     await travel();
     if (server.accepts(token)) return true;
     world.trace(() => `${peer.name}: the API refuses ${token}`);
-    setting.demands++;
+    setting.oracle.demand();
     const replacing = calls.follow(peer, 'replace', () => peer.manager.replaceAccessToken(token), { rejected: token });
     const other = await replacing.outcome;
     await travel();
@@ -152,6 +156,7 @@ function signIn(setting: Setting, peer: Peer): void {
   if (isCookie) network.cookie = refresh_token;
   const tokens = isCookie || refresh_token === undefined ? rest : { ...rest, refresh_token };
   world.trace(() => `${peer.name} signs in: ${grant.name}`);
+  world.count(peer.manager.getSnapshot().status === 'active' ? 'sign-in as somebody else' : 'sign-in');
   peer.starting++;
   // from now on the old one may end at any moment
   const old = oracle.grantOf(peer.manager.getSnapshot().sessionId);
@@ -176,6 +181,7 @@ function signOut(setting: Setting, peer: Peer): void {
   const { sessionId } = peer.manager.getSnapshot();
   const own = oracle.grantOf(sessionId);
   world.trace(() => `${peer.name} signs out of ${own?.name ?? 'whatever there is'}`);
+  world.count('sign-out');
   if (own) leave(peer, own);
   // nobody knows yet what the storage holds: whatever it is, it goes
   else for (const grant of server.grants.values()) grant.isLeft = true;

@@ -10,6 +10,18 @@ export interface Patch {
   readonly replace: string;
 }
 
+/** The text of a file below `src` with the patches in it; throws where a text is not there exactly once. */
+export function applyPatches(root: string, file: string, patches: readonly Patch[]): string {
+  let contents = readFileSync(join(root, 'src', file), 'utf8');
+  for (const { find, replace } of patches) {
+    if (contents.split(find).length !== 2) {
+      throw new Error(`expected exactly once in src/${file}, adapt test/simulation/mutations.ts: ${find}`);
+    }
+    contents = contents.replace(find, () => replace);
+  }
+  return contents;
+}
+
 /** Makes one module of the worker, with the patches applied to the code it tests; fails where a text is not there any more. */
 export async function buildWorker(root: string, outfile: string, patches: readonly Patch[] = []): Promise<string> {
   const applied = new Set<Patch>();
@@ -18,15 +30,9 @@ export async function buildWorker(root: string, outfile: string, patches: readon
     setup: ({ onLoad }) => {
       onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, ({ path }) => {
         const file = relative(join(root, 'src'), path);
-        let contents = readFileSync(path, 'utf8');
-        for (const patch of patches.filter((patch) => patch.file === file)) {
-          if (contents.split(patch.find).length !== 2) {
-            throw new Error(`expected exactly once in src/${file}, adapt test/simulation/mutations.ts: ${patch.find}`);
-          }
-          contents = contents.replace(patch.find, () => patch.replace);
-          applied.add(patch);
-        }
-        return { contents, loader: 'ts' };
+        const own = patches.filter((patch) => patch.file === file);
+        for (const patch of own) applied.add(patch);
+        return { contents: applyPatches(root, file, own), loader: 'ts' };
       });
     },
   };

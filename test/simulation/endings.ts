@@ -1,8 +1,13 @@
 import type { TokenEvents } from '../../src/core/session-events.js';
-import type { Oracle, Presentation } from './oracle.js';
+import type { Oracle } from './oracle.js';
 import type { Peer } from './peer.js';
+import type { Presentation } from './presentation.js';
 import type { Grant, SimServer } from './sim-server.js';
 import type { World } from './world.js';
+
+/** More attempts in so short a time, whatever they come to, are a loop. */
+const MOST_STARTS = 40;
+const LOOP_MS = 10_000;
 
 /** Judges the end of a session: nobody is signed out by accident. */
 export function watchEndings(world: World, server: SimServer, oracle: Oracle, peer: Peer): void {
@@ -44,7 +49,9 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
       grant.isFoundDead = true;
     } else if (reason === 'peer') {
       const isFollowed =
-        world.wasSetBack || [...server.grants.values()].some(({ startedAt }) => startedAt > grant.startedAt);
+        world.wasSetBack ||
+        oracle.isDoubled(grant) ||
+        [...server.grants.values()].some(({ startedAt }) => startedAt > grant.startedAt);
       if (!grant.isLeft && !grant.isFoundDead && grant.excuses.size === 0 && !isFollowed && !deadElsewhere(grant)) {
         world.violate('nobody is signed out', `${peer.name} ends ${grant.name} for a peer, but none did`);
       }
@@ -71,6 +78,15 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
       world.violate('one at a time', `${peer.name} ends ${event.sessionId}, not ${living}`);
     living = undefined;
     judge(event);
+  });
+  const starts: number[] = [];
+  peer.manager.on('refreshStarted', ({ reason, attempt }) => {
+    world.trace(() => `${peer.name} refreshStarted ${reason}, attempt ${attempt}`);
+    starts.push(world.now);
+    if (starts.length <= MOST_STARTS) return;
+    // listeners that ask again whenever they hear of a failure make a loop of their own
+    const isLoop = world.now - (starts.shift() ?? 0) < LOOP_MS && !world.circumstances.hasRudeListeners;
+    if (isLoop) world.violate('no loops', `${peer.name} tries more than ${MOST_STARTS} times in ${LOOP_MS} ms`);
   });
   peer.manager.on('refreshed', (event) => {
     world.trace(() => `${peer.name} refreshed by ${event.by}`);

@@ -1,130 +1,181 @@
 import type { Patch } from './build.js';
 
-/** A safeguard that is taken out of the manager, to see whether the simulation notices. */
+/**
+ * A safeguard that is taken out of the manager, to see whether the simulation notices.
+ *
+ * The patches lean on the text of the sources. When one does not apply any more, `means` says what it has to bring
+ * about; aim it anew, and see that enough seeds notice: `npm run simulate -- --mutations --only 'part of the name'`.
+ */
 export interface Mutation {
   readonly name: string;
+  /** What goes wrong in the manager with the safeguard gone. */
+  readonly means: string;
   readonly patches: readonly Patch[];
 }
 
 const ATTEMPT = 'manager/attempt.ts';
 const REFRESHER = 'manager/refresher.ts';
+const SESSION = 'core/session.ts';
+const RECORD = 'core/session-record.ts';
 const COMMANDS = 'manager/session-commands.ts';
-const MOVED = 'run.isOver || !isSameSession(recordOf(store.state), base)';
-const STORE = 'await slot.write(record).catch(() => context.repair());';
+const MOVED = 'run.isOver || !isSameSession(recordOf(engine.state), about.base)';
+const STORE = 'await slot.write(record).catch(() => repair(engine));';
 
-function mutation(name: string, file: string, find: string, replace: string): Mutation {
-  return { name, patches: [{ file, find, replace }] };
+function mutation(name: string, means: string, file: string, find: string, replace: string): Mutation {
+  return { name, means, patches: [{ file, find, replace }] };
 }
 
 /** `npm run simulate -- --mutations` runs them all; each has to be noticed. */
 export const mutations: readonly Mutation[] = [
-  mutation('no look at the storage under the lock', ATTEMPT, 'compare(found.record, about', 'compare(base, about'),
+  mutation(
+    'no look at the storage under the lock',
+    'What the storage holds once the lock is ours is read but not used: the refresh goes on with what this manager knew before it waited.',
+    ATTEMPT,
+    'compare(found.record, held)',
+    'compare(about.base, held)',
+  ),
   mutation(
     'the write comes after the lock was released',
+    'New tokens are written 20 ms after the attempt returned, when another may hold the lock already.',
     ATTEMPT,
-    `const record = grow(current, tokens, context);\n  ${STORE}`,
-    `const record = grow(current, tokens, context);\n  context.settings.platform.clock.after(20, () => void ${STORE.slice(6, -1)});`,
+    `const record = grow(engine, current, tokens);\n  ${STORE}`,
+    `const record = grow(engine, current, tokens);\n  engine.settings.platform.clock.after(20, () => void ${STORE.slice(6, -1)});`,
   ),
   {
-    name: 'a straggling refresh counts after a sign-out: no look at session and revision',
+    name: 'a straggling refresh counts after a sign-out or sign-in',
+    means:
+      'A refresh whose session was ended or replaced meanwhile goes on: it writes its tokens over what is stored, and its outcome is told to whatever session there is.',
     patches: [
-      { file: REFRESHER, find: MOVED, replace: 'base === undefined && run.isOver' },
+      { file: ATTEMPT, find: MOVED, replace: 'about.base === undefined && run.isOver' },
       { file: REFRESHER, find: 'if (run.isOver) return;\n    if (verdict.is', replace: 'if (verdict.is' },
-      {
-        file: 'core/session.ts',
-        find: 'if (!held || !isSameSession(held, base) || record.revision <= held.revision)',
-        replace: 'if (!held)',
-      },
+      { file: SESSION, find: '!held || !isSameSession(held, base) || record', replace: '!held || record' },
+    ],
+  },
+  {
+    name: 'no revision check',
+    means:
+      'Of one session, any other record counts as newer than the one held, and an outcome with an older revision is applied: tokens of the past come back, and their spent refresh token is presented.',
+    patches: [
+      { file: SESSION, find: ' || record.revision <= held.revision) return', replace: ') return' },
+      { file: RECORD, find: 'found.revision > held.revision', replace: 'found.revision !== held.revision' },
+      { file: ATTEMPT, find: 'if (found.revision < base.revision) return { current: base };', replace: '' },
     ],
   },
   mutation(
     '429 and 503 end the session',
+    'Any answer with a status of 429 or more counts as proof that the grant is dead.',
     ATTEMPT,
     'endsSession(failure) === true',
     'endsSession(failure) || (failure.status ?? 0) >= 429',
   ),
   mutation(
     'a lost rotation is called a rejection',
+    'A refusal after an unanswered presentation of the same refresh token is told as `rejected`.',
     ATTEMPT,
-    "current?.unanswered ? 'lost' : 'rejected'",
-    "'rejected' as 'lost' | 'rejected'",
+    'return current?.unanswered',
+    'return (false as boolean)',
   ),
   mutation(
     'no mark before asking',
+    'The record is not marked as being presented before the request goes out, so that a crash or reload in between leaves no trace.',
     ATTEMPT,
     'if (current) await slot.write({ ...current, unanswered: true }).catch(() => undefined);',
     '',
   ),
   mutation(
     'sleeps with the lock in hand',
+    'The delay before the next attempt is spent while the lock is held.',
     ATTEMPT,
     `if (record) ${STORE}`,
     `if (record) ${STORE}\n  await new Promise<void>((resolve) => platform.clock.after(delayMs, resolve));`,
   ),
   mutation(
     'no second look before a refusal is believed',
+    'The storage is read again after a refusal, but a newer refresh token in it is ignored and the session ends.',
     ATTEMPT,
-    'if (record && supersedes(record, current)) {',
+    'if (record && !isOld && supersedes(record, current)) {',
     'if (false as boolean && record) {',
   ),
   mutation(
     'no cool-down',
+    'Callers start a refresh although the session is waiting for `retryAt`.',
     'manager/token-access.ts',
     "if (state.status !== 'waiting') return true;",
     'if (state.status) return true;',
   ),
   mutation(
     'retryAt is not stored',
+    'The record that is written after a failure lacks the failure: peers and reloads know of no `retryAt`.',
     ATTEMPT,
     'record = { ...current, failure, unanswered',
     'record = { ...current, unanswered',
   ),
   mutation(
     'Retry-After is not heeded',
+    'The next attempt comes after the backoff alone, before the moment that the server named.',
     ATTEMPT,
     'Math.max(platform.clock.now() + delayMs, named ?? 0)',
     'platform.clock.now() + delayMs',
   ),
   mutation(
     'a late answer is dropped',
+    'Tokens that come after the deadline of the exchange are thrown away.',
     'manager/exchange.ts',
     'if (answer?.tokens) onLate',
     'if (answer?.tokens && !answer) onLate',
   ),
   mutation(
     'the loss of the lock goes unnoticed',
+    'A write or an erasure is carried out although the lease was taken away.',
     'manager/persistence.ts',
     'if (lease.signal.aborted) throw lostLock();',
     '',
   ),
   mutation(
     'tokens that could not be stored are forgotten',
+    'A refresh goes on with the older record of the storage, and with its spent refresh token, where the newer tokens live in memory only (D5).',
     ATTEMPT,
     'if (found.revision < base.revision) return { current: base };',
     '',
   ),
-  mutation('the proactive timer has no floor', 'manager/alarm.ts', 'Math.max(at, refresher.quietUntil)', 'at'),
+  mutation(
+    'the proactive timer has no floor',
+    'The proactive timer is planned for the due moment or `retryAt` even right after a failure: at once, over and over, where both have passed.',
+    'manager/alarm.ts',
+    'Math.max(failing?.retryAt ?? engine.dueAt, quietUntil)',
+    '(failing?.retryAt ?? engine.dueAt)',
+  ),
   mutation(
     'signing out leaves the record',
+    '`endSession` ends the session here but does not erase its record.',
     COMMANDS,
     'newest = record;\n      await slot.erase();',
     'newest = record;',
   ),
   mutation(
     'an expired token is served',
+    'A token counts as usable after its expiry.',
     'core/freshness.ts',
     'return expiresAt === undefined || now < expiresAt;',
     'return expiresAt === undefined || now > 0;',
   ),
-  mutation('callers wait for any retryAt', REFRESHER, 'waitMs <= MAX_WAIT_MS', 'waitMs < Number.POSITIVE_INFINITY'),
+  mutation(
+    'callers wait for any retryAt',
+    'A run sleeps until its next attempt however far away that is, and callers with it.',
+    REFRESHER,
+    'waitMs <= MAX_WAIT_MS',
+    'waitMs < Number.POSITIVE_INFINITY',
+  ),
   mutation(
     'which sessions the storage has held is forgotten',
+    'A session that is missing in the storage always counts as one that never got there: nobody follows the end of a session, and it is written again.',
     'manager/stored-session.ts',
-    'seen.has(sessionId)',
-    'seen.has(sessionId) && seen.size === 0',
+    'seen?.has(sessionId) === true',
+    'seen?.has(sessionId) === true && seen.size === 0',
   ),
   mutation(
     'a refresh under way may give a rejected token back',
+    '`replaceAccessToken` resolves with the rejected token when it joined a refresh that had begun before and ends with that very token.',
     'manager/token-access.ts',
     'token === rejected && isJoined',
     'token === rejected && isJoined && !token',

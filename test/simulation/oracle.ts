@@ -1,33 +1,10 @@
-import type { TokenResponse } from '../../src/core/token-set.js';
 import type { RefreshRequest } from '../../src/ports/refresh.js';
+import { createBudget } from './budget.js';
 import type { Peer } from './peer.js';
+import type { Heard, Presentation, Quiet, Stored } from './presentation.js';
+import { createRecordReader } from './record-reader.js';
 import type { Grant, SimServer } from './sim-server.js';
 import type { World } from './world.js';
-
-/** A refresh token, shown to the token endpoint. */
-export interface Presentation {
-  readonly peer: Peer;
-  readonly grant: Grant | undefined;
-  readonly index: number;
-  readonly at: number;
-  readonly wallAt: number;
-  readonly holding: Peer['holding'];
-  /** What the server did, as nobody else can know. */
-  acted: Outcome | undefined;
-  /** What the peer heard. */
-  heard: Outcome | undefined;
-  /** The manager does not wait for it any more. */
-  isGivenUp: boolean;
-}
-
-type Outcome = 'tokens' | 'dead' | 'answer' | 'none';
-
-/** What was said, or was not. */
-export interface Heard {
-  readonly is: Outcome;
-  readonly tokens?: TokenResponse;
-  readonly retryAfterS?: number;
-}
 
 /** Sees everything, and knows what must not be. */
 export interface Oracle {
@@ -47,29 +24,20 @@ export interface Oracle {
   /** A session in this peer belongs to this grant. */
   bind(sessionId: string | undefined, grant: Grant | undefined): void;
   grantOf(sessionId: string | undefined): Grant | undefined;
+  /** Several sessions are fed by one cookie: who could not read the storage has asked with it. */
+  isDoubled(grant: Grant): boolean;
+  /** Whether a session ever belonged to this grant: a cookie of another one may be used in it. */
+  hasBound(sessionId: string | undefined, grant: Grant): boolean;
   lastOf(peer: Peer): Presentation | undefined;
   presentationsOf(grant: Grant): readonly Presentation[];
   /** The session is gone, and must not come back. */
   erased(sessionId: string): void;
   clockJumped(): void;
   faultAt(peer?: Peer): number;
+  /** A caller asks for a refresh by name, or because a token was refused. */
+  demand(): void;
+  demands: number;
   requests: number;
-}
-
-interface Stored {
-  readonly sessionId: string;
-  readonly revision: number;
-  readonly accessToken: string;
-  readonly refreshToken?: string;
-  readonly unanswered: boolean;
-  readonly failure?: { readonly retryAt: number };
-}
-
-interface Quiet {
-  readonly by: Peer;
-  readonly untilWall: number;
-  readonly isNamed: boolean;
-  readonly setAt: number;
 }
 
 const MIN_DELAY_MS = 500;
@@ -77,7 +45,9 @@ const MIN_DELAY_MS = 500;
 export function createOracle(world: World, server: SimServer): Oracle {
   const { lock: lockKind, isCookie, rotates, lifetimeMs } = world.circumstances;
   const isShared = lockKind === 'shared';
+  const budget = createBudget(world);
   const grants = new Map<string, Grant>();
+  const bound = new Set<string>();
   const gone = new Set<string>();
   const faults = new Map<Peer | undefined, number>();
   const presentations = new Map<Grant, Presentation[]>();
@@ -85,18 +55,14 @@ export function createOracle(world: World, server: SimServer): Oracle {
   const quiet = new Map<string, Quiet>();
   let present: { readonly record: Stored | undefined; readonly at: number } = { record: undefined, at: 0 };
 
-  const parsed = new Map<string, Stored>();
-  const read = (text: string): Stored => {
-    const known = parsed.get(text);
-    if (known) return known;
-    if (parsed.size > 20) parsed.clear();
-    const record = JSON.parse(text) as Stored;
-    parsed.set(text, record);
-    return record;
-  };
-
+  const { read, describe } = createRecordReader(world);
   const grantOfAccess = (token: string) => server.find(token)?.grant;
   const faultAt = (peer?: Peer) => faults.get(peer) ?? Number.NEGATIVE_INFINITY;
+
+  const isNewer = (name: string, grant: Grant) => (server.grants.get(name)?.startedAt ?? 0) > grant.startedAt;
+
+  // after a clock was set back, a newer session may look older than one that could not be stored
+  const isUntold = (peer: Peer) => world.wasSetBack && faultAt(peer) > world.now - 180_000;
 
   function isUnderWay(presentation: Presentation): boolean {
     const { peer, heard, isGivenUp, holding } = presentation;
@@ -130,8 +96,13 @@ export function createOracle(world: World, server: SimServer): Oracle {
     const isProbe = !pause.isNamed && (reason === 'asked' || peer.wakes > 0);
     // before there is a session, there is no record to tell others
     const isHidden =
-      pause.by !== peer &&
-      (isShared || reason === 'resume' || pause.by.isDead || faultAt() >= pause.setAt || grant.excuses.size > 0);
+      (pause.by !== peer || (pause.isUnkept && reason !== 'resume')) &&
+      (isShared ||
+        pause.isUnkept ||
+        reason === 'resume' ||
+        pause.by.isDead ||
+        faultAt() >= pause.setAt ||
+        grant.excuses.size > 0);
     if (isProbe && reason !== 'asked') peer.wakes--;
     if (!isProbe && !isHidden) {
       world.violate('cool-down', `${token} (${reason}) ${pause.untilWall - world.wall()} ms before its time`);
@@ -139,11 +110,18 @@ export function createOracle(world: World, server: SimServer): Oracle {
   }
 
   function rest(presentation: Presentation, retryAfterS: number | undefined): void {
-    const { grant, peer, index } = presentation;
+    const { grant, peer, index, reason } = presentation;
     if (!grant) return;
+    const isUnkept = reason === 'resume';
     const delayMs = retryAfterS === undefined ? MIN_DELAY_MS : retryAfterS * 1000;
     const isNamed = retryAfterS !== undefined;
-    quiet.set(`${grant.name}-${index}`, { by: peer, untilWall: world.wall() + delayMs, isNamed, setAt: world.now });
+    quiet.set(`${grant.name}-${index}`, {
+      by: peer,
+      untilWall: world.wall() + delayMs,
+      isNamed,
+      isUnkept,
+      setAt: world.now,
+    });
   }
 
   function closes({ holding }: Presentation): void {
@@ -172,10 +150,18 @@ export function createOracle(world: World, server: SimServer): Oracle {
     const grant = grantOfAccess(before.accessToken);
     if (!grant) return;
     if (!after) {
-      const isProven = last.get(peer)?.heard === 'dead' && last.get(peer)?.grant === grant;
-      // who signs out of a storage that cannot be read erases whatever there is
-      const isBlind = peer.ending > 0 && faultAt(peer) > world.now - 20_000;
-      if (isBlind) grant.isLeft = true;
+      // without a lock, another session may have been stored since the look that the erasure rests on; a cookie is the
+      // browser's; and a session that was never stored ends together with the older one that it had replaced
+      const proof = last.get(peer);
+      const isOther = proof?.grant !== grant;
+      const isReplacing = isShared || isCookie || (proof?.grant?.startedAt ?? 0) > grant.startedAt;
+      const isProven = proof?.heard === 'dead' && (!isOther || isReplacing);
+      if (isProven && isOther) grant.isLeft = true;
+      // who signs out of a storage that cannot be read erases whatever there is; without fences, calls wait for each
+      // other, and what one peer's slow call holds up is unreadable for all
+      const isBlind = peer.ending > 0 && faultAt(lockKind === 'fenced' ? peer : undefined) > world.now - 20_000;
+      const isReplaced = peer.ending > 0 && ([...peer.left].some((name) => isNewer(name, grant)) || isUntold(peer));
+      if (isBlind || isReplaced) grant.isLeft = true;
       if (!grant.isLeft && !isProven && !grant.isFoundDead) {
         world.violate('nobody is signed out', `${peer.name} erases ${grant.name} without a reason`);
       }
@@ -186,7 +172,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
     } else {
       grant.isLeft = true;
       const next = grantOfAccess(after.accessToken);
-      if (next && next.startedAt < grant.startedAt && !isShared && !world.wasSetBack) {
+      if (next && next.startedAt < grant.startedAt && !isShared && !isCookie && !world.wasSetBack) {
         world.violate('newest wins', `${peer.name} stores ${next.name} over ${grant.name}, which is newer`);
       }
     }
@@ -194,8 +180,14 @@ export function createOracle(world: World, server: SimServer): Oracle {
 
   const oracle: Oracle = {
     requests: 0,
+    demands: 0,
+    demand: () => {
+      oracle.demands++;
+      budget.demand();
+    },
     presents: (peer, request, refreshToken) => {
       oracle.requests++;
+      budget.request();
       const { grant, index = 0 } = (refreshToken !== undefined && server.locate(refreshToken)) || {};
       const { holding } = peer;
       const presentation: Presentation = {
@@ -204,6 +196,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
         index,
         at: world.now,
         wallAt: world.wall(),
+        reason: request.reason,
         holding,
         acted: undefined,
         heard: undefined,
@@ -286,18 +279,15 @@ export function createOracle(world: World, server: SimServer): Oracle {
       for (const grant of server.grants.values()) grant.excuses.add('forgotten');
       faults.set(undefined, world.now);
     },
-    describe: (text) => {
-      if (text === null) return 'nothing';
-      const { sessionId, revision, accessToken, refreshToken, unanswered, failure } = read(text);
-      const facts = [unanswered && 'unanswered', failure && `retryAt +${failure.retryAt - world.wall()}`].filter(
-        Boolean,
-      );
-      return `${sessionId} #${revision} ${accessToken} ${refreshToken ?? ''} ${facts.join(' ')}`.trimEnd();
-    },
+    describe,
     bind: (sessionId, grant) => {
-      if (sessionId !== undefined && grant) grants.set(sessionId, grant);
+      if (sessionId === undefined || !grant) return;
+      grants.set(sessionId, grant);
+      bound.add(`${sessionId} ${grant.name}`);
     },
     grantOf: (sessionId) => (sessionId === undefined ? undefined : grants.get(sessionId)),
+    isDoubled: (grant) => isCookie && [...grants.values()].filter((other) => other === grant).length > 1,
+    hasBound: (sessionId, grant) => bound.has(`${sessionId} ${grant.name}`),
     lastOf: (peer) => last.get(peer),
     presentationsOf: (grant) => presentations.get(grant) ?? [],
     erased: (sessionId) => gone.add(sessionId),

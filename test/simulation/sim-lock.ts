@@ -20,7 +20,7 @@ interface Waiter {
 }
 
 export function createSimLock(world: World, oracle: Oracle): SimLock {
-  const { lock: kind, freesOnCrash } = world.circumstances;
+  const { lock: kind, freesOnCrash, hasSlowGrants } = world.circumstances;
   const isShared = kind === 'shared';
   const queue: Waiter[] = [];
   let current: { readonly holding: Holding; readonly holdMs: number } | undefined;
@@ -99,7 +99,9 @@ export function createSimLock(world: World, oracle: Oracle): SimLock {
         reject(signal.reason);
       };
       const grant = (holding: Holding) => {
-        const delayMs = world.fails('slow grant', 0.01) ? world.random.wait(1_000) : world.random.between(0, 2);
+        const delayMs = world.fails('slow grant', hasSlowGrants ? 0.5 : 0.01)
+          ? world.random.wait(1_000)
+          : world.random.between(0, 2);
         peer.deliver(delayMs, () => {
           if (!signal.aborted) return resolve(holding);
           release(holding);

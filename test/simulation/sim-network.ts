@@ -1,7 +1,8 @@
 import type { TokenResponse } from '../../src/core/token-set.js';
 import type { RefreshRequest, RefreshTokens } from '../../src/ports/refresh.js';
-import type { Oracle, Presentation } from './oracle.js';
+import type { Oracle } from './oracle.js';
 import type { Peer } from './peer.js';
+import type { Presentation } from './presentation.js';
 import type { SimServer } from './sim-server.js';
 import type { World } from './world.js';
 
@@ -56,6 +57,8 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
     const decision = refreshToken === undefined ? 'dead' : server.refresh(refreshToken);
     if (decision === 'dead') return { is: 'dead', text: '{"error":"invalid_grant"}', status: 400 };
     const { tokens } = decision;
+    const access = server.find(tokens.access_token);
+    if (access && world.fails('token refused from the start', 0.08)) access.isRevoked = true;
     if (world.fails('answer garbled', 0.01)) return { is: 'none', text: '', status: random.pick([200, 502, 504]) };
     return { is: 'tokens', text: JSON.stringify(tokens), tokens, status: 200 };
   }
@@ -119,7 +122,7 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
       lose('lost on the way there');
       return;
     }
-    if (world.fails('message doubled', 0.002)) world.schedule(delay() + delay(), () => act(refreshToken));
+    if (world.fails('message doubled', 0.004)) world.schedule(delay() + delay(), () => act(refreshToken));
     world.schedule(delay(), () => {
       const reply = act(refreshToken);
       oracle.acted(presentation, reply);

@@ -11,6 +11,8 @@ export interface SimStorage {
   forget(): void;
   /** For a while nothing can be read or written. */
   isDown: boolean;
+  /** For a while nothing can be written; reading and removing work. */
+  isFull: boolean;
 }
 
 type Fate = 'done' | 'refused' | 'done, but refused' | 'slow' | 'never answered' | 'done, but never answered';
@@ -22,7 +24,8 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
   let text: string | null = null;
   let newestFence = 0;
 
-  function draw(): Fate {
+  function draw(what: string): Fate {
+    if (what === 'write' && sim.isFull && !world.isCalm) return 'refused';
     if (sim.isDown && !world.isCalm) return world.random.chance(0.7) ? 'refused' : 'never answered';
     if (!world.fails('storage fault', 0.02)) return 'done';
     return world.random.pick([
@@ -37,7 +40,7 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
   }
 
   function submit<T>(peer: Peer, what: string, apply: () => T): Promise<T> {
-    const fate = draw();
+    const fate = draw(what);
     const { holding } = peer;
     const survives = world.random.chance(0.5);
     if (holding) holding.open++;
@@ -94,7 +97,8 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
     oracle.writes(peer, next);
     const run = () => put(peer, next, fence);
     if (!isSyncStorage) return submit(peer, next === null ? 'remove' : 'write', run);
-    if (sim.isDown || world.fails('storage fault', 0.02)) {
+    const isRefused = sim.isDown || (sim.isFull && next !== null);
+    if (isRefused || world.fails('storage fault', 0.02)) {
       oracle.storageFault(peer);
       throw new Error('QuotaExceededError');
     }
@@ -120,6 +124,7 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
       text = null;
     },
     isDown: false,
+    isFull: false,
   };
   return sim;
 }

@@ -42,7 +42,7 @@ export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
     faults: world.faults,
     steps,
     requests: setting.oracle.requests,
-    requestsPerHour: ((setting.oracle.requests - setting.demands) * 3_600_000) / Math.max(1, world.now),
+    requestsPerHour: ((setting.oracle.requests - setting.oracle.demands) * 3_600_000) / Math.max(1, world.now),
     longestMs: setting.calls.longestMs,
     simulatedMs: world.now,
   });
@@ -105,7 +105,7 @@ function build(world: World): { setting: Setting; lock: () => SimLock | undefine
   const peers: Peer[] = [];
   const applications = new Map<Peer, Application>();
   const calls = createCalls(world, server, oracle);
-  const setting: Setting = { world, server, network, storage, oracle, calls, peers, demands: 0 };
+  const setting: Setting = { world, server, network, storage, oracle, calls, peers };
 
   function create(slot: number): void {
     const generation = peers.filter((peer) => peer.slot === slot).length + 1;
@@ -156,8 +156,10 @@ function build(world: World): { setting: Setting; lock: () => SimLock | undefine
 function calm({ world, server, storage }: Setting, create: () => void, alive: () => Peer[]): void {
   world.trace(() => '=== calm');
   world.isCalm = true;
+  world.calmAt = world.now;
   server.mood = 'up';
   storage.isDown = false;
+  storage.isFull = false;
   if (alive().length === 0) create();
   for (const peer of alive()) {
     peer.thaw();
@@ -179,7 +181,7 @@ function judge({ world, storage, oracle }: Setting, alive: Peer[], applications:
         `${peer.name} has ${sessionId}, the storage has ${oracle.describe(storage.text)}`,
       );
     }
-    if (status !== 'active') continue;
+    if (status === 'none') continue;
     let isOver = false;
     void applications
       .get(peer)
@@ -190,8 +192,11 @@ function judge({ world, storage, oracle }: Setting, alive: Peer[], applications:
         const isSame = now.sessionId === sessionId;
         // a clock that was set back makes a wait that the server asked for longer, by an hour at most
         const isLong = world.wasSetBack && (now.retryAt ?? 0) > world.wall();
-        if (!isAccepted && isSame && !isLong && !isShared)
-          world.violate('fresh in the end', `${peer.name} is refused by the API`);
+        if (now.status === 'loading') world.violate('fresh in the end', `${peer.name} still does not know its session`);
+        if (status !== 'active' || !isSame || isLong || isShared) return;
+        if (!isAccepted) world.violate('fresh in the end', `${peer.name} is refused by the API`);
+        else if ((now.expiresAt ?? Number.POSITIVE_INFINITY) <= world.wall() || (now.retryAt ?? 0) > world.wall())
+          world.violate('fresh in the end', `${peer.name} has an old token, or still waits for its next attempt`);
       });
     world.schedule(60_000, () => {
       if (!isOver) world.violate('fresh in the end', `${peer.name} still waits after a minute`);

@@ -39,8 +39,9 @@ export function count(tally: Tally, outcome: Outcome): void {
 /** One line, for as long as it lasts. */
 export function showProgress({ seeds, faults, failures }: Tally, total: number, ms: number): string {
   const injected = [...faults.values()].reduce((sum, times) => sum + times, 0);
+  const kinds = [...faults].sort(([, a], [, b]) => b - a).map(([kind, times]) => `${kind} ${times}`);
   const speed = Math.round((seeds * 1000) / Math.max(1, ms));
-  return `${seeds} of ${total} seeds, ${speed} per second, ${injected} faults, ${failures.length} failures`;
+  return `${seeds} of ${total} seeds, ${speed} per second, ${failures.length} failures, ${injected} faults: ${kinds.join(', ')}`;
 }
 
 /** The whole, in the end. */

@@ -58,6 +58,7 @@ function strike(victims: Victims): void {
     'woken up': 3,
     'server trouble': 8,
     'storage down': 3,
+    'storage full': 3,
     'storage forgets': 0.3,
     'lease lost': world.circumstances.lock === 'fenced' ? 2 : 0,
     'grant revoked': 0.5,
@@ -97,6 +98,11 @@ function strike(victims: Victims): void {
     storage.isDown = true;
     until(15_000, () => {
       storage.isDown = false;
+    });
+  } else if (kind === 'storage full') {
+    storage.isFull = true;
+    until(random.pick([15_000, 120_000]), () => {
+      storage.isFull = false;
     });
   } else if (kind === 'storage forgets') storage.forget();
   else if (kind === 'lease lost') lock.lose();

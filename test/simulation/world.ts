@@ -27,6 +27,8 @@ export interface Circumstances {
   readonly heedsSignal: boolean;
   /** Listeners throw, and call back. */
   readonly hasRudeListeners: boolean;
+  /** Every second lock comes late. */
+  readonly hasSlowGrants: boolean;
 }
 
 /** A sentence of BEHAVIOUR that did not hold. */
@@ -54,6 +56,8 @@ export interface World {
   jumpedAt: number;
   /** No faults any more. */
   isCalm: boolean;
+  /** Since when, in true time. */
+  calmAt: number;
   schedule(delayMs: number, run: () => void): Happening;
   next(): Happening | undefined;
   /** Whether a fault happens here and now; counts it. */
@@ -81,6 +85,7 @@ export function createWorld(seed: number, lines: string[] | undefined): World {
     wasSetBack: false,
     jumpedAt: Number.NEGATIVE_INFINITY,
     isCalm: false,
+    calmAt: Number.POSITIVE_INFINITY,
     schedule: (delayMs, run) => queue.add(world.now + Math.max(0, delayMs), run),
     next: queue.next,
     fails: (kind, probability) => {
@@ -123,5 +128,6 @@ function draw(random: Random): Circumstances {
     trouble: random.pick([0, 0.2, 0.5, 1]),
     heedsSignal: random.chance(0.6),
     hasRudeListeners: random.chance(0.2),
+    hasSlowGrants: random.chance(0.2),
   };
 }

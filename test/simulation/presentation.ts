@@ -1,0 +1,50 @@
+import type { TokenResponse } from '../../src/core/token-set.js';
+import type { RefreshRequest } from '../../src/ports/refresh.js';
+import type { Peer } from './peer.js';
+import type { Grant } from './sim-server.js';
+
+/** A refresh token, shown to the token endpoint. */
+export interface Presentation {
+  readonly peer: Peer;
+  readonly grant: Grant | undefined;
+  readonly index: number;
+  readonly at: number;
+  readonly wallAt: number;
+  readonly reason: RefreshRequest['reason'];
+  readonly holding: Peer['holding'];
+  /** What the server did, as nobody else can know. */
+  acted: Outcome | undefined;
+  /** What the peer heard. */
+  heard: Outcome | undefined;
+  /** The manager does not wait for it any more. */
+  isGivenUp: boolean;
+}
+
+type Outcome = 'tokens' | 'dead' | 'answer' | 'none';
+
+/** What was said, or was not. */
+export interface Heard {
+  readonly is: Outcome;
+  readonly tokens?: TokenResponse;
+  readonly retryAfterS?: number;
+}
+
+/** A record, as it lies in the storage. */
+export interface Stored {
+  readonly sessionId: string;
+  readonly revision: number;
+  readonly accessToken: string;
+  readonly refreshToken?: string;
+  readonly unanswered: boolean;
+  readonly failure?: { readonly retryAt: number };
+}
+
+/** No request for this refresh token before this moment. */
+export interface Quiet {
+  readonly by: Peer;
+  readonly untilWall: number;
+  readonly isNamed: boolean;
+  /** There was no session that could have kept it. */
+  readonly isUnkept: boolean;
+  readonly setAt: number;
+}
