@@ -129,7 +129,7 @@ function compare(
     const isOurs = found ? isReplaced(found, base, isSeen) : !isSeen;
     return isOurs ? { current: base } : { is: 'elsewhere', record: found };
   }
-  if (found.revision < base.revision) return { current: base };
+  const isOlder = found.revision < base.revision; // ours could not be stored yet
   const { retry, platform } = engine.settings;
   const now = platform.clock.now();
   const isOther = reason !== 'rejected' || found.tokens.accessToken !== base.tokens.accessToken;
@@ -137,8 +137,10 @@ function compare(
     return { is: 'refreshed', by: 'peer', record: found };
   const { failure } = found;
   const isNews = failure && !mayRetry(failure, now, retry) && failure.retryAt !== base.failure?.retryAt;
-  if (isNews && (reason !== 'asked' || failure.named)) return failedElsewhere(found, failure);
-  return { current: found };
+  if (isNews && (reason !== 'asked' || failure.named)) {
+    return failedElsewhere(isOlder ? { ...base, failure } : found, failure);
+  }
+  return { current: isOlder ? base : found };
 }
 
 /** Presents the refresh token to the server. */

@@ -20,6 +20,7 @@ const RECORD = 'core/session-record.ts';
 const COMMANDS = 'manager/session-commands.ts';
 const MOVED = 'run.isOver || !isSameSession(recordOf(engine.state), about.base)';
 const STORE = 'await slot.write(record).catch(() => repair(engine));';
+const OLDER = 'const isOlder = found.revision < base.revision;';
 
 function mutation(name: string, means: string, file: string, find: string, replace: string): Mutation {
   return { name, means, patches: [{ file, find, replace }] };
@@ -58,7 +59,7 @@ export const mutations: readonly Mutation[] = [
     patches: [
       { file: SESSION, find: ' || record.revision <= held.revision) return', replace: ') return' },
       { file: RECORD, find: 'found.revision > held.revision', replace: 'found.revision !== held.revision' },
-      { file: ATTEMPT, find: 'if (found.revision < base.revision) return { current: base };', replace: '' },
+      { file: ATTEMPT, find: OLDER, replace: 'const isOlder = false as boolean;' },
     ],
   },
   mutation(
@@ -135,8 +136,8 @@ export const mutations: readonly Mutation[] = [
     'tokens that could not be stored are forgotten',
     'A refresh goes on with the older record of the storage, and with its spent refresh token, where the newer tokens live in memory only (D5).',
     ATTEMPT,
-    'if (found.revision < base.revision) return { current: base };',
-    '',
+    OLDER,
+    'const isOlder = false as boolean;',
   ),
   mutation(
     'the proactive timer has no floor',
