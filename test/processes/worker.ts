@@ -9,9 +9,10 @@ import { libraries } from '../support/redis-clients.js';
 /** What a worker is given as JSON. */
 export interface WorkerConfig {
   readonly tokenUrl: string;
-  readonly timeoutMs: number;
+  /** Default: the manager's own. */
+  readonly timeoutMs?: number;
   readonly file?: string;
-  readonly redis?: { readonly library: string; readonly socket: string; readonly leaseMs: number };
+  readonly redis?: { readonly library: string; readonly socket: string; readonly leaseMs?: number };
 }
 
 const { tokenUrl, timeoutMs, file, redis } = JSON.parse(process.argv[2] ?? '') as WorkerConfig;
@@ -25,7 +26,7 @@ async function onRedis({ library, socket, leaseMs }: NonNullable<WorkerConfig['r
   return {
     ...node(),
     storage: redisStorage(client),
-    lock: redisLock(client, { leaseMs }),
+    lock: redisLock(client, leaseMs === undefined ? {} : { leaseMs }),
     channel: redisChannel(client, subscriber.client),
   };
 }
@@ -33,7 +34,7 @@ async function onRedis({ library, socket, leaseMs }: NonNullable<WorkerConfig['r
 const tokens = createTokenManager({
   refresh: tokenEndpoint({ url: tokenUrl, clientId: 'fleet', parameters: { worker: String(process.pid) } }),
   platform: redis ? await onRedis(redis) : node({ file }),
-  timeoutMs,
+  ...(timeoutMs === undefined ? {} : { timeoutMs }),
 });
 tokens.subscribe(() => undefined);
 tokens.on('storageFailed', ({ operation, error }) => say('fault', operation, error.code));
