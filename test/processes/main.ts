@@ -38,6 +38,7 @@ console.table(
         'asked again': tally.askedAgain,
         'killed while refreshing': tally.killedRefreshing,
         'families revoked': tally.revoked,
+        'due again': tally.laterLifetimes,
         'median ms': tally.medianRoundMs,
         'slowest ms': tally.slowestRoundMs,
         'looks at the file': tally.looks || '-',
