@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { redisLock, redisStorage } from '../../src/adapters/redis.js';
 import { createTokenManager, isTokenError, type RefreshTokens, tokenEndpoint } from '../../src/index.js';
@@ -12,8 +13,10 @@ interface Trouble {
   end(server: RedisServer): unknown;
 }
 
-const say = (server: RedisServer, ...words: string[]) =>
-  expect(spawnSync('redis-cli', ['-s', server.socket, ...words]).stdout.toString()).toMatch(/^OK/);
+async function say(server: RedisServer, ...words: string[]): Promise<void> {
+  const { stdout } = await promisify(execFile)('redis-cli', ['-s', server.socket, ...words]);
+  expect(stdout).toMatch(/^OK/);
+}
 
 const troubles: [what: string, Trouble][] = [
   ['is down', { begin: (server) => server.kill(), end: (server) => server.start() }],
@@ -48,7 +51,8 @@ test.skipIf(!hasRedisServer).concurrent.for(cases)(
   async ([, moment, , connect, trouble], { onTestFinished }) => {
     const redis = await startRedis({ own: true, args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
     onTestFinished(() => redis.stop());
-    const server = createAuthServer({ accessTokenLifetimeMs: 400 });
+    const server = createAuthServer({ accessTokenLifetimeMs: 3_600_000 });
+    let laterMs = 0; // Redis and the timers live in real time; expiry need not
     const endpoint = tokenEndpoint({ url: server.tokenUrl, clientId: 'fleet', fetch: server.fetch });
     let hasBegun = false;
     const beginAt = async (now: (typeof moments)[number]) => {
@@ -67,21 +71,26 @@ test.skipIf(!hasRedisServer).concurrent.for(cases)(
       const connection = await connect(redis);
       onTestFinished(() => connection.close());
       const storage = redisStorage(connection.client);
-      const platform = { ...node(), storage, lock: redisLock(connection.client) };
-      const tokens = createTokenManager({ refresh, platform, timeoutMs: 1_000, retry: { minDelayMs: 20 } });
+      const { clock, ...rest } = node();
+      const platform = {
+        ...rest,
+        storage,
+        lock: redisLock(connection.client),
+        clock: { ...clock, now: () => clock.now() + laterMs },
+      };
+      const tokens = createTokenManager({ refresh, platform, timeoutMs: 3_000, retry: { minDelayMs: 20 } });
       tokens.on('sessionEnded', ({ reason }) => ended.push(reason));
       return { tokens, storage };
     };
     const [here, there] = [await createProcess(), await createProcess()];
     await here.tokens.startSession(server.signIn());
     await there.tokens.getAccessToken();
-    await new Promise((resolve) => setTimeout(resolve, 420)); // Redis and the tokens live in real time
-    server.set({ accessTokenLifetimeMs: 3_600_000 });
+    laterMs = 7_200_000;
 
     await beginAt('before the refresh');
     const began = performance.now();
     const outcome = await here.tokens.getAccessToken().catch((error: unknown) => error);
-    expect(performance.now() - began).toBeLessThan(20_000); // the lock 6 s, the storage 5 s at a time
+    expect(performance.now() - began).toBeLessThan(20_000); // the lock 8 s, the storage 5 s at a time
     expect(hasBegun).toBe(true);
     if (typeof outcome === 'string') expect(server.inspect(outcome)?.active).toBe(true);
     else expect(isTokenError(outcome) && outcome.code).toMatch(laterCodes);
