@@ -22,11 +22,13 @@ export interface SecureStoreLike {
 /** Where the parts of a value lie: one of two places, so that a new value never overwrites the one that counts. */
 interface Parts {
   readonly place: 'a' | 'b';
+  /** Stands in front of every part; another one with every write, so that parts of two values never pass for one. */
+  readonly mark: string;
   readonly count: number;
 }
 
 // Before SDK 55 SecureStore warned of values above 2 048 bytes, and iOS had refused them at times.
-const MAX_BYTES = 2_000;
+const MAX_BYTES = 2_000; // and the mark
 const POINTER = 'evertoken.parts:';
 const PLACES = ['a', 'b'] as const;
 
@@ -64,7 +66,10 @@ export function expoSecureStore(secureStore: SecureStoreLike, options: SecureSto
         const parts = readPointer(top);
         if (!parts) return top;
         const texts = await Promise.all(partNames(name, parts).map((part) => items.get(part)));
-        if (texts.every((text) => text !== null)) return texts.join('');
+        const lead = `${parts.mark}:`;
+        if (texts.length > 0 && texts.every((text) => text?.startsWith(lead))) {
+          return texts.map((text) => text?.slice(lead.length)).join('');
+        }
         // replaced while we were reading; look again
       }
       throw new StorageError(
@@ -111,10 +116,9 @@ async function replace(items: SecureItems, name: string, value: string): Promise
     await items.set(name, value);
   } else {
     const place = old?.place === 'a' ? 'b' : 'a';
-    const parts: Parts = { place, count: texts.length };
-    const names = partNames(name, parts);
-    for (const [index, text] of texts.entries()) await items.set(names[index] ?? '', text);
-    await items.set(name, `${POINTER}${place}${texts.length}`);
+    const mark = Math.floor(Math.random() * 1e9).toString(36); // no secret
+    for (const [index, text] of texts.entries()) await items.set(partName(name, place, index), `${mark}:${text}`);
+    await items.set(name, `${POINTER}${place}${texts.length}:${mark}`);
     await sweep(items, name, place, texts.length).catch(() => undefined);
   }
   // the new value counts; what is left of the old one is in nobody's way
@@ -130,8 +134,8 @@ async function sweep(items: SecureItems, name: string, place: Parts['place'], fr
 
 function readPointer(top: string | null): Parts | undefined {
   if (!top?.startsWith(POINTER)) return undefined;
-  const place = top.charAt(POINTER.length) === 'b' ? 'b' : 'a';
-  return { place, count: Number(top.slice(POINTER.length + 1)) };
+  const [, place, count = '0', mark = ''] = /^([ab])(\d{1,4}):(\w+)$/.exec(top.slice(POINTER.length)) ?? [];
+  return { place: place === 'b' ? 'b' : 'a', count: Number(count), mark };
 }
 
 function partNames(name: string, { place, count }: Parts): string[] {

@@ -80,7 +80,14 @@ export function keychain(module: KeychainLike, options: KeychainOptionsLike = {}
     return done;
   };
   return {
-    getItem: async (key) => (await readBoth(key))[0].value,
+    async getItem(key) {
+      for (let tries = 0; tries < 3; tries++) {
+        const [{ value }] = await readBoth(key);
+        if (value !== null) return value;
+        // none, or it moved to the place that had been looked at already; look again
+      }
+      return null;
+    },
     setItem: (key, value) => inTurn(() => write(key, value)),
     removeItem: (key) =>
       inTurn(async () => {

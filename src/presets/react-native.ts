@@ -11,6 +11,13 @@ export type { AppStateLike, NetInfoLike } from '../adapters/app-state.js';
 export { expoSecureStore, type SecureStoreLike, type SecureStoreOptionsLike } from '../adapters/expo-secure-store.js';
 export { type KeychainLike, type KeychainOptionsLike, keychain } from '../adapters/keychain.js';
 
+/** What is called of AsyncStorage; up to its version 2 the methods take a callback last, and are never given one. */
+export interface AsyncStorageLike {
+  getItem(key: string): Promise<string | null>;
+  setItem(key: string, value: string): Promise<void>;
+  removeItem(key: string): Promise<void>;
+}
+
 /** See {@link reactNative}; one of `secureStore`, `keychain` and `storage` is required. */
 export type ReactNativeOptions = {
   /** `AppState` of `react-native`. */
@@ -20,7 +27,11 @@ export type ReactNativeOptions = {
 } & (
   | { /** `import * as SecureStore from 'expo-secure-store'`. */ secureStore: SecureStoreLike }
   | { /** `import * as Keychain from 'react-native-keychain'`. */ keychain: KeychainLike }
-  | { /** Any other storage. AsyncStorage fits as it is, but is not encrypted. */ storage: TokenStorage }
+  | {
+      /** Any other storage. AsyncStorage fits as it is, but is not encrypted. */ storage:
+        | TokenStorage
+        | AsyncStorageLike;
+    }
 );
 
 /**
@@ -48,5 +59,6 @@ export function reactNative(options: ReactNativeOptions): Platform {
 
 function storageOf(options: ReactNativeOptions): TokenStorage {
   if ('secureStore' in options) return expoSecureStore(options.secureStore);
-  return 'keychain' in options ? keychain(options.keychain) : options.storage;
+  if ('keychain' in options) return keychain(options.keychain);
+  return options.storage as TokenStorage; // the lock of this process has no fence to hand on
 }

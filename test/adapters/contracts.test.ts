@@ -9,7 +9,9 @@ import { inProcessLock } from '../../src/adapters/in-process-lock.js';
 import { keychain } from '../../src/adapters/keychain.js';
 import { memoryStorage } from '../../src/adapters/memory-storage.js';
 import { redisChannel, redisLock, redisStorage } from '../../src/adapters/redis.js';
+import type { TokenStorage } from '../../src/ports/storage.js';
 import { type ContractCheck, channelContract, lockContract, storageContract } from '../../src/testing.js';
+import { createAsyncStorage } from '../support/async-storage.js';
 import { createPhone, keychainOf, secureStoreOf } from '../support/phone.js';
 import { type Connection, libraries } from '../support/redis-clients.js';
 import { hasRedis, type RedisServer, startRedis } from '../support/redis-server.js';
@@ -114,4 +116,8 @@ describe('expoSecureStore', () => {
 
 describe('keychain', () => {
   keep(storageContract(() => ({ storage: keychain(keychainOf(createPhone())) })));
+});
+
+describe('AsyncStorage, as it is', () => {
+  keep(storageContract(() => ({ storage: createAsyncStorage() as TokenStorage })));
 });

@@ -354,3 +354,26 @@ test.skipIf(process.getuid?.() !== 0)(
     await child.gone;
   },
 );
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a file that its own user cannot read is a typed error, is not replaced, and is read when it can be (needs root)',
+  async () => {
+    const user = 65_534;
+    writeFileSync(path, `${JSON.stringify({ key: JSON.parse(record) })}\n`);
+    for (const each of [folder, path]) chownSync(each, user, user);
+    chmodSync(path, 0o000);
+    const child = startChild(childEntry, ['attempt', path, '{"new":1}'], { uid: user });
+    await child.next('ready');
+    child.tell('go');
+    expect(await child.next('read')).toMatch(/^read ERR_STORAGE_READ .*EACCES/);
+    expect(await child.next('write')).toMatch(/^write ERR_STORAGE_\w+ .*EACCES/);
+    expect(await child.next('lock')).toBe('lock held');
+    expect(readFileSync(path, 'utf8')).toContain(secret);
+    chmodSync(path, 0o600);
+    child.tell('go');
+    expect(await child.next('read')).toBe(`read ${record}`);
+    expect(await child.next('write')).toBe('write undefined');
+    child.signal('SIGKILL');
+    await child.gone;
+  },
+);

@@ -15,6 +15,33 @@ const modules: [name: string, storageOf: (phone: Phone) => TokenStorage][] = [
   ['react-native-keychain', (phone) => keychain(keychainOf(phone))],
 ];
 
+/** The same phone for a reader who falls asleep before the native read of this number, and not again. */
+function napping(phone: Phone, sleepsBefore: number) {
+  let reads = 0;
+  let wake = (): void => undefined;
+  let fallAsleep = (): void => undefined;
+  const awake = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  const isAsleep = new Promise<boolean>((resolve) => {
+    fallAsleep = () => resolve(true);
+  });
+  return {
+    phone: {
+      ...phone,
+      beforeRead: async () => {
+        if (++reads < sleepsBefore) return;
+        fallAsleep();
+        await awake;
+      },
+    },
+    wake,
+    /** Whether it fell asleep before it had what it came for. */
+    asleep: (found: PromiseLike<unknown> | unknown) =>
+      Promise.race([isAsleep, Promise.resolve(found).then(() => false)]),
+  };
+}
+
 describe.each(modules)('%s', (_, storageOf) => {
   test.each([
     ['small', small],
@@ -148,12 +175,58 @@ describe.each(modules)('%s', (_, storageOf) => {
     await write;
   });
 
+  test('a reader that falls asleep between two native calls never sees parts of two values, nor nothing', async () => {
+    const values = [large('o'), large('n'), `${large('l')}${'k'.repeat(5_000)}`, small];
+    const pairs = values.flatMap((one) => values.map((two) => [one, two] as const));
+    const cases = pairs.flatMap(([first, second]) => [
+      [first, second],
+      ...values.map((third) => [first, second, third]),
+    ]);
+    for (const [first = '', ...next] of cases) {
+      for (const writesBefore of [0, 1]) {
+        for (let sleepsBefore = 1, hasSlept = true; hasSlept; sleepsBefore++) {
+          const phone = createPhone();
+          const reader = napping(phone, sleepsBefore);
+          const writer = storageOf(phone);
+          if (writesBefore === 1) await writer.setItem(key, 'before');
+          await writer.setItem(key, first);
+          const found = storageOf(reader.phone).getItem(key);
+          hasSlept = await reader.asleep(found);
+          for (const value of next) await writer.setItem(key, value);
+          reader.wake();
+          expect([first, ...next]).toContain(await found);
+        }
+      }
+    }
+  });
+
   test('writes land in the order in which they were asked for', async () => {
     const storage = storageOf(createPhone());
     await Promise.all([large('1'), '2', large('3'), '4'].map((value) => storage.setItem(key, value)));
     expect(await storage.getItem(key)).toBe('4');
   });
 });
+
+test.each([
+  'evertoken.parts:',
+  'evertoken.parts:a2',
+  'evertoken.parts:a0:1',
+  'evertoken.parts:c1:1',
+  'evertoken.parts:a1:x',
+])(
+  'a pointer of expo-secure-store to parts that are not there is damage, and the next session replaces it: %s',
+  async (pointer) => {
+    const phone = createPhone();
+    const storage = expoSecureStore(secureStoreOf(phone));
+    await storage.setItem(key, small);
+    const [name = ''] = phone.items.keys();
+    phone.items.set(name, pointer);
+    await expect(storage.getItem(key)).rejects.toMatchObject({ code: 'ERR_STORAGE_CORRUPT' });
+    expect(phone.items.get(name)).toBe(pointer);
+    await storage.setItem(key, large('n'));
+    expect(await storage.getItem(key)).toBe(large('n'));
+  },
+);
 
 test.each([
   ['expo-secure-store', () => expoSecureStore({} as never)],

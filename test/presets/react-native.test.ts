@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { createTokenManager } from '../../src/index.js';
 import { reactNative } from '../../src/presets/react-native.js';
+import { createAsyncStorage } from '../support/async-storage.js';
 import { createAppState, createNetInfo, createPhone, keychainOf, secureStoreOf } from '../support/phone.js';
 
 test('the storage is the one that was given', async () => {
@@ -16,6 +18,27 @@ test('the storage is the one that was given', async () => {
   await reactNative({ appState, keychain: keychainOf(phone) }).storage.setItem('evertoken:session', 'b');
   expect([...phone.items.keys()]).toContain('evertoken:session#2');
   expect(reactNative({ appState, storage }).storage).toBe(storage);
+});
+
+test('AsyncStorage fits as it is: nothing is handed to it that it takes for a callback', async () => {
+  const storage = createAsyncStorage();
+  const create = () =>
+    createTokenManager({
+      refresh: async () => ({ access_token: 'second' }),
+      platform: reactNative({ appState: createAppState(), storage }),
+    });
+  const tokens = create();
+  const faults: unknown[] = [];
+  tokens.on('storageFailed', (fault) => faults.push(fault));
+  await tokens.startSession({ access_token: 'first', refresh_token: 'rt', expires_in: 60 });
+  await tokens.refresh();
+  tokens.dispose();
+  const later = create();
+  expect(await later.getAccessToken()).toBe('second');
+  await later.endSession();
+  later.dispose();
+  expect(await storage.getItem('evertoken:session')).toBeNull();
+  expect(faults).toEqual([]);
 });
 
 test('creating listens to nothing; the last one who leaves takes every listener along', () => {

@@ -19,7 +19,7 @@ rmSync(folder, { recursive: true });
 if (hasRedisServer) {
   for (const library of ['ioredis', 'node-redis']) {
     const server = await startRedis({ own: true });
-    const redis = { library, socket: server.socket, leaseMs: 1_000 };
+    const redis = { library, socket: server.socket, leaseMs: 2_000 };
     results[`redis, ${library}`] = await playRounds({ redis }, { rounds });
     stops[`redis, ${library}`] = await playStop({ redis: { ...redis, leaseMs: 30_000 } });
     await server.stop();

@@ -24,21 +24,26 @@ export interface Tally {
   readonly faults: readonly string[];
 }
 
-const ACCESS_TOKEN_LIFETIME_MS = 500;
+/** Longer than a token lives: by so much the clocks of all processes are put forward from round to round. */
+const ROUND_MS = 7_200_000;
 
 /**
  * Many processes want a token at the same moment, round after round, and one of them is killed.
  *
- * The server takes 8 ms to act and 8 ms to answer, so that a kill meets every stage of a refresh.
+ * Tokens expire by the clock that the processes are told, so that a round may take as long as the machine likes. The server
+ * takes 8 ms to act and 8 ms to answer, so that a kill meets every stage of a refresh.
  */
 export async function playRounds(
   where: Omit<WorkerConfig, 'tokenUrl' | 'timeoutMs'>,
   { rounds, processes = 8 }: { rounds: number; processes?: number },
 ): Promise<Tally> {
-  const server = createAuthServer({ accessTokenLifetimeMs: ACCESS_TOKEN_LIFETIME_MS, delayMs: 8, answerDelayMs: 8 });
+  const server = createAuthServer({ delayMs: 8, answerDelayMs: 8 });
   const { tokenUrl, close } = await server.listen();
-  const config: WorkerConfig = { ...where, tokenUrl, timeoutMs: 3_000 };
-  const start = () => startChild(join(import.meta.dirname, 'worker.ts'), [JSON.stringify(config)]);
+  let laterMs = 0;
+  const start = () => {
+    const config: WorkerConfig = { ...where, tokenUrl, timeoutMs: 3_000, laterMs };
+    return startChild(join(import.meta.dirname, 'worker.ts'), [JSON.stringify(config)]);
+  };
   let workers = Array.from({ length: processes }, start);
   const faults: string[] = [];
   const durations: number[] = [];
@@ -50,7 +55,8 @@ export async function playRounds(
     await Promise.all(workers.map((worker, index) => (round === 0 || index === processes - 1) && worker.next('ready')));
     if (needsSignIn) await signIn(workers, JSON.stringify(server.signIn()));
     needsSignIn = false;
-    await sleep(ACCESS_TOKEN_LIFETIME_MS + 20); // for the tokens to expire, which is the server's time and real
+    laterMs += ROUND_MS;
+    for (const worker of workers) worker.tell(`later ${laterMs}`);
 
     const [requestsBefore, revokedBefore] = [server.tokenRequests.length, server.counts.familiesRevoked];
     const began = performance.now();
@@ -124,7 +130,7 @@ function judge(
   const distinct = new Set(answers);
   const byVictim = first?.parameters.worker === String(victim.pid);
   if (!first) return 'nobody asked';
-  if (more.length > 0) return `${requests.length} requests`;
+  if (more.length > 0) return `${requests.length} requests: ${requests.map(toldBy(requests, victim)).join(', ')}`;
   // a second request is right only after the first one was killed: with its token if it had not been stored
   if (second && !byVictim) return 'two requests, and the one who asked first lives';
   const isLost = second !== undefined && first.granted && second.reused && second.refreshToken === first.refreshToken;
@@ -136,6 +142,16 @@ function judge(
   if (distinct.size > 1 || answers.some((answer) => answer.startsWith('token ERR_')))
     return `answers differ: ${[...distinct]}`;
   return undefined;
+}
+
+/** Who asked, when, with which of the refresh tokens, and what came of it. */
+function toldBy(requests: readonly TokenRequest[], victim: Child): (request: TokenRequest) => string {
+  const seen = [...new Set(requests.map(({ refreshToken }) => refreshToken))];
+  return ({ at, refreshToken, granted, reused, parameters }) => {
+    const who = parameters.worker === String(victim.pid) ? 'the killed one' : parameters.worker;
+    const outcome = granted ? 'granted' : reused ? 'reused' : 'refused';
+    return `${who} after ${at - (requests[0]?.at ?? 0)} ms with token ${seen.indexOf(refreshToken)} ${outcome}`;
+  };
 }
 
 /** Looks at the file all the time: it is whole and private, or not there yet. */

@@ -9,12 +9,17 @@ import { libraries } from '../support/redis-clients.js';
 /** What a worker is given as JSON. */
 export interface WorkerConfig {
   readonly tokenUrl: string;
-  readonly timeoutMs: number;
+  /** Default: the manager's own. */
+  readonly timeoutMs?: number;
+  /** How far its clock is ahead of the real one; told anew with `later`. */
+  readonly laterMs?: number;
   readonly file?: string;
-  readonly redis?: { readonly library: string; readonly socket: string; readonly leaseMs: number };
+  readonly redis?: { readonly library: string; readonly socket: string; readonly leaseMs?: number };
 }
 
-const { tokenUrl, timeoutMs, file, redis } = JSON.parse(process.argv[2] ?? '') as WorkerConfig;
+const config = JSON.parse(process.argv[2] ?? '') as WorkerConfig;
+const { tokenUrl, timeoutMs, file, redis } = config;
+let { laterMs = 0 } = config;
 const say = (...words: unknown[]) => void process.stdout.write(`${words.join(' ')}\n`);
 
 async function onRedis({ library, socket, leaseMs }: NonNullable<WorkerConfig['redis']>): Promise<Platform> {
@@ -25,21 +30,27 @@ async function onRedis({ library, socket, leaseMs }: NonNullable<WorkerConfig['r
   return {
     ...node(),
     storage: redisStorage(client),
-    lock: redisLock(client, { leaseMs }),
+    lock: redisLock(client, leaseMs === undefined ? {} : { leaseMs }),
     channel: redisChannel(client, subscriber.client),
   };
 }
 
+const platform = redis ? await onRedis(redis) : node({ file });
+const { clock } = platform;
 const tokens = createTokenManager({
   refresh: tokenEndpoint({ url: tokenUrl, clientId: 'fleet', parameters: { worker: String(process.pid) } }),
-  platform: redis ? await onRedis(redis) : node({ file }),
-  timeoutMs,
+  platform: { ...platform, clock: { ...clock, now: () => clock.now() + laterMs } },
+  ...(timeoutMs === undefined ? {} : { timeoutMs }),
 });
 tokens.subscribe(() => undefined);
 tokens.on('storageFailed', ({ operation, error }) => say('fault', operation, error.code));
 
 createInterface({ input: process.stdin }).on('line', async (line) => {
   const [command, argument = ''] = line.split(/ (.*)/s);
+  if (command === 'later') {
+    laterMs = Number(argument);
+    return;
+  }
   try {
     if (command === 'sign-in') await tokens.startSession(JSON.parse(argument));
     say(command === 'sign-in' ? 'signed-in' : 'token', await tokens.getAccessToken());

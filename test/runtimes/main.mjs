@@ -199,10 +199,8 @@ for (const [runtime, command] of Object.entries(everywhere)) {
   await cell(name, 'smoke, concurrency', () => counted(run(command, 'smoke.mjs')));
   await cell(name, 'one file', () => fourProcesses(command));
   await cell(name, 'killed holder', () => killedHolder(command));
-  if (runtime in nodes) {
-    await cell(name, 'require()', () => worksAs(run(command, 'require.cjs')));
-    await cell(name, 'React on a server', () => worksAs(run(command, 'ssr.mjs')));
-  }
+  await cell(name, 'require()', () => worksAs(run(command, 'require.cjs')));
+  await cell(name, 'React on a server', () => worksAs(run(command, 'ssr.mjs')));
 }
 const workerdVersion = JSON.parse(readFileSync(join(modules, 'workerd/package.json'), 'utf8')).version;
 await cell(`workerd ${workerdVersion}`, 'smoke, concurrency', onWorkerd);

@@ -3,6 +3,9 @@ const { join } = require('node:path');
 const root = require('evertoken');
 const { fileStorage } = require('evertoken/file');
 const { node } = require('evertoken/node');
+const { browser } = require('evertoken/browser');
+const { indexedDb } = require('evertoken/indexed-db');
+const { webStorage } = require('evertoken/web-storage');
 const { redisStorage } = require('evertoken/redis');
 const { reactNative } = require('evertoken/react-native');
 const { createAuthServer, fakeClock } = require('evertoken/testing');
@@ -19,6 +22,7 @@ const { createAuthServer, fakeClock } = require('evertoken/testing');
     .getItem('key')
     .catch((caught) => caught);
   if (!(error instanceof root.StorageError)) throw new Error(`another class: ${error}`);
-  for (const make of [redisStorage, reactNative]) if (typeof make !== 'function') throw new Error('a name is missing');
+  for (const make of [browser, indexedDb, webStorage, redisStorage, reactNative])
+    if (typeof make !== 'function') throw new Error('a name is missing');
   console.log(JSON.stringify({ requests: server.tokenRequests.length }));
 })();

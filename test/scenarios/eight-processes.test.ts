@@ -19,7 +19,10 @@ describe('eight processes on one session make one request a round, although one 
 
   test.skipIf(!hasRedisServer)('on Redis', { timeout: 60_000 }, async () => {
     const server = await startRedis({ own: true });
-    const tally = await playRounds({ redis: { library: 'ioredis', socket: server.socket, leaseMs: 500 } }, { rounds });
+    const tally = await playRounds(
+      { redis: { library: 'ioredis', socket: server.socket, leaseMs: 1_500 } },
+      { rounds },
+    );
     await server.stop();
     expect(tally.faults).toEqual([]);
   });

@@ -13,6 +13,8 @@ export interface Phone {
   killBefore: number;
   /** Native calls so far. */
   calls: number;
+  /** Every native read waits for it. */
+  beforeRead?: () => Promise<void>;
 }
 
 export function createPhone(): Phone {
@@ -32,7 +34,7 @@ function nativeError(message: string): Error {
 
 /** Resolves when a native call may happen; never, once the app was killed. */
 async function call(phone: Phone, kind: 'read' | 'write'): Promise<void> {
-  await Promise.resolve();
+  await (kind === 'read' ? phone.beforeRead?.() : undefined);
   if (phone.calls++ >= phone.killBefore) await new Promise(() => undefined);
   if (phone.isLocked) throw nativeError('User interaction is not allowed.');
   if (phone.refusesWrites && kind === 'write') throw nativeError('errSecIO');

@@ -21,6 +21,8 @@ export interface RedisServer {
   /** Ends it without a word, as a power cut does; nothing is on disk. Only a server of one's own. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Stops it in its tracks, or lets it go on. Only a server of one's own. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   stop(): Promise<void>;
 }
 
@@ -63,6 +65,7 @@ export async function startRedis(options: { own?: boolean; args?: string[] } = {
     url,
     start,
     kill,
+    signal: (name) => void server?.kill(name),
     async stop() {
       await kill();
       rmSync(folder, { recursive: true, force: true });

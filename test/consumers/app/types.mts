@@ -7,11 +7,14 @@ import {
   type TokenManager,
   tokenEndpoint,
 } from 'evertoken';
+import { browser } from 'evertoken/browser';
 import { fileChannel, fileLock, fileStorage } from 'evertoken/file';
+import { indexedDb } from 'evertoken/indexed-db';
 import { node } from 'evertoken/node';
-import { reactNative } from 'evertoken/react-native';
-import { type RedisLike, redisLock, redisStorage } from 'evertoken/redis';
+import { expoSecureStore, keychain, reactNative } from 'evertoken/react-native';
+import { type RedisLike, redisChannel, redisLock, redisStorage } from 'evertoken/redis';
 import { createAuthServer, storageContract } from 'evertoken/testing';
+import { webStorage } from 'evertoken/web-storage';
 
 declare const client: RedisLike;
 const platform: Platform = { ...node(), storage: redisStorage(client), lock: redisLock(client, { leaseMs: 5_000 }) };
@@ -21,6 +24,9 @@ export const onFile: Platform = {
   lock: fileLock('x'),
   channel: fileChannel('x'),
 };
+export const inPage: Platform = browser({ storage: webStorage('local') });
+export const encrypted: Platform = { ...browser(), storage: indexedDb({ database: 'app' }) };
+export const names: readonly unknown[] = [expoSecureStore, keychain, redisChannel];
 export const tokens: TokenManager = createTokenManager({
   refresh: tokenEndpoint({ url: 'https://auth.example/token', clientId: 'app' }),
   platform,
