@@ -1,7 +1,7 @@
 /// <reference types="node" />
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LockError } from '../errors.js';
+import { LockError, OptionsError } from '../errors.js';
 import type { Lock } from '../ports/lock.js';
 import type { TokenStorage } from '../ports/storage.js';
 import { createBaton, type Grip, type TryGrab } from './file/baton.js';
@@ -26,6 +26,7 @@ const LONGEST_DELAY_MS = 2_147_483_647;
  * writer that is stopped in the middle of a write delays the others by 3 000 ms at most, a killed one not at all.
  */
 export function fileStorage(path: string): TokenStorage {
+  checkPath(path);
   let writes: Promise<unknown> = Promise.resolve();
   const batonOf = oncePerPlace((place) => createBaton(join(`${place}.lock`, 'document')));
 
@@ -64,6 +65,7 @@ export function fileStorage(path: string): TokenStorage {
  * Throws a `StorageError` where the folder cannot be made or written to.
  */
 export function fileLock(path: string): Lock {
+  checkPath(path);
   const batonOf = oncePerPlace(createBaton);
 
   async function grab(key: string, signal: AbortSignal, holdMs: number): Promise<Grip> {
@@ -111,4 +113,10 @@ function oncePerPlace(create: (place: string) => TryGrab): (place: string) => Tr
 
 function refuseAborted(signal: AbortSignal): void {
   if (signal.aborted) throw signal.reason;
+}
+
+function checkPath(path: unknown): void {
+  if (typeof path === 'string' && path) return;
+  const came = path === '' ? 'an empty one' : `a value of type ${typeof path}`;
+  throw new OptionsError('ERR_OPTIONS', `Expected the path of a credentials file as a string, but ${came} came.`);
 }

@@ -1,4 +1,4 @@
-import { StorageError } from '../errors.js';
+import { OptionsError, StorageError } from '../errors.js';
 import type { Registers } from '../ports/registers.js';
 import type { TokenStorage } from '../ports/storage.js';
 
@@ -37,6 +37,9 @@ const settleMs = 50;
  * access to the storage is refused, strings are kept in memory and `fault` says so.
  */
 export function areaStorage(area: 'local' | 'session', registers?: Registers): TokenStorage {
+  if (area !== 'local' && area !== 'session') {
+    throw new OptionsError('ERR_OPTIONS', "Expected 'local' or 'session' for localStorage or sessionStorage.");
+  }
   let items: Items | undefined;
   let fault: StorageError | undefined;
 
