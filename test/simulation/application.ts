@@ -63,6 +63,13 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
     signOut: () => signOut(setting, peer),
     request: () => request(setting, peer),
   };
+  peer.manager.on('refreshStarted', () => {
+    if (!world.fails('sign-out or sign-in in mid-refresh', 0.03)) return;
+    const change = world.random.chance(0.5) ? application.signOut : application.signIn;
+    peer.deliver(world.random.wait(150), () => {
+      if (!peer.disposed) change();
+    });
+  });
   live(setting, peer, application);
   return application;
 }

@@ -51,7 +51,9 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
       const isFollowed =
         world.wasSetBack ||
         oracle.isDoubled(grant) ||
-        [...server.grants.values()].some(({ startedAt }) => startedAt > grant.startedAt);
+        [...server.grants.values()].some(
+          (other) => (other.writtenAt ?? other.startedAt) > grant.startedAt && other !== grant,
+        );
       if (!grant.isLeft && !grant.isFoundDead && grant.excuses.size === 0 && !isFollowed && !deadElsewhere(grant)) {
         world.violate('nobody is signed out', `${peer.name} ends ${grant.name} for a peer, but none did`);
       }

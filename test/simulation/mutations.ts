@@ -45,11 +45,16 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a straggling refresh counts after a sign-out or sign-in',
     means:
-      'A refresh whose session was ended or replaced meanwhile goes on: it writes its tokens over what is stored, and its outcome is told to whatever session there is.',
+      'A refresh whose session was ended or replaced meanwhile goes on: it keeps the lock until the server answers, writes its tokens, and its outcome brings the ended session back.',
     patches: [
       { file: ATTEMPT, find: MOVED, replace: 'about.base === undefined && run.isOver' },
       { file: REFRESHER, find: 'if (run.isOver) return;\n    if (verdict.is', replace: 'if (verdict.is' },
-      { file: SESSION, find: '!held || !isSameSession(held, base) || record', replace: '!held || record' },
+      { file: ATTEMPT, find: ', context.detached]);', replace: ']);' },
+      {
+        file: SESSION,
+        find: '!held || !isSameSession(held, base) || record.revision <= held.revision',
+        replace: 'held && record.revision <= held.revision',
+      },
     ],
   },
   {

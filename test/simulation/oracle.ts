@@ -251,6 +251,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       const access = server.find(record.accessToken);
       oracle.bind(record.sessionId, access?.grant);
       if (access) access.writtenAt ??= world.now;
+      if (access) access.grant.writtenAt ??= world.now;
       const { index } = (record.refreshToken !== undefined && server.locate(record.refreshToken)) || {};
       if (!record.unanswered || !access || index === undefined) return;
       const { marks } = access.grant;

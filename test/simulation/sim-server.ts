@@ -5,6 +5,8 @@ import type { World } from './world.js';
 export interface Grant {
   readonly name: string;
   readonly startedAt: number;
+  /** When a record of it was first given to the storage: a sign-in that waited for the lock counts from then. */
+  writtenAt: number | undefined;
   /** The refresh token that the server takes; counts up. */
   newest: number;
   isAlive: boolean;
@@ -90,6 +92,7 @@ export function createSimServer(world: World): SimServer {
       const grant: Grant = {
         name: `g${grants.size + 1}`,
         startedAt: world.now,
+        writtenAt: undefined,
         newest: 1,
         isAlive: true,
         storedUpTo: 0,
