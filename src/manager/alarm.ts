@@ -9,7 +9,7 @@ import { createScheduler } from './scheduler.js';
 /** A wake-up probes at most once in this time. */
 const WAKE_INTERVAL_MS = 5_000;
 
-/** Plans the next refresh of our own accord: ahead of expiry, or when a circuit breaker's time is over. */
+/** Plans the next refresh of our own accord: ahead of expiry, when a circuit breaker's time is over, or to store a late answer. */
 export function planAlarm(engine: Engine): void {
   const { state, settings, isDisposed, quietUntil } = engine;
   const { status } = state;
@@ -17,7 +17,7 @@ export function planAlarm(engine: Engine): void {
   const failing = 'failing' in state ? state.failing : undefined;
   // a storage that cannot be read is read again when somebody asks
   const isIdle =
-    !settings.proactive ||
+    (!settings.proactive && !engine.late) ||
     isDisposed ||
     status === 'refreshing' ||
     status === 'none' ||
@@ -25,9 +25,9 @@ export function planAlarm(engine: Engine): void {
   const at = isIdle ? Number.POSITIVE_INFINITY : Math.max(failing?.retryAt ?? engine.dueAt, quietUntil);
   if (at < Number.POSITIVE_INFINITY) {
     const { clock, wakeups } = settings.platform;
-    // a hidden page waits until it is seen again: a wake-up looks at the clock
+    // a hidden page waits until it is seen again: a wake-up looks at the clock; but tokens that came late have to be stored
     engine.scheduler ??= createScheduler(clock, () => {
-      if (wakeups.isAwake()) start(engine);
+      if (wakeups.isAwake() || engine.late) start(engine);
     });
   }
   engine.scheduler?.plan(at);

@@ -23,7 +23,8 @@ export function startRefresh(engine: Engine, reason: RefreshReason, challenge?: 
   engine.run = run;
   void refresh(engine, run, reason, challenge).then(() => {
     if (engine.run === run) engine.run = undefined;
-    startForLate(engine);
+    // after a failure the alarm does, lest a storage that fails is asked over and over
+    if (engine.settings.platform.clock.now() >= engine.quietUntil) startForLate(engine);
   });
 }
 

@@ -40,6 +40,7 @@ export function endSession(engine: Engine): Promise<void> {
 
 async function start(engine: Engine, tokens: TokenSet): Promise<void> {
   const ids = { sessionId: newId(engine), attemptId: newId(engine) };
+  const startedAt = engine.settings.platform.clock.now();
   const turn = ++engine.starts;
   const { ends } = engine;
   engine.begun = [...engine.begun, ids.sessionId];
@@ -47,7 +48,7 @@ async function start(engine: Engine, tokens: TokenSet): Promise<void> {
   const at = (revision = 0): SessionRecord => ({
     ...ids,
     // a session that starts later is the newer one, also for peers that the storage could not tell of each other
-    revision: Math.floor(Math.max(revision, engine.state.revision, engine.settings.platform.clock.now())) + 1,
+    revision: Math.floor(Math.max(revision, engine.state.revision, startedAt)) + 1,
     tokens,
     unanswered: false,
     failure: undefined,
@@ -65,6 +66,7 @@ async function start(engine: Engine, tokens: TokenSet): Promise<void> {
   } catch (error) {
     // the session lives in memory, and storing it is tried again; what it replaced may still be stored
     reportLock(engine, 'write', error);
+    if (error instanceof LockError) record = undefined; // dated by what others have stored meanwhile
     repair(engine, ends === engine.ends ? recordOf(engine.state)?.sessionId : ids.sessionId);
   }
   engine.begun = engine.begun.filter((id) => id !== ids.sessionId);

@@ -58,7 +58,8 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle): Ca
       return;
     }
     const { grant, expiresAt, heardAt = 0, writtenAt, isStored } = access;
-    const before = oracle.grantOf(call.sessionId);
+    // a request belongs to the session whose token it carried
+    const before = (rejected && server.find(rejected)?.grant) || oracle.grantOf(call.sessionId);
     const isLooking = startedAt < peer.wokeAt + 10_000;
     // without a lock an old record may come back; and a cookie is the browser's, whatever session it is used in
     const { lock, isCookie } = world.circumstances;

@@ -49,7 +49,7 @@ export const mutations: readonly Mutation[] = [
     patches: [
       { file: ATTEMPT, find: MOVED, replace: 'about.base === undefined && run.isOver' },
       { file: REFRESHER, find: 'if (run.isOver) return;\n    if (verdict.is', replace: 'if (verdict.is' },
-      { file: ATTEMPT, find: ', context.detached]);', replace: ']);' },
+      { file: ATTEMPT, find: ', run.detached]);', replace: ']);' },
       {
         file: SESSION,
         find: '!held || !isSameSession(held, base) || record.revision <= held.revision',
