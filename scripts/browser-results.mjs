@@ -98,9 +98,9 @@ them long. The server is strict: a refresh token works once, and presenting it a
 - **Stuck**: rounds in which the process of a tab was stopped in the few milliseconds of a transaction of IndexedDB that
   writes. No other tab gets to the database then, as long as the process neither goes on nor ends: the others are refused with
   an error that says when to ask again, within the bound and the 5 s of a storage that does not answer, and nobody is signed
-  out. It was seen where a whole process was stopped; not where Chromium freezes a page by itself.
-- **Slowest**: the longest that a tab which is still there waited for its token, rounds that were stuck aside. **Bound**: what it may be at most, here
-  \`timeoutMs\` (2 s in these tests) and 5 s.
+  out. It takes a tab that is stopped from outside: a process by a signal, in Chromium a page by the DevTools protocol.
+- **Slowest**: the longest that a tab which is still there waited for its token, rounds that were stuck aside. **Bound**: what it may be at most, for
+  the lock \`timeoutMs\` (2 s in these tests) and 5 s, and then \`timeoutMs\` for a request of one's own.
 
 **The unavoidable case.** The server has taken the refresh token and issued the next one, and the tab is gone, or frozen until
 others presume it dead, before the answer is stored. Nobody has the new refresh token then, and a strict server answers the old
