@@ -89,7 +89,7 @@ writeFileSync(
   `# What tabs of real browsers came to
 
 \`npm run docs:browsers\` writes this page from what the last runs of \`npm run test:tabs\` have counted; \`TABS_LONG=1\` makes
-them long. The server is strict: a refresh token works once, and presenting it again revokes the whole family.
+them long. Each row is the newest run of its scenario; a run that failed before it had counted is not among them. The server is strict: a refresh token works once, and presenting it again revokes the whole family.
 
 - **Rounds**: the access token expires, or a refresh is due, and several tabs want the next one.
 - **Requests**: to the token endpoint, by the server's own record. *Second ones* are those in a round in which the tab that
@@ -98,9 +98,9 @@ them long. The server is strict: a refresh token works once, and presenting it a
 - **Stuck**: rounds in which the process of a tab was stopped in the few milliseconds of a transaction of IndexedDB that
   writes. No other tab gets to the database then, as long as the process neither goes on nor ends: the others are refused with
   an error that says when to ask again, within the bound and the 5 s of a storage that does not answer, and nobody is signed
-  out. It was seen where a whole process was stopped; not where Chromium freezes a page by itself.
-- **Slowest**: the longest that a tab which is still there waited for its token, rounds that were stuck aside. **Bound**: what it may be at most, here
-  \`timeoutMs\` (2 s in these tests) and 5 s.
+  out. It takes a tab that is stopped from outside: a process by a signal, in Chromium a page by the DevTools protocol.
+- **Slowest**: the longest that a tab which is still there waited for its token, rounds that were stuck aside. **Bound**: what it may be at most, for
+  the lock \`timeoutMs\` (2 s in these tests) and 5 s, and then \`timeoutMs\` for a request of one's own.
 
 **The unavoidable case.** The server has taken the refresh token and issued the next one, and the tab is gone, or frozen until
 others presume it dead, before the answer is stored. Nobody has the new refresh token then, and a strict server answers the old

@@ -48,7 +48,7 @@ export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel):
       });
       try {
         const queue = enterQueue(key, left.signal, ownQueue, channel);
-        const fence = await Promise.race([acquire(registers, key, holdMs, queue, over.signal), aborted]);
+        const { fence, since } = await Promise.race([acquire(registers, key, holdMs, queue, over.signal), aborted]);
         const lost = new AbortController();
         const timer = setTimeout(leave, holdMs);
         left.signal.addEventListener('abort', () => {
@@ -57,7 +57,14 @@ export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel):
           if (over.signal.aborted) return;
           lost.abort(new LockError('ERR_LOCK_LOST', `The page was left, or held the lock for more than ${holdMs} ms.`));
         });
-        return await task({ signal: lost.signal, ...(fence ? { fence } : { exclusive: queue.shared }) });
+        return await task({
+          get signal() {
+            // a tab that was frozen goes on before its timers do, and others have taken the lock meanwhile
+            if (Math.abs(Date.now() - since) > holdMs) leave();
+            return lost.signal;
+          },
+          ...(fence ? { fence } : { exclusive: queue.shared }),
+        });
       } finally {
         over.abort();
       }
@@ -65,45 +72,56 @@ export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel):
   };
 }
 
-/** Waits for the lock: its fence, or 0 where there are no registers and the queue decides alone. */
+/** Since when we hold the lock; its fence is 0 where there are no registers and the queue decides alone. */
+type Held = Pick<Grant, 'fence' | 'since'>;
+
+/** Waits for the lock. */
 async function acquire(
   registers: Registers,
   key: string,
   holdMs: number,
   queue: Queue,
   over: AbortSignal,
-): Promise<number> {
+): Promise<Held> {
   // whoever is not first by then looks whether the first one is frozen
   let delayMs = 1_000;
   for (let failures = 0; ; ) {
     await queue.turn(delayMs);
-    if (over.aborted) return 0;
+    if (over.aborted) return { fence: 0, since: Date.now() };
     const { first } = queue;
     try {
-      const answer = await take(registers, key, holdMs, first && queue.shared);
-      if (over.aborted) await release(registers, key, answer);
-      if (over.aborted || answer > 0) return answer;
-      delayMs = queue.first ? 20 + Math.random() * 60 : Math.min(-answer, 500 + Math.random() * 500);
+      const { fence, since, leftMs } = await take(registers, key, holdMs, first && queue.shared);
+      if (over.aborted) await release(registers, key, fence);
+      if (over.aborted || fence) return { fence, since };
+      delayMs = queue.first ? 20 + Math.random() * 60 : Math.min(leftMs, 500 + Math.random() * 500);
     } catch (error) {
       // missing, refused, or failing again and again
-      if (first && (/^(Reference|Type|Security)Error$/.test((error as Error).name) || ++failures > 2)) return 0;
+      if (first && (/^(Reference|Type|Security)Error$/.test((error as Error).name) || ++failures > 2))
+        return { fence: 0, since: Date.now() };
       delayMs = queue.first ? 20 : 1_000;
     }
   }
 }
 
-/** Takes the lock if nobody holds it, in one atomic step: its fence, or how long its holder has got left, as a negative number. */
-async function take(registers: Registers, key: string, holdMs: number, first: boolean): Promise<number> {
-  let answer = 0;
+/** Takes the lock if nobody holds it, in one atomic step; without a fence, its holder has so much time left. */
+async function take(
+  registers: Registers,
+  key: string,
+  holdMs: number,
+  first: boolean,
+): Promise<Held & { readonly leftMs: number }> {
+  let held = { fence: 0, since: 0, leftMs: 0 };
   await registers<Grant>(lockOf(key), (grant) => {
     const since = Date.now();
-    answer = grant ? Math.abs(since - grant.since) - grant.holdMs : 0;
+    const leftMs = grant ? grant.holdMs - Math.abs(since - grant.since) : 0;
+    held = { fence: 0, since, leftMs };
     // being first, like the holder before, proves that the holder is gone
-    if (answer < 0 && !(first && grant?.first)) return grant;
-    answer = Math.max(since, (grant?.fence ?? 0) + 1); // grows even if the browser has dropped the register
-    return { fence: answer, since, holdMs: holdMs + 100, first }; // the task begins a little later
+    if (leftMs > 0 && !(first && grant?.first)) return grant;
+    const fence = Math.max(since, (grant?.fence ?? 0) + 1); // grows even if the browser has dropped the register
+    held = { fence, since, leftMs };
+    return { fence, since, holdMs: holdMs + 100, first }; // the task begins a little later
   });
-  return answer;
+  return held;
 }
 
 /** Never rejects: a grant that is not released runs out. */

@@ -45,6 +45,18 @@ function contend(lock: Lock, task: () => Promise<unknown> = () => never, signal:
   return run;
 }
 
+/** Takes the lock and keeps it. */
+async function granted(lock: Lock): Promise<{ lease: Lease }> {
+  const { lease } = await new Promise<{ lease: Lease }>((resolve) => {
+    const run = contend(lock, async () => {
+      resolve(run as { lease: Lease });
+      return never;
+    });
+    void pass(20).then(() => pass(20));
+  });
+  return { lease };
+}
+
 describe.each([
   ['with Web Locks', true],
   ['without Web Locks', false],
@@ -56,6 +68,16 @@ describe.each([
   beforeEach(() => {
     ({ registers, values } = memoryRegisters());
     if (!hasWebLocks) vi.stubGlobal('navigator', {});
+  });
+
+  test('a holder that was frozen past its time sees at once that the lock is lost, before any of its timers runs', async () => {
+    const { lease } = await granted(tab());
+    expect(lease.signal.aborted).toBe(false);
+    vi.setSystemTime(Date.now() + holdMs - 1);
+    expect(lease.signal.aborted).toBe(false);
+    vi.setSystemTime(Date.now() + 2);
+    expect(lease.signal.aborted).toBe(true);
+    expect(lease.signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST' });
   });
 
   test('tabs take turns, and each turn has a greater fence than the one before', async () => {

@@ -6,7 +6,7 @@ import { record } from './support/results.js';
 import { storages } from './support/spa-world.js';
 
 const lifetimeMs = 4_000;
-const runMs = isLong ? 60_000 : 10_000;
+const runMs = isLong ? 60_000 : 9_000;
 
 declare const page: SpaPage;
 

@@ -67,6 +67,10 @@ export async function playLeaving(world: SpaWorld, { leave }: Leaving, moment: M
     server.next(async (request) => {
       if (early) askOthers();
       answeredAt = request.at + answerDelayMs;
+      if (moment.after === 'waiting') {
+        askThird(); // another tab has the lock by now
+        setTimeout(go, moment.ms);
+      }
       if (moment.after === 'answer') setTimeout(go, answerDelayMs + moment.ms);
       if (moment.after === 'rotation') {
         answeredAt = request.at + longDelayMs;
@@ -81,8 +85,6 @@ export async function playLeaving(world: SpaWorld, { leave }: Leaving, moment: M
     });
     if (moment.after === 'waiting') {
       askOthers();
-      setTimeout(askThird, 30);
-      setTimeout(go, 30 + moment.ms);
     } else {
       askThird();
       if (moment.after === 'asking') setTimeout(go, moment.ms);
