@@ -5,7 +5,7 @@ import * as inPage from './support/in-page.js';
 import { record } from './support/results.js';
 import { storages } from './support/spa-world.js';
 
-const rounds = isLong ? 20 : 3;
+const rounds = isLong ? 20 : 2;
 const nightMs = 8 * 3_600_000;
 
 inEveryBrowser(({ engine, play }) => {
@@ -19,11 +19,11 @@ inEveryBrowser(({ engine, play }) => {
     const result = { engine, storage, rounds, signOuts: 0, familiesRevoked: 0 };
 
     test('a lid is opened after a night: the tab that is seen refreshes once, and all have the new access token', async () => {
-      const world = await play(4, { storage });
+      const world = await play(3, { storage });
       await world.signIn('Ada');
       for (let round = 1; round <= rounds; round++) {
         await world.jump(nightMs);
-        await show(world.tabs[round % 4]);
+        await show(world.tabs[round % 3]);
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.startRound)));
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.wakeUp, ['resume', 'online', 'pageshow', 'focus'])));
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.untilUsable))); // nobody has asked
@@ -38,7 +38,7 @@ inEveryBrowser(({ engine, play }) => {
     });
 
     test('offline with an expired session: every tab is told when to come back; online again: one request', async () => {
-      const world = await play(4, { storage });
+      const world = await play(3, { storage });
       await world.signIn('Ada');
       for (let round = 1; round <= rounds; round++) {
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.goOffline, true)));
@@ -46,7 +46,7 @@ inEveryBrowser(({ engine, play }) => {
         for (const { code } of await world.askAll()) expect(code).toBe('ERR_REFRESH_NETWORK');
         expect(world.server.tokenRequests).toHaveLength(round - 1);
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.goOffline, false)));
-        await show(world.tabs[round % 4]); // a tab that is hidden does not refresh on its own
+        await show(world.tabs[round % 3]); // a tab that is hidden does not refresh on its own
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.wakeUp, ['online'])));
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.untilUsable)));
         const answers = await world.askAll();

@@ -24,6 +24,8 @@ describe.each(engines)('$name', ({ name, launch }) => {
     site?.close();
   });
 
+  const count = name === 'chromium' || isLong ? 1_000 : 200;
+
   describe.each(storages)('with the session in %s', (storage) => {
     let tab: Tab;
     beforeAll(async () => {
@@ -36,7 +38,7 @@ describe.each(engines)('$name', ({ name, launch }) => {
     test.runIf(storage === 'indexed-db' || isLong)(
       'a thousand managers that were created, used and disposed leave no lock, channel, listener, timer or memory',
       async () => {
-        const alive = await tab.run(call, 'churn', [storage, 1_000]);
+        const alive = await tab.run(call, 'churn', [storage, count]);
         expect(await tab.run(call, 'left', [])).toEqual([]);
         if (name !== 'chromium')
           console.log(`${name}: cannot be told to collect its garbage; memory was not looked at`);
