@@ -89,7 +89,9 @@ writeFileSync(
   `# What tabs of real browsers came to
 
 \`npm run docs:browsers\` writes this page from what the last runs of \`npm run test:tabs\` have counted; \`TABS_LONG=1\` makes
-them long. Each row is the newest run of its scenario; a run that failed before it had counted is not among them. The server is strict: a refresh token works once, and presenting it again revokes the whole family.
+them long. Each row is the newest run of its scenario and stands for that
+run alone: one that was repeated has replaced what came before, also where that was slower or had failed. The rows were
+measured on a busy machine, on several versions of the code; the bound of a row is the one that its run was held to. The server is strict: a refresh token works once, and presenting it again revokes the whole family.
 
 - **Rounds**: the access token expires, or a refresh is due, and several tabs want the next one.
 - **Requests**: to the token endpoint, by the server's own record. *Second ones* are those in a round in which the tab that
