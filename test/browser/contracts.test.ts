@@ -50,7 +50,7 @@ describe('tabLock in a page without Web Locks', () => {
   beforeEach(() => void vi.stubGlobal('navigator', {}));
   afterEach(() => void vi.unstubAllGlobals());
   const make = () => ({ lock: newLock(), second: newLock() });
-  keep(lockContract(make, { shared: true, fences: true, takesOver: true, boundMs: 20_000 }));
+  keep(lockContract(make, { shared: true, fences: true, takesOver: true, boundMs: 55_000 }));
 });
 
 describe('tabLock in a page without IndexedDB', () => {

@@ -37,6 +37,7 @@ function transact<T>(
   // by itself from here on, whatever becomes of the page
   if (!change) transaction.commit?.();
   return new Promise((resolve, reject) => {
+    let before: T | undefined;
     let thrown: unknown;
     let isLeft = false;
     // WebKit keeps it open with the page in the back/forward cache, where it would lock out every other tab
@@ -48,10 +49,13 @@ function transact<T>(
     };
     globalThis.addEventListener?.('pagehide', leave);
     const end = (): void => globalThis.removeEventListener?.('pagehide', leave);
+    // Chromium may call a transaction complete before it has read a long value
+    reading.onerror = () => isLeft || reject(reading.error);
     reading.onsuccess = () => {
+      before = reading.result;
+      if (!change) return resolve(before);
       try {
-        if (!change) return;
-        const value = change(reading.result);
+        const value = change(before);
         if (value !== undefined) items.put(value, key);
         else items.delete(key);
         transaction.commit?.();
@@ -62,7 +66,7 @@ function transact<T>(
     };
     transaction.oncomplete = () => {
       end();
-      resolve(reading.result);
+      if (change) resolve(before);
     };
     transaction.onabort = () => {
       end();
