@@ -161,7 +161,8 @@ function found(state: SessionState, { record, isSeen, error }: InputOf<'found'>)
   const isNews =
     record.revision === held.revision &&
     record.failure?.retryAt !== held.failure?.retryAt &&
-    failureCount(record) >= failureCount(held); // fewer: ours could not be stored
+    failureCount(record) >= failureCount(held) && // fewer: ours could not be stored
+    !(held.failure?.named && (record.failure?.retryAt ?? 0) < held.failure.retryAt); // nor could what the server has told us
   return { state: isNews && state.status !== 'refreshing' ? live(record) : state, effects: [] };
 }
 
