@@ -5,6 +5,9 @@ import { type Faults, injectFaults } from './faults.js';
 import { createMeter, type Meter, timeNetwork, watchTokens } from './meter.js';
 import { LATENCY_MS, LIFETIME_MS, REUSE_WINDOW_MS, type Settings } from './settings.js';
 
+/** More than any delay of this demonstration, and the request after it. */
+const RECOVERY_MS = 10_000;
+
 /** A refresh that succeeded. */
 export interface Refresh {
   readonly startedAt: number;
@@ -84,7 +87,7 @@ export async function startJob(
     end: async () => {
       faults?.stop();
       await callers.stop();
-      while (tokens.getSnapshot().refreshing) await new Promise((resolve) => setTimeout(resolve, 20));
+      await recovered(tokens);
       const last = await fetch(listening.apiUrl, {
         headers: { Authorization: `Bearer ${await tokens.getAccessToken().catch(() => '')}` },
       });
@@ -93,6 +96,15 @@ export async function startJob(
       await listening.close();
     },
   };
+}
+
+/** Waits until no refresh is under way, and none is due after a fault; the last faults may have come just before the end. */
+async function recovered(tokens: TokenManager): Promise<void> {
+  for (let waitedMs = 0; waitedMs < RECOVERY_MS; waitedMs += 20) {
+    const { refreshing, retryAt } = tokens.getSnapshot();
+    if (!refreshing && retryAt === undefined) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 function keepLog(tokens: TokenManager, server: AuthServer, listener: Listener): Log {
