@@ -93,6 +93,11 @@ export function recordOf(state: SessionState): SessionRecord | undefined {
   return 'record' in state ? state.record : undefined;
 }
 
+/** Why refreshing fails, while it does. */
+export function failingOf(state: SessionState): Failing | undefined {
+  return 'failing' in state ? state.failing : undefined;
+}
+
 /** What a caller is told who needs a session where there is none. */
 export function noSession(state: SessionState): AnyTokenError {
   const error = state.status === 'none' ? state.error : undefined;

@@ -1,6 +1,6 @@
 import { mayRetry } from '../core/backoff.js';
 import { isUsable } from '../core/freshness.js';
-import { recordOf } from '../core/session.js';
+import { failingOf, recordOf } from '../core/session.js';
 import type { Engine } from './engine.js';
 import { look } from './looker.js';
 import { startRefresh } from './refresher.js';
@@ -14,7 +14,7 @@ export function planAlarm(engine: Engine): void {
   const { state, settings, isDisposed, quietUntil } = engine;
   const { status } = state;
   if (status === 'refreshing') engine.mayProbe = false;
-  const failing = 'failing' in state ? state.failing : undefined;
+  const failing = failingOf(state);
   // a storage that cannot be read is read again when somebody asks
   const isIdle =
     (!settings.proactive && !engine.late) ||
@@ -40,7 +40,7 @@ export function wake(engine: Engine): void {
   void look(engine, true).then(() => {
     const now = clock.now();
     const { state, wokeAt } = engine;
-    const failing = 'failing' in state ? state.failing : undefined;
+    const failing = failingOf(state);
     const isTime = failing
       ? !failing.named || mayRetry(failing, now, settings.retry)
       : 'record' in state && now >= engine.dueAt;

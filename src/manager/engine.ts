@@ -147,3 +147,8 @@ export function createEngine(settings: Settings, reactions: Reactions): Engine {
     ending: undefined,
   };
 }
+
+/** A session is being started: nothing is refreshed meanwhile, and what the storage holds is no news. */
+export function isStarting({ started, starts }: Engine): boolean {
+  return started < starts;
+}

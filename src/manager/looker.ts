@@ -1,9 +1,9 @@
 import { mayRetry } from '../core/backoff.js';
-import { recordOf } from '../core/session.js';
+import { failingOf, recordOf } from '../core/session.js';
 import { isSameSession } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
 import { unreadable } from './attempt.js';
-import type { Engine } from './engine.js';
+import { type Engine, isStarting } from './engine.js';
 import { readStored } from './persistence.js';
 import { startRefresh } from './refresher.js';
 import { dispatch } from './session-store.js';
@@ -44,8 +44,8 @@ async function lookOften(engine: Engine): Promise<void> {
 async function lookOnce(engine: Engine): Promise<void> {
   const { isCookie, retry, platform } = engine.settings;
   const mayAsk = () => {
-    const { state } = engine;
-    return !('failing' in state && state.failing) || mayRetry(state.failing, platform.clock.now(), retry);
+    const failing = failingOf(engine.state);
+    return !failing || mayRetry(failing, platform.clock.now(), retry);
   };
   const before = recordOf(engine.state);
   const isSeen = !!before && hasSeen(engine, before); // as it was when the storage was asked
@@ -53,7 +53,7 @@ async function lookOnce(engine: Engine): Promise<void> {
     const { record, damage } = await readStored(engine);
     const held = recordOf(engine.state);
     // a session is being started or ended: what the storage holds meanwhile is no news, nor is one that has ended here
-    const isBusy = engine.started < engine.starts || engine.erasing > 0;
+    const isBusy = isStarting(engine) || engine.erasing > 0;
     if (isBusy || (record && engine.ended?.has(record.sessionId))) return;
     if (!isSameSession(before, held)) engine.isAskedAgain = true;
     else if (record || damage || !isCookie || engine.state.status !== 'loading') {

@@ -1,13 +1,13 @@
 import { backoffDelay, mayRetry } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { isUsable } from '../core/freshness.js';
-import { recordOf } from '../core/session.js';
+import { failingOf, recordOf } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
 import { isSameSession, isSameTokenSet, type SessionRecord, supersedes } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
 import { type Attempt, attemptRefresh, unreadable, type Verdict } from './attempt.js';
-import type { Engine } from './engine.js';
+import { type Engine, isStarting } from './engine.js';
 import { readStored, withSlot } from './persistence.js';
 import { createRun, type Run } from './run.js';
 import { dispatch } from './session-store.js';
@@ -18,7 +18,7 @@ const MAX_WAIT_MS = 5_000;
 /** Starts a refresh unless one is under way. Its outcome goes to the session and to those who wait. */
 export function startRefresh(engine: Engine, reason: RefreshReason, challenge?: Challenge): void {
   // while a session is being started, whoever waits will be told when it lives
-  if (engine.run || engine.started < engine.starts || engine.state.status === 'none') return;
+  if (engine.run || isStarting(engine) || engine.state.status === 'none') return;
   const run = createRun();
   engine.run = run;
   void refresh(engine, run, reason, challenge).then(() => {
@@ -58,7 +58,7 @@ async function refresh(engine: Engine, run: Run, first: RefreshReason, challenge
   const { clock, wakeups } = platform;
   const startedAt = clock.now();
   // an open circuit breaker lets one probe through; offline, which may be wrong, there is one attempt too
-  const isProbe = 'failing' in engine.state && engine.state.failing;
+  const isProbe = failingOf(engine.state) !== undefined;
   const attempts = isProbe || !wakeups.isOnline() ? 1 : retry.attempts;
   let reason = first;
   for (let attempt = 1; ; attempt++) {
@@ -88,8 +88,8 @@ async function refresh(engine: Engine, run: Run, first: RefreshReason, challenge
       await pause(engine, run, waitMs);
       if (run.isOver || engine.isDisposed || isSpared(engine, base)) return;
     } else {
-      const { state } = engine;
-      if (isExpired && 'failing' in state && state.failing) engine.room?.refuse(state.failing.error);
+      const failing = failingOf(engine.state);
+      if (isExpired && failing) engine.room?.refuse(failing.error);
       return;
     }
   }

@@ -3,7 +3,7 @@ import { isReplaced, isSameSession, type SessionRecord } from '../core/session-r
 import { readTokenResponse, type TokenResponse, type TokenSet } from '../core/token-set.js';
 import { LockError, OptionsError, RefreshError, SessionError } from '../errors.js';
 import { withDeadline } from './deadline.js';
-import type { Engine } from './engine.js';
+import { type Engine, isStarting } from './engine.js';
 import { announce, emit, newId, reportFault } from './lifetime.js';
 import { look } from './looker.js';
 import { withSlot } from './persistence.js';
@@ -30,7 +30,7 @@ export async function startSession(engine: Engine, response: TokenResponse): Pro
 
 /** Ends the session: here at once, then in the storage, under the lock; then tells the server. */
 export function endSession(engine: Engine): Promise<void> {
-  if (engine.state.status === 'none' && engine.started === engine.starts) return engine.ending ?? Promise.resolve();
+  if (engine.state.status === 'none' && !isStarting(engine)) return engine.ending ?? Promise.resolve();
   const ending = end(engine).finally(() => {
     if (engine.ending === ending) engine.ending = undefined;
   });
@@ -73,9 +73,8 @@ async function start(engine: Engine, tokens: TokenSet): Promise<void> {
   engine.started = Math.max(engine.started, turn); // before anybody hears of it: a listener may ask for a refresh at once
   if (ends !== engine.ends)
     throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
-  // a later start has replaced it, and may fail to store that
-  if (record && turn !== engine.starts) repair(engine, ids.sessionId);
   if (turn === engine.starts) dispatch(engine, { type: 'started', record: record ?? at(), from: 'sign-in' });
+  else if (record) repair(engine, ids.sessionId); // a later start has replaced it, and may fail to store that
 }
 
 async function end(engine: Engine): Promise<void> {
@@ -101,7 +100,7 @@ async function end(engine: Engine): Promise<void> {
   } catch (error) {
     reportLock(engine, 'remove', error);
     for (const id of begun) repair(engine, id);
-    for (const record of [own, newest, erased]) if (record) repair(engine, record.sessionId);
+    for (const record of [own, erased]) if (record) repair(engine, record.sessionId);
     failure = error;
   } finally {
     engine.erasing--;

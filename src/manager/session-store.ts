@@ -1,4 +1,4 @@
-import { recordOf, type SessionInput, type SessionState, transition } from '../core/session.js';
+import { failingOf, recordOf, type SessionInput, type SessionState, transition } from '../core/session.js';
 import { readClaims } from '../core/token-set.js';
 import type { Engine } from './engine.js';
 import type { SessionSnapshot } from './token-manager.js';
@@ -27,7 +27,7 @@ export function getSnapshot(engine: Engine): SessionSnapshot {
 
 function show(state: SessionState): SessionSnapshot {
   const record = recordOf(state);
-  const failing = 'failing' in state ? state.failing : undefined;
+  const failing = failingOf(state);
   return Object.freeze({
     status: state.status === 'loading' || state.status === 'none' ? state.status : 'active',
     sessionId: record?.sessionId,

@@ -1,6 +1,6 @@
 import { mayRetry } from '../core/backoff.js';
 import { freshness, isUsable, outlives } from '../core/freshness.js';
-import { noSession, recordOf, type SessionState } from '../core/session.js';
+import { failingOf, noSession, recordOf, type SessionState } from '../core/session.js';
 import type { SessionRecord } from '../core/session-record.js';
 import { isTokenError, OptionsError, SessionError } from '../errors.js';
 import type { Engine } from './engine.js';
@@ -92,7 +92,7 @@ function live(engine: Engine): Live | undefined {
   const { state } = engine;
   if ('record' in state) return state;
   if (state.status === 'loading' && engine.run) return undefined;
-  throw ('failing' in state && state.failing?.error) || noSession(state);
+  throw failingOf(state)?.error ?? noSession(state);
 }
 
 /** Waits for what the cookie brings. */
