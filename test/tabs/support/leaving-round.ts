@@ -1,6 +1,7 @@
 import type { SpaPage } from '../../../examples/spa/main.js';
 import type { TokenRequest } from '../../../src/testing.js';
 import type { Tab } from '../../support/browsers/tab-browser.js';
+import type { Prepared } from './prepare-page.js';
 import type { Answer, SpaWorld } from './spa-world.js';
 
 /** How the refreshing tab goes, and how it comes back for the next round, if it does. */
@@ -29,6 +30,8 @@ export interface Round {
   readonly ends: number;
   /** Epoch milliseconds. */
   readonly leftAt: number;
+  /** When it was gone for sure. */
+  readonly goneAt: number;
   /** When the server sent the first answer, or would have; epoch milliseconds. */
   readonly answeredAt: number;
 }
@@ -42,6 +45,7 @@ const longDelayMs = 400;
 const askMs = 6_000;
 
 declare const page: SpaPage;
+declare const prepared: Prepared;
 
 /** The third tab refreshes and goes at this moment; the first two ask, before it goes or after. */
 export async function playLeaving(world: SpaWorld, { leave }: Leaving, moment: Moment, early: boolean): Promise<Round> {
@@ -91,6 +95,7 @@ export async function playLeaving(world: SpaWorld, { leave }: Leaving, moment: M
     }
   });
   await going;
+  const goneAt = Date.now();
   const timed = await Promise.all(askOthers());
   return {
     answers: timed.map(({ answer: { again: _, ...answer } }) => answer),
@@ -99,6 +104,7 @@ export async function playLeaving(world: SpaWorld, { leave }: Leaving, moment: M
     slowestMs: Math.max(...timed.map(({ ms }) => ms)),
     ends: (await countEnds(others)) - endsBefore,
     leftAt,
+    goneAt,
     answeredAt,
   };
 }
@@ -125,7 +131,12 @@ async function countEnds(tabs: readonly Tab[]): Promise<number> {
   return ends.reduce((sum, one) => sum + one, 0);
 }
 
-// these two run in the page
+/** When this tab last handed the browser a request to the token endpoint, which has come to its end by now. */
+export async function lastHanded(tab: Tab): Promise<number> {
+  return tab.run(handed);
+}
+
+// these run in the page
 
 /** Asks again when it is told when to: as long as a page is on its way out, its requests fail as without a network. */
 async function ask(limitMs: number): Promise<Answer & { again: number }> {
@@ -143,4 +154,9 @@ async function ask(limitMs: number): Promise<Answer & { again: number }> {
 
 function endsIn(): number {
   return page.lines.filter(({ kind }) => kind === 'bad').length;
+}
+
+async function handed(): Promise<number> {
+  await prepared.handed;
+  return prepared.handedAt;
 }

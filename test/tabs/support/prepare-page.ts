@@ -14,6 +14,10 @@ export interface Prepared {
   readonly onShow: { token?: string; code?: string }[];
   /** Whether storages refuse to be written to, as when they are full. */
   full: boolean;
+  /** When the browser was last handed a request to the token endpoint, by its own clock; epoch milliseconds. */
+  handedAt: number;
+  /** Settles with the last request to the token endpoint. */
+  handed: Promise<unknown>;
 }
 
 /** Puts into the document what its address asks for, before anything else runs. */
@@ -38,10 +42,18 @@ function prepare(): void {
     restored: false,
     onShow: [] as Prepared['onShow'],
     full: choices.has('full'),
+    handedAt: 0,
+    handed: Promise.resolve() as Promise<unknown>,
   };
   Object.assign(globalThis, { prepared });
   const now = Date.now;
   Date.now = () => now() + prepared.ahead;
+  const send = globalThis.fetch;
+  globalThis.fetch = (...all) => {
+    const sending = send(...all);
+    if (/\/token$/.test(String(all[0]))) Object.assign(prepared, { handedAt: now(), handed: sending.catch(() => {}) });
+    return sending;
+  };
   const write = (...all: unknown[]): void => {
     prepared.said.push(all.map((one) => `${(one as Error)?.stack ?? one} ${JSON.stringify(one)}`).join(' '));
   };
