@@ -198,8 +198,13 @@ function fail(state: SessionState, { base, record, failing, again, own }: InputO
   if (state.status === 'loading') return { state: { ...state, failing }, effects };
   if (!held || !isSameTokenSet(held, base)) return { state, effects: [] };
   const kept = record ?? held;
+  const { failure } = kept;
+  // a storage or a lock that fails does not shorten what the server's answer has told us to wait
+  const isShorter = !record && !again && failure !== undefined && failure.retryAt > failing.retryAt;
   return {
-    state: { status: again ? 'refreshing' : 'waiting', revision: kept.revision, record: kept, failing },
+    state: isShorter
+      ? live(kept)
+      : { status: again ? 'refreshing' : 'waiting', revision: kept.revision, record: kept, failing },
     effects: own ? [announce, ...effects] : effects,
   };
 }

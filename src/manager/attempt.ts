@@ -5,7 +5,6 @@ import { isUsable } from '../core/freshness.js';
 import { recordOf } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
 import {
-  isReplaced,
   isSameSession,
   isSameTokenSet,
   type SessionRecord,
@@ -22,7 +21,7 @@ import type { Settings } from './options.js';
 import { lostLock, type Slot } from './persistence.js';
 import { repair } from './repair.js';
 import type { Run } from './run.js';
-import { hasSeen } from './stored-session.js';
+import { hasSeen, isPast } from './stored-session.js';
 
 /** What one attempt, under the lock, came to; told to the session after the lock was released. */
 export type Verdict =
@@ -124,9 +123,8 @@ function compare(
 ): { readonly current: SessionRecord | undefined } | Verdict {
   const { base, reason } = about;
   if (!base) return found ? { is: 'elsewhere', record: found } : { current: undefined };
-  const isSeen = hasSeen(engine, base);
   if (!found || !isSameSession(found, base)) {
-    const isOurs = found ? isReplaced(found, base, isSeen) : !isSeen;
+    const isOurs = found ? isPast(engine, found, base) : !hasSeen(engine, base);
     return isOurs ? { current: base } : { is: 'elsewhere', record: found };
   }
   const isOlder = found.revision < base.revision; // ours could not be stored yet
@@ -204,7 +202,7 @@ async function believe(held: Held, current: SessionRecord | undefined, answer: R
     if (late) return keep(held, current, late);
     const { record } = await slot.read();
     if (isMoved(held)) return MOVED;
-    const isOld = record && current && isReplaced(record, current, hasSeen(engine, current));
+    const isOld = record && current && isPast(engine, record, current);
     if (record && !isOld && supersedes(record, current)) {
       return isSameSession(record, current) ? { is: 'refreshed', by: 'peer', record } : { is: 'elsewhere', record };
     }

@@ -52,8 +52,10 @@ async function lookOnce(engine: Engine): Promise<void> {
   try {
     const { record, damage } = await readStored(engine);
     const held = recordOf(engine.state);
-    // a session is being started or ended: what the storage holds meanwhile is no news, nor is one that has ended here
-    const isBusy = isStarting(engine) || engine.erasing > 0;
+    // a session is being started or ended: what the storage holds meanwhile is no news, nor is one that has ended here;
+    // but that ours was ended elsewhere is, also while another one is to replace it
+    const isGone = held && !record && !damage;
+    const isBusy = engine.erasing > 0 || (isStarting(engine) && !isGone);
     if (isBusy || (record && engine.ended?.has(record.sessionId))) return;
     if (!isSameSession(before, held)) engine.isAskedAgain = true;
     else if (record || damage || !isCookie || engine.state.status !== 'loading') {

@@ -11,6 +11,7 @@ import { type Engine, isStarting } from './engine.js';
 import { readStored, withSlot } from './persistence.js';
 import { createRun, type Run } from './run.js';
 import { dispatch } from './session-store.js';
+import { isPast } from './stored-session.js';
 
 /** A caller is not kept waiting for an attempt that is further away. */
 const MAX_WAIT_MS = 5_000;
@@ -118,9 +119,13 @@ function decide(engine: Engine, run: Run, about: Attempt): Promise<Verdict> {
       // the holder may have refreshed all the same
       const found = error.code === 'ERR_LOCK_TIMEOUT' ? await readStored(engine).catch(() => undefined) : undefined;
       const { record } = found ?? {};
-      if (record && !isSameSession(record, about.base)) return { is: 'elsewhere', record };
-      if (record && supersedes(record, about.base) && isUsable(record.tokens, clock.now())) {
-        return { is: 'refreshed', by: 'peer', record };
+      const { base } = about;
+      // what our session has replaced may still be stored: it is no news
+      if (record && !(base && isPast(engine, record, base))) {
+        if (!isSameSession(record, base)) return { is: 'elsewhere', record };
+        if (supersedes(record, base) && isUsable(record.tokens, clock.now())) {
+          return { is: 'refreshed', by: 'peer', record };
+        }
       }
       return unreadable(error, clock.now());
     },

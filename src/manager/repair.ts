@@ -1,6 +1,6 @@
 import { backoffDelay } from '../core/backoff.js';
 import { recordOf } from '../core/session.js';
-import { failureCount, isSameSession, type SessionRecord } from '../core/session-record.js';
+import { isSameSession, type SessionRecord } from '../core/session-record.js';
 import type { Engine } from './engine.js';
 import { announce } from './lifetime.js';
 import { withSlot } from './persistence.js';
@@ -38,7 +38,7 @@ function mend(engine: Engine, ended: Engine['ended']): Promise<boolean> {
     const { record, isNewer } = await slot.read();
     let hasChanged = true;
     if (record && ended?.has(record.sessionId)) await (held ? slot.write(held) : slot.erase());
-    else if (held && !isNewer && isBehind(engine, record, held)) await slot.write(held);
+    else if (held && !isNewer && isBehind(engine, record, held)) await slot.write(heed(engine, record, held));
     else hasChanged = false;
     ended?.clear();
     return hasChanged;
@@ -47,9 +47,19 @@ function mend(engine: Engine, ended: Engine['ended']): Promise<boolean> {
 
 function isBehind(engine: Engine, found: SessionRecord | undefined, held: SessionRecord): boolean {
   if (found && isSameSession(found, held)) {
-    const isSame = found.revision === held.revision;
-    return isSame ? failureCount(found) < failureCount(held) : found.revision < held.revision;
+    return found.revision === held.revision ? retryAtOf(found) < retryAtOf(held) : found.revision < held.revision;
   }
   // of a session that never got there nothing is missing: a peer that ended it would have had to see it
   return !hasSeen(engine, held) && (!found || found.revision < held.revision);
+}
+
+/** What the server has named to a peer holds for the newer tokens as well. */
+function heed({ settings }: Engine, found: SessionRecord | undefined, held: SessionRecord): SessionRecord {
+  const failure = isSameSession(found, held) ? found?.failure : undefined;
+  const isAhead = failure?.named && failure.retryAt > Math.max(retryAtOf(held), settings.platform.clock.now());
+  return isAhead ? { ...held, failure } : held;
+}
+
+function retryAtOf({ failure }: SessionRecord): number {
+  return failure?.retryAt ?? 0;
 }

@@ -17,8 +17,12 @@ export function createScheduler(clock: Clock, task: () => void): Scheduler {
     cancel?.();
     cancel = undefined;
     if (at === Number.POSITIVE_INFINITY) return;
-    cancel = clock.after(Math.min(Math.max(0, at - clock.now()), MAX_STEP_MS), () => {
-      if (clock.now() < at) plan(at);
+    const plannedAt = clock.now();
+    const delayMs = Math.min(Math.max(0, at - plannedAt), MAX_STEP_MS);
+    cancel = clock.after(delayMs, () => {
+      const now = clock.now();
+      // a clock that was set back meanwhile does not put off what its own time has come for
+      if (now < at && (now >= plannedAt || delayMs === MAX_STEP_MS)) plan(at);
       else task();
     });
   }

@@ -1,5 +1,5 @@
 import { recordOf } from '../core/session.js';
-import { isReplaced, isSameSession, type SessionRecord } from '../core/session-record.js';
+import { isSameSession, type SessionRecord } from '../core/session-record.js';
 import { readTokenResponse, type TokenResponse, type TokenSet } from '../core/token-set.js';
 import { LockError, OptionsError, RefreshError, SessionError } from '../errors.js';
 import { withDeadline } from './deadline.js';
@@ -11,7 +11,7 @@ import { detachRefresh } from './refresher.js';
 import { repair } from './repair.js';
 import { safeCause } from './safe-cause.js';
 import { dispatch } from './session-store.js';
-import { hasSeen } from './stored-session.js';
+import { isPast } from './stored-session.js';
 
 /** Starts a session: a write like any other, under the lock. */
 export async function startSession(engine: Engine, response: TokenResponse): Promise<void> {
@@ -116,9 +116,8 @@ function isOver(
   found: SessionRecord,
   own: SessionRecord | undefined,
   begun: readonly string[],
-): boolean | undefined {
-  if (!own || isSameSession(found, own) || isReplaced(found, own, hasSeen(engine, own))) return true;
-  return begun.includes(found.sessionId) || engine.ended?.has(found.sessionId);
+): boolean {
+  return !own || isSameSession(found, own) || isPast(engine, found, own) || begun.includes(found.sessionId);
 }
 
 // The storage's own failures were reported where they happened.

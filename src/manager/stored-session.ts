@@ -1,5 +1,5 @@
 import { decodeRecord, encodeRecord } from '../core/codec.js';
-import type { SessionRecord } from '../core/session-record.js';
+import { isReplaced, isSameSession, type SessionRecord } from '../core/session-record.js';
 import { type AnyTokenError, isTokenError, StorageError } from '../errors.js';
 import { withDeadline } from './deadline.js';
 import type { Engine } from './engine.js';
@@ -23,6 +23,12 @@ export const STORAGE_LIMIT_MS = 5_000;
 /** Whether the storage is known to have held this session. */
 export function hasSeen({ seen }: Engine, { sessionId }: SessionRecord): boolean {
   return seen?.has(sessionId) === true;
+}
+
+/** Whether a stored record is of a session that has ended here, or that ours, which the storage never took, has replaced. */
+export function isPast(engine: Engine, found: SessionRecord, held: SessionRecord): boolean {
+  if (isSameSession(found, held)) return false;
+  return engine.ended?.has(found.sessionId) || isReplaced(found, held, hasSeen(engine, held));
 }
 
 /** Reads the record; throws `StorageError`. */

@@ -164,7 +164,9 @@ function signIn(setting: Setting, peer: Peer): void {
   const tokens = isCookie || refresh_token === undefined ? rest : { ...rest, refresh_token };
   world.trace(() => `${peer.name} signs in: ${grant.name}`);
   world.count(peer.manager.getSnapshot().status === 'active' ? 'sign-in as somebody else' : 'sign-in');
-  peer.starting++;
+  // it replaces those as well that have not come to their end, and may be stored
+  for (const earlier of peer.starting) earlier.isLeft = true;
+  peer.starting.add(grant);
   // from now on the old one may end at any moment
   const old = oracle.grantOf(peer.manager.getSnapshot().sessionId);
   if (old) old.isLeft = true;
@@ -172,7 +174,7 @@ function signIn(setting: Setting, peer: Peer): void {
     if (from === 'sign-in') oracle.bind(sessionId, grant);
   });
   const done = () => {
-    peer.starting--;
+    peer.starting.delete(grant);
     unbind();
   };
   calls.follow(peer, 'start', () => peer.manager.startSession(tokens)).outcome.then(done, done);
@@ -189,6 +191,8 @@ function signOut(setting: Setting, peer: Peer): void {
   const own = oracle.grantOf(sessionId);
   world.trace(() => `${peer.name} signs out of ${own?.name ?? 'whatever there is'}`);
   world.count('sign-out');
+  for (const begun of peer.starting) leave(peer, begun);
+  if (sessionId !== undefined) peer.left.add(sessionId);
   if (own) leave(peer, own);
   // nobody knows yet what the storage holds: whatever it is, it goes
   else for (const grant of server.grants.values()) grant.isLeft = true;

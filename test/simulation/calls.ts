@@ -60,7 +60,8 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle): Ca
     const { grant, expiresAt, heardAt = 0, writtenAt, isStored } = access;
     // a request belongs to the session whose token it carried
     const before = (rejected && server.find(rejected)?.grant) || oracle.grantOf(call.sessionId);
-    const isLooking = startedAt < peer.wokeAt + 10_000;
+    // a look takes as long as the storage, and again if a peer tells of a change meanwhile
+    const isLooking = startedAt < peer.wokeAt + (oracle.faultAt(peer) > peer.wokeAt ? 60_000 : 10_000);
     // without a lock an old record may come back; and a cookie is the browser's, whatever session it is used in
     const { lock, isCookie } = world.circumstances;
     const isOwn = before === grant || (isCookie && oracle.hasBound(call.sessionId, grant));

@@ -57,7 +57,7 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
       if (!grant.isLeft && !grant.isFoundDead && grant.excuses.size === 0 && !isFollowed && !deadElsewhere(grant)) {
         world.violate('nobody is signed out', `${peer.name} ends ${grant.name} for a peer, but none did`);
       }
-    } else if (reason === 'replaced' && peer.starting > 0) {
+    } else if (reason === 'replaced' && peer.starting.size > 0) {
       grant.isLeft = true;
       peer.left.add(grant.name);
     } else if (!peer.left.has(grant.name)) {

@@ -93,6 +93,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
   function checkQuiet({ peer, grant, index }: Presentation, reason: string, token: string): void {
     const pause = grant && quiet.get(`${grant.name}-${index}`);
     if (!pause || world.wall() >= pause.untilWall) return;
+    const { sessionId } = peer.manager.getSnapshot();
+    if (isCookie && pause.sessionId !== undefined && pause.sessionId !== sessionId) return;
     const isProbe = !pause.isNamed && (reason === 'asked' || peer.wakes > 0);
     // before there is a session, there is no record to tell others
     const isHidden =
@@ -120,6 +122,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       untilWall: world.wall() + delayMs,
       isNamed,
       isUnkept,
+      sessionId: peer.manager.getSnapshot().sessionId,
       setAt: world.now,
     });
   }
@@ -160,8 +163,9 @@ export function createOracle(world: World, server: SimServer): Oracle {
       // who signs out of a storage that cannot be read erases whatever there is; without fences, calls wait for each
       // other, and what one peer's slow call holds up is unreadable for all
       const isBlind = peer.ending > 0 && faultAt(lockKind === 'fenced' ? peer : undefined) > world.now - 20_000;
-      const isReplaced = peer.ending > 0 && ([...peer.left].some((name) => isNewer(name, grant)) || isUntold(peer));
-      if (isBlind || isReplaced) grant.isLeft = true;
+      const isReplaced = [...peer.left].some((name) => isNewer(name, grant)) || (peer.ending > 0 && isUntold(peer));
+      // in cookie mode, a session may have been fed with the cookie of another grant
+      if (isBlind || isReplaced || peer.left.has(before.sessionId)) grant.isLeft = true;
       if (!grant.isLeft && !isProven && !grant.isFoundDead) {
         world.violate('nobody is signed out', `${peer.name} erases ${grant.name} without a reason`);
       }

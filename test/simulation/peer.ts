@@ -1,6 +1,7 @@
 import type { TokenManager } from '../../src/manager/token-manager.js';
 import type { Clock } from '../../src/ports/clock.js';
 import type { Wakeups } from '../../src/ports/wakeups.js';
+import type { Grant } from './sim-server.js';
 import type { World } from './world.js';
 
 /** The lock in the hands of a peer. */
@@ -42,14 +43,14 @@ export interface Peer {
   wake(): void;
   /** Wake-ups that have not led to a request yet. */
   wakes: number;
-  /** When the last one was; who asks just after it, asks whoever turns out to be signed in. */
+  /** When the last one was; who asks while the storage is looked at then, asks whoever turns out to be signed in. */
   wokeAt: number;
   holding: Holding | undefined;
   manager: TokenManager;
-  /** The grants that were signed out of in this peer, or replaced. */
+  /** The sessions and grants that were signed out of in this peer, or replaced. */
   readonly left: Set<string>;
-  /** Sign-ins under way. */
-  starting: number;
+  /** What sign-ins under way are about. */
+  readonly starting: Set<Grant>;
   /** Sign-outs under way. */
   ending: number;
   /** When this peer last had tokens of its own asking. */
@@ -136,7 +137,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     holding: undefined,
     manager: undefined as never,
     left: new Set(),
-    starting: 0,
+    starting: new Set(),
     ending: 0,
     refreshedAt: 0,
     disposed: false,

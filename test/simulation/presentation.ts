@@ -44,6 +44,8 @@ export interface Quiet {
   readonly by: Peer;
   readonly untilWall: number;
   readonly isNamed: boolean;
+  /** The session in which it was heard; in cookie mode the cookie may be that of the next one already. */
+  readonly sessionId: string | undefined;
   /** There was no session that could have kept it. */
   readonly isUnkept: boolean;
   readonly setAt: number;
