@@ -1,7 +1,6 @@
-import { mayRetry } from '../core/backoff.js';
 import { isUsable } from '../core/freshness.js';
 import { failingOf, recordOf } from '../core/session.js';
-import type { Engine } from './engine.js';
+import { type Engine, mayAsk } from './engine.js';
 import { look } from './looker.js';
 import { startRefresh } from './refresher.js';
 import { createScheduler } from './scheduler.js';
@@ -41,9 +40,7 @@ export function wake(engine: Engine): void {
     const now = clock.now();
     const { state, wokeAt } = engine;
     const failing = failingOf(state);
-    const isTime = failing
-      ? !failing.named || mayRetry(failing, now, settings.retry)
-      : 'record' in state && now >= engine.dueAt;
+    const isTime = failing ? !failing.named || mayAsk(engine, failing) : 'record' in state && now >= engine.dueAt;
     if (engine.isDisposed || !isTime || (now >= wokeAt && now - wokeAt < WAKE_INTERVAL_MS)) return;
     engine.wokeAt = now;
     engine.mayProbe = true;

@@ -1,4 +1,4 @@
-import { backoffDelay, mayRetry } from '../core/backoff.js';
+import { backoffDelay } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
@@ -14,7 +14,7 @@ import {
 import { type TokenSet, withRefreshToken } from '../core/token-set.js';
 import { type AnyTokenError, SessionError, type SessionErrorCode } from '../errors.js';
 import type { Answer, Refused } from './answer.js';
-import type { Engine } from './engine.js';
+import { type Engine, mayAsk } from './engine.js';
 import { ask } from './exchange.js';
 import { newId } from './lifetime.js';
 import type { Settings } from './options.js';
@@ -128,13 +128,12 @@ function compare(
     return isOurs ? { current: base } : { is: 'elsewhere', record: found };
   }
   const isOlder = found.revision < base.revision; // ours could not be stored yet
-  const { retry, platform } = engine.settings;
-  const now = platform.clock.now();
+  const now = engine.settings.platform.clock.now();
   const isOther = reason !== 'rejected' || found.tokens.accessToken !== base.tokens.accessToken;
   if (supersedes(found, base) && isUsable(found.tokens, now) && isOther)
     return { is: 'refreshed', by: 'peer', record: found };
   const { failure } = found;
-  const isNews = failure && !mayRetry(failure, now, retry) && failure.retryAt !== base.failure?.retryAt;
+  const isNews = failure && !mayAsk(engine, failure) && failure.retryAt !== base.failure?.retryAt;
   if (isNews && (reason !== 'asked' || failure.named)) {
     return failedElsewhere(isOlder ? { ...base, failure } : found, failure);
   }

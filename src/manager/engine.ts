@@ -1,3 +1,4 @@
+import { mayRetry } from '../core/backoff.js';
 import type { SessionEffect, SessionState } from '../core/session.js';
 import type { SessionRecord } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
@@ -146,6 +147,11 @@ export function createEngine(settings: Settings, reactions: Reactions): Engine {
     erasing: 0,
     ending: undefined,
   };
+}
+
+/** Whether the server may be asked as far as this pause, if there is one, is concerned. */
+export function mayAsk({ settings }: Engine, pause: Parameters<typeof mayRetry>[0] | undefined): boolean {
+  return !pause || mayRetry(pause, settings.platform.clock.now(), settings.retry);
 }
 
 /** A session is being started: nothing is refreshed meanwhile, and what the storage holds is no news. */

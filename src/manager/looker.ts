@@ -1,9 +1,8 @@
-import { mayRetry } from '../core/backoff.js';
 import { failingOf, recordOf } from '../core/session.js';
 import { isSameSession } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
 import { unreadable } from './attempt.js';
-import { type Engine, isStarting } from './engine.js';
+import { type Engine, isStarting, mayAsk } from './engine.js';
 import { readStored } from './persistence.js';
 import { startRefresh } from './refresher.js';
 import { dispatch } from './session-store.js';
@@ -42,11 +41,7 @@ async function lookOften(engine: Engine): Promise<void> {
 }
 
 async function lookOnce(engine: Engine): Promise<void> {
-  const { isCookie, retry, platform } = engine.settings;
-  const mayAsk = () => {
-    const failing = failingOf(engine.state);
-    return !failing || mayRetry(failing, platform.clock.now(), retry);
-  };
+  const { isCookie, platform } = engine.settings;
   const before = recordOf(engine.state);
   const isSeen = !!before && hasSeen(engine, before); // as it was when the storage was asked
   try {
@@ -60,10 +55,10 @@ async function lookOnce(engine: Engine): Promise<void> {
     if (!isSameSession(before, held)) engine.isAskedAgain = true;
     else if (record || damage || !isCookie || engine.state.status !== 'loading') {
       dispatch(engine, { type: 'found', record, error: damage, isSeen });
-    } else if (mayAsk()) startRefresh(engine, 'resume');
+    } else if (mayAsk(engine, failingOf(engine.state))) startRefresh(engine, 'resume');
   } catch (error) {
     // what the server has said about the next attempt outlives a storage that cannot be read
-    if (engine.state.status !== 'loading' || !mayAsk()) return;
+    if (engine.state.status !== 'loading' || !mayAsk(engine, failingOf(engine.state))) return;
     const failing = unreadable(error as AnyTokenError, platform.clock.now());
     dispatch(engine, { type: 'failed', base: undefined, record: undefined, failing, again: false });
   }

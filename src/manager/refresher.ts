@@ -1,4 +1,4 @@
-import { backoffDelay, mayRetry } from '../core/backoff.js';
+import { backoffDelay } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { isUsable } from '../core/freshness.js';
 import { failingOf, recordOf } from '../core/session.js';
@@ -7,7 +7,7 @@ import { isSameSession, isSameTokenSet, type SessionRecord, supersedes } from '.
 import type { TokenSet } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
 import { type Attempt, attemptRefresh, unreadable, type Verdict } from './attempt.js';
-import { type Engine, isStarting } from './engine.js';
+import { type Engine, isStarting, mayAsk } from './engine.js';
 import { readStored, withSlot } from './persistence.js';
 import { createRun, type Run } from './run.js';
 import { dispatch } from './session-store.js';
@@ -75,16 +75,17 @@ async function refresh(engine: Engine, run: Run, first: RefreshReason, challenge
     const isFailed = verdict.is === 'failed';
     const waitMs = isFailed ? verdict.retryAt - clock.now() : 0;
     const again = isFailed && verdict.isPassing && attempt < attempts && waitMs <= MAX_WAIT_MS && !engine.isDisposed;
-    const isFound = verdict.is === 'elsewhere' ? !base : verdict.is === 'refreshed' && verdict.by === 'peer';
+    const isFound = verdict.is === 'elsewhere' ? !base : verdict.is === 'refreshed' && !isAllThereIs(verdict, attempt);
     const found = isFound && 'record' in verdict ? verdict.record : undefined;
     const isExpired = found && !isUsable(found.tokens, clock.now());
     // what a peer was told about the next attempt holds here too
-    const isStale = isExpired && mayAsk(engine, found, reason);
+    const { failure } = found ?? {};
+    const isStale = isExpired && (mayAsk(engine, failure) || (reason === 'asked' && !failure?.named));
     // over before anybody hears of it: who asks for a refresh then, asks for another one
     if (!again && !isStale) engine.run = undefined;
     tell(engine, verdict, about, clock.now() - startedAt, again);
     if (isStale) {
-      reason = 'expired'; // found in the storage, but of no use as it is
+      reason = 'expired'; // found in the storage, or stored too slowly, but of no use as it is
     } else if (again) {
       await pause(engine, run, waitMs);
       if (run.isOver || engine.isDisposed || isSpared(engine, base)) return;
@@ -105,11 +106,6 @@ function isSpared(engine: Engine, base: SessionRecord | undefined): boolean {
   engine.failures = 0;
   engine.room?.settle(held);
   return true;
-}
-
-function mayAsk({ settings }: Engine, { failure }: SessionRecord, reason: RefreshReason): boolean {
-  if (!failure || mayRetry(failure, settings.platform.clock.now(), settings.retry)) return true;
-  return reason === 'asked' && !failure.named;
 }
 
 function decide(engine: Engine, run: Run, about: Attempt): Promise<Verdict> {
@@ -161,7 +157,7 @@ function tell(
     const { record, by } = verdict;
     if (base) dispatch(engine, { type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
     else dispatch(engine, { type: 'started', record, from: 'cookie' });
-    settle(engine, record, by === 'us', now);
+    settle(engine, record, isAllThereIs(verdict, attempt), now);
   } else if (verdict.is === 'elsewhere') {
     dispatch(engine, { type: 'found', record: verdict.record, isSeen: true });
   } else if (verdict.is === 'ended') {
@@ -171,9 +167,14 @@ function tell(
   }
 }
 
-function settle({ state, room }: Engine, record: SessionRecord, isOurs: boolean, now: number): void {
+/** The server gave a token that is of no use from the start, or when it is stored, and would give no better one. */
+function isAllThereIs({ by, record }: Extract<Verdict, { is: 'refreshed' }>, attempt: number): boolean {
+  return by === 'us' && (attempt > 1 || !isUsable(record.tokens, record.tokens.issuedAt));
+}
+
+function settle({ state, room }: Engine, record: SessionRecord, isForced: boolean, now: number): void {
   const held = recordOf(state);
-  if (isOurs || isUsable(record.tokens, now)) room?.settle(held && isUsable(held.tokens, now) ? held : record);
+  if (isForced || isUsable(record.tokens, now)) room?.settle(held && isUsable(held.tokens, now) ? held : record);
 }
 
 function pause({ settings }: Engine, run: Run, delayMs: number): Promise<void> {

@@ -53,10 +53,10 @@ function isBehind(engine: Engine, found: SessionRecord | undefined, held: Sessio
   return !hasSeen(engine, held) && (!found || found.revision < held.revision);
 }
 
-/** What the server has named to a peer holds for the newer tokens as well. */
+/** The pause that a peer was told to make holds for newer tokens as well. */
 function heed({ settings }: Engine, found: SessionRecord | undefined, held: SessionRecord): SessionRecord {
   const failure = isSameSession(found, held) ? found?.failure : undefined;
-  const isAhead = failure?.named && failure.retryAt > Math.max(retryAtOf(held), settings.platform.clock.now());
+  const isAhead = failure && failure.retryAt > Math.max(retryAtOf(held), settings.platform.clock.now());
   return isAhead ? { ...held, failure } : held;
 }
 

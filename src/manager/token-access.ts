@@ -1,9 +1,8 @@
-import { mayRetry } from '../core/backoff.js';
 import { freshness, isUsable, outlives } from '../core/freshness.js';
 import { failingOf, noSession, recordOf, type SessionState } from '../core/session.js';
 import type { SessionRecord } from '../core/session-record.js';
 import { isTokenError, OptionsError, SessionError } from '../errors.js';
-import type { Engine } from './engine.js';
+import { type Engine, mayAsk } from './engine.js';
 import { isInside } from './exchange.js';
 import { check, joinRoom } from './lifetime.js';
 import { joinGate, look } from './looker.js';
@@ -32,8 +31,8 @@ export async function getAccessToken(
   const worth = freshness(tokens, engine.dueAt, now);
   const usable = worth !== 'expired';
   if (usable && outlives(tokens, engine.dueAt, now, minValidityMs)) {
-    const isQuiet = !mayRetry({ retryAt: engine.quietUntil, named: false }, now, engine.settings.retry);
-    if (worth === 'stale' && isClosed(engine, state, now) && !isQuiet) startRefresh(engine, 'due');
+    const isQuiet = !mayAsk(engine, { retryAt: engine.quietUntil, named: false });
+    if (worth === 'stale' && isClosed(engine, state) && !isQuiet) startRefresh(engine, 'due');
     return tokens.accessToken;
   }
   try {
@@ -113,7 +112,7 @@ async function joinRefresh(
     throw new OptionsError('ERR_OPTIONS', message);
   }
   const isProbe = reason === 'asked' && !(state.status === 'waiting' && state.failing.named);
-  if (!isProbe && state.status === 'waiting' && !isClosed(engine, state, engine.settings.platform.clock.now())) {
+  if (!isProbe && state.status === 'waiting' && !isClosed(engine, state)) {
     throw state.failing.error;
   }
   const outcome = joinRoom(engine, signal);
@@ -122,8 +121,8 @@ async function joinRefresh(
 }
 
 /** The circuit breaker is closed, its time is over, or a wake-up lets a probe through. */
-function isClosed({ settings, mayProbe }: Engine, state: Live, now: number): boolean {
+function isClosed(engine: Engine, state: Live): boolean {
   if (state.status !== 'waiting') return true;
   const { failing } = state;
-  return mayRetry(failing, now, settings.retry) || (!failing.named && mayProbe);
+  return mayAsk(engine, failing) || (!failing.named && engine.mayProbe);
 }

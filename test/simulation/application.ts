@@ -224,6 +224,8 @@ function follow({ world, oracle, peers }: Setting, sessionId: string): void {
     if (oracle.faultAt() > since - 10_000) return;
     for (const peer of peers) {
       if (peer.isDead || peer.disposed || peer.isFrozen || peer.thawedAt >= since - 10_000) continue;
+      // the session that replaces it here is stored already, and about to start
+      if ([...peer.starting].some(({ writtenAt }) => writtenAt !== undefined)) continue;
       if (peer.manager.getSnapshot().sessionId === sessionId) {
         world.violate('sign-out everywhere', `${peer.name} has not followed the end of ${sessionId}`);
       }
