@@ -26,7 +26,13 @@ import { hasSeen, isPast } from './stored-session.js';
 /** What one attempt, under the lock, came to; told to the session after the lock was released. */
 export type Verdict =
   /** There are new tokens: our own, or those of a peer that was faster. */
-  | { readonly is: 'refreshed'; readonly by: 'us' | 'peer'; readonly record: SessionRecord }
+  | {
+      readonly is: 'refreshed';
+      readonly by: 'us' | 'peer';
+      readonly record: SessionRecord;
+      /** The server gave it to us, and would give no better one: it is served although it may have expired on the way. */
+      readonly isAllThereIs?: boolean;
+    }
   /** The storage holds another session, or none any more. */
   | { readonly is: 'elsewhere'; readonly record: SessionRecord | undefined }
   | { readonly is: 'ended'; readonly reason: 'rejected' | 'lost'; readonly error: SessionError }
@@ -164,14 +170,22 @@ function present({ engine, about }: Held, current: SessionRecord | undefined, li
   );
 }
 
-async function keep({ engine, slot }: Held, current: SessionRecord | undefined, tokens: TokenSet): Promise<Verdict> {
+async function keep(
+  { engine, slot, about }: Held,
+  current: SessionRecord | undefined,
+  tokens: TokenSet,
+): Promise<Verdict> {
   if (slot.lease.signal.aborted) {
     engine.late = { base: current, tokens };
     return { is: 'unstored' };
   }
+  const { clock } = engine.settings.platform;
+  const wasUsable = isUsable(tokens, clock.now());
   const record = grow(engine, current, tokens);
   await slot.write(record).catch(() => repair(engine));
-  return { is: 'refreshed', by: 'us', record };
+  // unless it was a slow storage that has used its life up; once, lest the next one goes the same way
+  const isAllThereIs = !wasUsable || about.attempt > 1 || isUsable(tokens, clock.now());
+  return { is: 'refreshed', by: 'us', record, isAllThereIs };
 }
 
 function grow(engine: Engine, current: SessionRecord | undefined, tokens: TokenSet): SessionRecord {

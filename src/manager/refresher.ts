@@ -75,7 +75,7 @@ async function refresh(engine: Engine, run: Run, first: RefreshReason, challenge
     const isFailed = verdict.is === 'failed';
     const waitMs = isFailed ? verdict.retryAt - clock.now() : 0;
     const again = isFailed && verdict.isPassing && attempt < attempts && waitMs <= MAX_WAIT_MS && !engine.isDisposed;
-    const isFound = verdict.is === 'elsewhere' ? !base : verdict.is === 'refreshed' && !isAllThereIs(verdict, attempt);
+    const isFound = verdict.is === 'elsewhere' ? !base : verdict.is === 'refreshed' && !verdict.isAllThereIs;
     const found = isFound && 'record' in verdict ? verdict.record : undefined;
     const isExpired = found && !isUsable(found.tokens, clock.now());
     // what a peer was told about the next attempt holds here too
@@ -157,7 +157,7 @@ function tell(
     const { record, by } = verdict;
     if (base) dispatch(engine, { type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
     else dispatch(engine, { type: 'started', record, from: 'cookie' });
-    settle(engine, record, isAllThereIs(verdict, attempt), now);
+    settle(engine, record, verdict.isAllThereIs, now);
   } else if (verdict.is === 'elsewhere') {
     dispatch(engine, { type: 'found', record: verdict.record, isSeen: true });
   } else if (verdict.is === 'ended') {
@@ -167,12 +167,7 @@ function tell(
   }
 }
 
-/** The server gave a token that is of no use from the start, or when it is stored, and would give no better one. */
-function isAllThereIs({ by, record }: Extract<Verdict, { is: 'refreshed' }>, attempt: number): boolean {
-  return by === 'us' && (attempt > 1 || !isUsable(record.tokens, record.tokens.issuedAt));
-}
-
-function settle({ state, room }: Engine, record: SessionRecord, isForced: boolean, now: number): void {
+function settle({ state, room }: Engine, record: SessionRecord, isForced: boolean | undefined, now: number): void {
   const held = recordOf(state);
   if (isForced || isUsable(record.tokens, now)) room?.settle(held && isUsable(held.tokens, now) ? held : record);
 }
