@@ -20,7 +20,7 @@ async function playRounds(
     const startedAt = Date.now();
     const answers = await world.askAll();
     slowestMs = Math.max(slowestMs, Date.now() - startedAt);
-    expect(answers[0]?.token).toBeDefined();
+    expect(answers.map(({ code }) => code)).toEqual(answers.map(() => undefined));
     expect(answers).toEqual(answers.map(() => answers[0]));
     expect(world.server.tokenRequests).toHaveLength(asked + round);
   }
