@@ -6,41 +6,43 @@ import { announce } from './lifetime.js';
 import { withSlot } from './persistence.js';
 import { hasSeen } from './stored-session.js';
 
+/** A session that is over for good: a record of it that is found from now on, written late for example, has to go. */
+export function remember(engine: Engine, endedId: string): void {
+  engine.ended ??= new Set();
+  engine.ended.add(endedId);
+}
+
 /**
  * Brings the storage in line with the session, where a write or an erasure had failed; goes on until it succeeds.
  *
  * `endedId` names a session whose record has to go.
  */
 export function repair(engine: Engine, endedId?: string): void {
-  engine.ended ??= new Set();
-  if (endedId !== undefined) engine.ended.add(endedId);
+  if (endedId !== undefined) remember(engine, endedId);
   if (engine.cancelRepair || engine.isDisposed) return;
   const { retry, platform } = engine.settings;
   engine.repairs++;
   engine.cancelRepair = platform.clock.after(backoffDelay(engine.repairs, retry, platform.random()), () => {
-    mend(engine, engine.ended).then(
+    engine.cancelRepair = undefined; // what fails from now on may come too late for this time
+    mend(engine).then(
       (hasChanged) => {
-        engine.cancelRepair = undefined;
         engine.repairs = 0;
         if (hasChanged) announce(engine);
       },
-      () => {
-        engine.cancelRepair = undefined;
-        repair(engine);
-      },
+      () => repair(engine),
     );
   });
 }
 
-function mend(engine: Engine, ended: Engine['ended']): Promise<boolean> {
+function mend(engine: Engine): Promise<boolean> {
   return withSlot(engine, async (slot) => {
-    const held = recordOf(engine.state);
     const { record, isNewer } = await slot.read();
+    const held = recordOf(engine.state);
     let hasChanged = true;
-    if (record && ended?.has(record.sessionId)) await (held ? slot.write(held) : slot.erase());
-    else if (held && !isNewer && isBehind(engine, record, held)) await slot.write(heed(engine, record, held));
+    if (record && engine.ended?.has(record.sessionId)) await (held ? slot.write(held) : slot.erase());
+    else if (held && !isNewer && isBehind(engine, record, held))
+      await slot.write(heed(engine, record, held));
     else hasChanged = false;
-    ended?.clear();
     return hasChanged;
   });
 }

@@ -100,7 +100,10 @@ async function bounded<T>(
 ): Promise<T> {
   const { platform, name } = engine.settings;
   const isRead = operation === 'read';
-  const late = isRead ? undefined : () => engine.reactions.wroteLate(engine);
+  const late = () => {
+    if (operation === 'remove') engine.seen = undefined; // that what was there is gone proves nothing
+    if (!isRead) engine.reactions.wroteLate(engine);
+  };
   try {
     return await withDeadline(platform.clock, STORAGE_LIMIT_MS, work, () => undefined, late);
   } catch (error) {
