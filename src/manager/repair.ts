@@ -4,7 +4,7 @@ import { isSameSession, type SessionRecord } from '../core/session-record.js';
 import type { Engine } from './engine.js';
 import { announce } from './lifetime.js';
 import { withSlot } from './persistence.js';
-import { hasSeen } from './stored-session.js';
+import { hasSeen, withMark } from './stored-session.js';
 
 /** A session that is over for good: a record of it that is found from now on, written late for example, has to go. */
 export function remember(engine: Engine, endedId: string): void {
@@ -41,7 +41,7 @@ function mend(engine: Engine): Promise<boolean> {
     let hasChanged = true;
     if (record && engine.ended?.has(record.sessionId)) await (held ? slot.write(held) : slot.erase());
     else if (held && !isNewer && isBehind(engine, record, held))
-      await slot.write(heed(engine, record, held));
+      await slot.write(withMark(heed(engine, record, held), record));
     else hasChanged = false;
     return hasChanged;
   });

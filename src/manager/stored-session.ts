@@ -1,5 +1,6 @@
 import { decodeRecord, encodeRecord } from '../core/codec.js';
-import { isReplaced, isSameSession, type SessionRecord } from '../core/session-record.js';
+import { recordOf } from '../core/session.js';
+import { isReplaced, isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
 import { type AnyTokenError, isTokenError, StorageError } from '../errors.js';
 import { withDeadline } from './deadline.js';
 import type { Engine } from './engine.js';
@@ -61,12 +62,17 @@ export async function readRecord(engine: Engine, report: ReportFault): Promise<F
   const { kind, record } = decodeRecord(text);
   if (record) {
     see(engine, record);
-    return { record };
+    return { record: withMark(record, recordOf(engine.state)) };
   }
   const isNewer = kind === 'newer';
   const what = isNewer ? 'a newer version wrote it' : 'it is damaged or foreign';
   const message = `Expected a session of ours under '${name}', but ${what}; it is left alone until the next startSession().`;
   return { record, isNewer, damage: once(text, new StorageError('ERR_STORAGE_CORRUPT', message)) };
+}
+
+/** One record with the other's mark: that no answer came to their refresh token may be known to one of them alone. */
+export function withMark(record: SessionRecord, other: SessionRecord | undefined): SessionRecord {
+  return other?.unanswered && isSameTokenSet(record, other) ? { ...record, unanswered: true } : record;
 }
 
 /** Stores the record as a whole; throws `StorageError`. Needs the lock: only a `Slot` calls it. */
