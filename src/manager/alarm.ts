@@ -2,7 +2,7 @@ import { isUsable } from '../core/freshness.js';
 import { failingOf, recordOf } from '../core/session.js';
 import { type Engine, mayAsk } from './engine.js';
 import { look } from './looker.js';
-import { startRefresh } from './refresher.js';
+import { hasLate, startRefresh } from './refresher.js';
 import { createScheduler } from './scheduler.js';
 
 /** A wake-up probes at most once in this time. */
@@ -16,7 +16,7 @@ export function planAlarm(engine: Engine): void {
   const failing = failingOf(state);
   // a storage that cannot be read is read again when somebody asks
   const isIdle =
-    (!settings.proactive && !engine.late) ||
+    (!settings.proactive && !hasLate(engine)) ||
     isDisposed ||
     status === 'refreshing' ||
     status === 'none' ||
@@ -26,7 +26,7 @@ export function planAlarm(engine: Engine): void {
     const { clock, wakeups } = settings.platform;
     // a hidden page waits until it is seen again: a wake-up looks at the clock; but tokens that came late have to be stored
     engine.scheduler ??= createScheduler(clock, () => {
-      if (wakeups.isAwake() || engine.late) start(engine);
+      if (wakeups.isAwake() || hasLate(engine)) start(engine);
     });
   }
   engine.scheduler?.plan(at);

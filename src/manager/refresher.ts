@@ -29,10 +29,14 @@ export function startRefresh(engine: Engine, reason: RefreshReason, challenge?: 
   });
 }
 
-/** Stores tokens that came when nobody waited for them any more, if they still follow from what we hold. */
+/** Whether tokens came when nobody waited for them any more, and still follow from what we hold. */
+export function hasLate({ late, state }: Engine): boolean {
+  return late !== undefined && isSameTokenSet(late.base, recordOf(state));
+}
+
+/** Stores tokens that came late. */
 export function startForLate(engine: Engine): void {
-  const { late, state } = engine;
-  if (late && isSameTokenSet(late.base, recordOf(state))) startRefresh(engine, 'due');
+  if (hasLate(engine)) startRefresh(engine, 'due');
 }
 
 /**
