@@ -79,8 +79,9 @@ async function refresh(engine: Engine, run: Run, first: RefreshReason, challenge
     const isFailed = verdict.is === 'failed';
     const waitMs = isFailed ? verdict.retryAt - clock.now() : 0;
     const again = isFailed && verdict.isPassing && attempt < attempts && waitMs <= MAX_WAIT_MS && !engine.isDisposed;
-    const isFound = verdict.is === 'elsewhere' ? !base : verdict.is === 'refreshed' && !verdict.isAllThereIs;
-    const found = isFound && 'record' in verdict ? verdict.record : undefined;
+    // what the storage held instead of a cookie: seen here, or by a look meanwhile
+    const isFound = verdict.is === 'refreshed' ? !verdict.isAllThereIs : !base;
+    const found = isFound ? ('record' in verdict ? verdict.record : recordOf(engine.state)) : undefined;
     const isExpired = found && !isUsable(found.tokens, clock.now());
     // what a peer was told about the next attempt holds here too
     const { failure } = found ?? {};
