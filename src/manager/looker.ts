@@ -42,6 +42,7 @@ async function lookOften(engine: Engine): Promise<void> {
 
 async function lookOnce(engine: Engine): Promise<void> {
   const { isCookie, platform } = engine.settings;
+  const { ends } = engine;
   const before = recordOf(engine.state);
   const isSeen = !!before && hasSeen(engine, before); // as it was when the storage was asked
   try {
@@ -50,7 +51,7 @@ async function lookOnce(engine: Engine): Promise<void> {
     // a session is being started or ended: what the storage holds meanwhile is no news, nor is one that has ended here;
     // but that ours was ended elsewhere is, also while another one is to replace it
     const isGone = held && !record && !damage;
-    const isBusy = engine.erasing > 0 || (isStarting(engine) && !isGone);
+    const isBusy = engine.erasing > 0 || ends !== engine.ends || (isStarting(engine) && !isGone);
     if (isBusy || (record && engine.ended?.has(record.sessionId))) return;
     if (!isSameSession(before, held)) engine.isAskedAgain = true;
     else if (record || damage || !isCookie || engine.state.status !== 'loading') {
