@@ -40,7 +40,11 @@ export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel):
       if (signal.aborted) throw signal.reason;
       const over = new AbortController(); // whatever this run has started ends with it
       const left = new AbortController(); // its place in the queue, and with it the lock
-      const leave = (): void => left.abort();
+      let giveBack = (): void => {};
+      const leave = (): void => {
+        left.abort();
+        giveBack();
+      };
       over.signal.addEventListener('abort', leave);
       globalThis.addEventListener?.('pagehide', leave, over);
       const aborted = new Promise<never>((_, reject) => {
@@ -51,12 +55,13 @@ export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel):
         const { fence, since } = await Promise.race([acquire(registers, key, holdMs, queue, over.signal), aborted]);
         const lost = new AbortController();
         const timer = setTimeout(leave, holdMs);
-        left.signal.addEventListener('abort', () => {
+        // also after the page was left while this waited
+        giveBack = () => {
           clearTimeout(timer);
           release(registers, key, fence).then(() => queue.shared || channel.announce(lockOf(key)));
           if (over.signal.aborted) return;
           lost.abort(new LockError('ERR_LOCK_LOST', `The page was left, or held the lock for more than ${holdMs} ms.`));
-        });
+        };
         return await task({
           get signal() {
             // a tab that was frozen goes on before its timers do, and others have taken the lock meanwhile
@@ -156,7 +161,8 @@ function enterQueue(key: string, left: AbortSignal, ownQueue: Lock, channel: Cha
       if (left.aborted) resolve();
       else beFirst(queue.shared);
     });
-  const standAlone = (): Promise<void> => {
+  const standAlone = async (): Promise<void> => {
+    if (left.aborted) return;
     queue.shared = false;
     left.addEventListener(
       'abort',
