@@ -17,13 +17,7 @@ import { createWaitingRoom } from './waiting-room.js';
 export function look(engine: Engine, isGate: boolean): Promise<void> {
   engine.isGating ||= isGate;
   if (engine.looking) engine.isAskedAgain = true;
-  else {
-    engine.looking = lookOften(engine).then(() => {
-      engine.looking = undefined;
-      engine.isGating = false;
-      engine.gate?.settle();
-    });
-  }
+  else engine.looking = lookOften(engine);
   return engine.looking;
 }
 
@@ -38,6 +32,10 @@ async function lookOften(engine: Engine): Promise<void> {
     engine.isAskedAgain = false;
     await lookOnce(engine);
   } while (engine.isAskedAgain);
+  // in the same turn: whoever asks from now on has another look
+  engine.looking = undefined;
+  engine.isGating = false;
+  engine.gate?.settle();
 }
 
 async function lookOnce(engine: Engine): Promise<void> {
