@@ -10,7 +10,7 @@ import { isInside } from './exchange.js';
 import { announce, attend, check, dispose, emit } from './lifetime.js';
 import { look } from './looker.js';
 import { checkOption, type Settings } from './options.js';
-import { detachRefresh, startForLate } from './refresher.js';
+import { detachRefresh, startForLate, startRefresh } from './refresher.js';
 import { remember, repair } from './repair.js';
 import { endSession, startSession } from './session-commands.js';
 import { getSnapshot } from './session-store.js';
@@ -81,6 +81,7 @@ const reactions: Reactions = {
     }
     // whoever waited for a session to be found has one now
     if (next && !last && isUsable(next.tokens, clock.now())) engine.room?.settle(next);
+    else if (before.status === 'loading' && state.status === 'active' && engine.room) startRefresh(engine, 'expired');
     planAlarm(engine);
     engine.emitter?.changed();
   },

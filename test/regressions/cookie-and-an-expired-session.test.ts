@@ -27,3 +27,23 @@ test('whoever waits for a cookie is served although a peer has meanwhile stored 
   expect(outcome).toBe('access-1');
   expect(requests).toBe(1);
 });
+
+test('nor is anybody forgotten who waits for a cookie while a sign-in waits too long for the lock', async () => {
+  const clock = fakeClock();
+  const [{ platform }] = peers(1, { clock });
+  const tokens = createTokenManager({
+    refresh: async () => ({ access_token: 'access', expires_in: 60 }),
+    refreshTokenIn: 'cookie',
+    proactive: false,
+    platform,
+  });
+  const stuck = () => new Promise<void>((resolve) => clock.after(30_000, resolve));
+  void platform.lock.run('evertoken:session', new AbortController().signal, stuck);
+  await clock.settle();
+  const token = tokens.getAccessToken();
+  await clock.settle();
+  const starting = tokens.startSession({ access_token: 'short', expires_in: 5 });
+  await clock.advance(60_000);
+  await starting;
+  expect(await Promise.race([token, Promise.resolve('still waiting')])).toBe('access');
+});
