@@ -39,7 +39,8 @@ export function prepare(input: Arguments[0], given: Arguments[1], url: string): 
   }
 
   return {
-    signal: init?.signal ?? request?.signal ?? undefined,
+    // null, as for `fetch`, lets go of the request's own signal
+    signal: (init?.signal === undefined ? request?.signal : init.signal) ?? undefined,
     isOneShot: isStream(body) || (spare === null && request?.body !== null),
     ready,
     plain: () => give(goal, headers),
