@@ -8,7 +8,7 @@ import { announce, emit, newId, reportFault } from './lifetime.js';
 import { look } from './looker.js';
 import { withSlot } from './persistence.js';
 import { detachRefresh } from './refresher.js';
-import { repair } from './repair.js';
+import { remember, repair } from './repair.js';
 import { safeCause } from './safe-cause.js';
 import { dispatch } from './session-store.js';
 import { isPast } from './stored-session.js';
@@ -80,6 +80,8 @@ async function start(engine: Engine, tokens: TokenSet): Promise<void> {
 async function end(engine: Engine): Promise<void> {
   const own = recordOf(engine.state);
   const { begun } = engine;
+  for (const id of begun) remember(engine, id);
+  if (own) remember(engine, own.sessionId);
   engine.ends++;
   const straggler = detachRefresh(engine); // before the end, which lets go of it as well
   dispatch(engine, { type: 'ended', reason: 'ended' });
@@ -99,8 +101,7 @@ async function end(engine: Engine): Promise<void> {
     announce(engine);
   } catch (error) {
     reportLock(engine, 'remove', error);
-    for (const id of begun) repair(engine, id);
-    for (const record of [own, erased]) if (record) repair(engine, record.sessionId);
+    repair(engine, erased?.sessionId);
     failure = error;
   } finally {
     engine.erasing--;

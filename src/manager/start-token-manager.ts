@@ -11,7 +11,7 @@ import { announce, attend, check, dispose, emit } from './lifetime.js';
 import { look } from './looker.js';
 import { checkOption, type Settings } from './options.js';
 import { detachRefresh, startForLate, startRefresh } from './refresher.js';
-import { remember, repair } from './repair.js';
+import { repair } from './repair.js';
 import { endSession, startSession } from './session-commands.js';
 import { getSnapshot } from './session-store.js';
 import { getAccessToken, refreshNow, replaceAccessToken } from './token-access.js';
@@ -75,10 +75,7 @@ const reactions: Reactions = {
       engine.freshFrom = next ? freshFrom(next.tokens) : 0;
       engine.dueAt = next ? dueAt(next.tokens, settings.leewayMs, random()) : 0;
     }
-    if (last && !isSameSession(next, last)) {
-      remember(engine, last.sessionId);
-      void detachRefresh(engine);
-    }
+    if (last && !isSameSession(next, last)) void detachRefresh(engine);
     // whoever waited for a session to be found has one now
     if (next && !last && isUsable(next.tokens, clock.now())) engine.room?.settle(next);
     else if (before.status === 'loading' && state.status === 'active' && engine.room) startRefresh(engine, 'expired');
