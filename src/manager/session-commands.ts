@@ -67,7 +67,8 @@ async function start(engine: Engine, tokens: TokenSet): Promise<void> {
     // the session lives in memory, and storing it is tried again; what it replaced may still be stored
     reportLock(engine, 'write', error);
     if (error instanceof LockError) record = undefined; // dated by what others have stored meanwhile
-    repair(engine, ends === engine.ends ? recordOf(engine.state)?.sessionId : ids.sessionId);
+    const isLast = turn === engine.starts && ends === engine.ends;
+    repair(engine, isLast ? recordOf(engine.state)?.sessionId : ids.sessionId);
   }
   engine.begun = engine.begun.filter((id) => id !== ids.sessionId);
   engine.started = Math.max(engine.started, turn); // before anybody hears of it: a listener may ask for a refresh at once
