@@ -53,7 +53,7 @@ async function lookOnce(engine: Engine): Promise<void> {
     if (isBusy || (record && engine.ended?.has(record.sessionId))) return;
     if (!isSameSession(before, held)) engine.isAskedAgain = true;
     else if (record || damage || !isCookie || engine.state.status !== 'loading') {
-      dispatch(engine, { type: 'found', record, error: damage, isSeen });
+      dispatch(engine, { type: 'found', record, error: damage, isSeen: isSeen && hasSeen(engine, before) });
     } else if (mayAsk(engine, failingOf(engine.state))) startRefresh(engine, 'resume');
   } catch (error) {
     // what the server has said about the next attempt outlives a storage that cannot be read

@@ -57,6 +57,21 @@ test('a session that is removed long after its end does not take the next one wi
   expect([...peer.items.values()].join()).toContain('refresh-bob');
 });
 
+test('nor does it while the storage is being read', async () => {
+  const { clock, peer, tokens } = home();
+  await clock.runUntil(tokens.startSession(ada));
+  peer.storageFault = (operation) => (operation === 'removeItem' ? { delayMs: 8_000 } : undefined);
+  await quietly(clock.runUntil(tokens.endSession()));
+  peer.storageFault = undefined;
+  await clock.runUntil(tokens.startSession(bob));
+  await clock.advance(2_500);
+  peer.storageFault = (operation) => (operation === 'getItem' ? { delayMs: 1_000 } : undefined);
+  peer.wake();
+  await clock.advance(600_000);
+  expect(await clock.runUntil(tokens.getAccessToken())).toBe('access-bob');
+  expect([...peer.items.values()].join()).toContain('refresh-bob');
+});
+
 test.each(['getItem', 'setItem'])(
   'a sign-out that does not get the lock wins although tokens are being stored again just then (%s)',
   async (slow) => {
