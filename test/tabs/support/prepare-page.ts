@@ -62,6 +62,7 @@ function prepare(): void {
   addEventListener('error', ({ message }) => write('error', message));
   addEventListener('pageshow', ({ persisted }) => {
     prepared.restored = persisted;
+    if (!persisted) return; // a refresh of the page's own accord would be in the way of the other tests
     const { page } = globalThis as unknown as { page?: import('../../../examples/spa/main.js').SpaPage };
     page?.tokens.getAccessToken().then(
       (token) => prepared.onShow.push({ token }),
