@@ -72,6 +72,7 @@ async function ask(script: RunScript, name: string, owner: string, leaseMs: numb
     const [granted, number] = (await script(GRAB, name, owner, leaseMs, FENCE_MEMORY_MS)) as [unknown, unknown];
     return [Number(granted), Number(number)];
   } catch (error) {
+    void release(script, name, owner); // Redis may have granted it before the answer got lost
     const cause = complaint(error);
     throw new LockError('ERR_LOCK_TIMEOUT', `Could not ask Redis for the lock: ${cause.code}. ${advice(cause.code)}`, {
       cause,
