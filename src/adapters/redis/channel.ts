@@ -47,7 +47,10 @@ export function redisChannel(publisher: RedisPublisherLike, subscriber: RedisSub
     if (isWatching) return;
     isWatching = true;
     subscriber.on('ready', () => {
-      for (const key of [...listeners.keys()]) hear(key);
+      for (const key of [...listeners.keys()]) {
+        quietly(() => connect.subscribe(key)); // a client restores only what had been granted
+        hear(key);
+      }
     });
   }
 
@@ -97,7 +100,7 @@ function connector(subscriber: RedisSubscriberLike, hear: (key: string) => void)
     const heard = new Map<string, () => void>();
     return {
       subscribe(key) {
-        const listener = () => hear(key);
+        const listener = heard.get(key) ?? (() => hear(key));
         heard.set(key, listener);
         return nodeRedis.subscribe(key, listener);
       },
