@@ -57,6 +57,7 @@ export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel):
         const timer = setTimeout(leave, holdMs);
         // also after the page was left while this waited
         giveBack = () => {
+          giveBack = () => {}; // once
           clearTimeout(timer);
           release(registers, key, fence).then(() => queue.shared || channel.announce(lockOf(key)));
           if (over.signal.aborted) return;
