@@ -5,6 +5,7 @@ import { tabLock } from '../../src/adapters/tab-lock.js';
 import type { Lease, Lock } from '../../src/ports/lock.js';
 import type { Registers } from '../../src/ports/registers.js';
 import { memoryRegisters } from './support/memory-registers.js';
+import { pass } from './support/pass.js';
 
 const holdMs = 15_000;
 const never = new Promise<never>(() => {});
@@ -22,13 +23,6 @@ afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
-
-/** Lets real work, such as a grant of Web Locks, come to an end, and then time pass. */
-async function pass(ms: number): Promise<void> {
-  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
-  await vi.advanceTimersByTimeAsync(ms);
-  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** Starts to wait for the lock, and tells when it was granted. */
 function contend(lock: Lock, task: () => Promise<unknown> = () => never, signal: AbortSignal = patient) {

@@ -8,7 +8,8 @@ import {
   tokenEndpoint,
 } from '../../src/index.js';
 import { createAuthServer, fakeClock } from '../../src/testing.js';
-import { EVENT_TYPES, HOUR, MINUTE, outcome } from '../support/promise-world.js';
+import { HOUR, MINUTE, outcome } from '../support/promise-world.js';
+import { EVENT_TYPES } from '../support/world.js';
 
 const backs: Array<[string, (tokens: TokenManager, api: typeof fetch, url: string) => unknown]> = [
   ['getAccessToken', (tokens) => tokens.getAccessToken()],

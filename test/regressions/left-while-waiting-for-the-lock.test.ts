@@ -4,6 +4,7 @@ import { inProcessLock } from '../../src/adapters/in-process-lock.js';
 import { tabLock } from '../../src/adapters/tab-lock.js';
 import type { Lease } from '../../src/ports/lock.js';
 import { memoryRegisters } from '../adapters/support/memory-registers.js';
+import { pass } from '../adapters/support/pass.js';
 
 let keys = 0;
 let key: string;
@@ -17,13 +18,6 @@ afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
-
-/** Lets real work, such as a grant of Web Locks, come to an end, and then time pass. */
-async function pass(ms: number): Promise<void> {
-  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
-  await vi.advanceTimersByTimeAsync(ms);
-  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** A task that ends when it is told to. */
 function work() {
@@ -40,25 +34,32 @@ function work() {
   return task;
 }
 
-test.each([
-  ['with Web Locks', true],
-  ['without Web Locks', false],
-])('a page that was left while it waited for the lock gives it back when it is done, %s', async (_, hasWebLocks) => {
+/** A page that was left while it waited for the lock, and is granted it now. */
+async function grantedAfterLeaving(options?: { holdMs: number }) {
   const page = new EventTarget();
   vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
-  if (!hasWebLocks) vi.stubGlobal('navigator', {});
   const { registers } = memoryRegisters();
   const lock = () => tabLock(registers, inProcessLock(), inProcessChannel());
-  const [first, restored, next] = [work(), work(), work()];
+  const [first, restored] = [work(), work()];
   const done = lock().run(key, patient, first.run);
   await pass(100);
-  void lock().run(key, patient, restored.run);
+  void lock().run(key, patient, restored.run, options);
   await pass(100);
   page.dispatchEvent(new Event('pagehide'));
   first.end();
   await done;
   await pass(100);
   expect(restored.lease?.signal.aborted).toBe(false);
+  return { lock, restored };
+}
+
+test.each([
+  ['with Web Locks', true],
+  ['without Web Locks', false],
+])('a page that was left while it waited for the lock gives it back when it is done, %s', async (_, hasWebLocks) => {
+  if (!hasWebLocks) vi.stubGlobal('navigator', {});
+  const { lock, restored } = await grantedAfterLeaving();
+  const next = work();
   restored.end();
   await pass(0);
   void lock().run(key, patient, next.run);
@@ -68,20 +69,7 @@ test.each([
 });
 
 test('and loses it like any other when it holds it for too long', async () => {
-  const page = new EventTarget();
-  vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
-  const { registers } = memoryRegisters();
-  const lock = () => tabLock(registers, inProcessLock(), inProcessChannel());
-  const [first, restored] = [work(), work()];
-  const done = lock().run(key, patient, first.run);
-  await pass(100);
-  void lock().run(key, patient, restored.run, { holdMs: 10_000 });
-  await pass(100);
-  page.dispatchEvent(new Event('pagehide'));
-  first.end();
-  await done;
-  await pass(100);
-  expect(restored.lease?.signal.aborted).toBe(false);
+  const { restored } = await grantedAfterLeaving({ holdMs: 10_000 });
   await pass(10_000);
   expect(restored.lease?.signal.reason).toMatchObject({ code: 'ERR_LOCK_LOST' });
   restored.end();

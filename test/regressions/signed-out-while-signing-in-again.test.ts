@@ -1,6 +1,37 @@
 import { describe, expect, test } from 'vitest';
-import { createTokenManager, inProcess, type RevokeRequest, tokenEndpoint } from '../../src/index.js';
+import {
+  createTokenManager,
+  inProcess,
+  type RevokeRequest,
+  type TokenManagerOptions,
+  tokenEndpoint,
+} from '../../src/index.js';
 import { createAuthServer, fakeClock } from '../../src/testing.js';
+
+/** A manager whose storage refuses whatever `refuses` says. */
+function home(refuses: (operation: 'setItem' | 'removeItem') => boolean, options: Partial<TokenManagerOptions> = {}) {
+  const clock = fakeClock();
+  const server = createAuthServer({ clock });
+  const stored = new Map<string, string>();
+  const change = async (operation: 'setItem' | 'removeItem', work: () => void) => {
+    if (refuses(operation)) throw new Error('refused');
+    work();
+  };
+  const tokens = createTokenManager({
+    refresh: tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
+    platform: {
+      ...inProcess(),
+      clock,
+      storage: {
+        getItem: async (key) => stored.get(key) ?? null,
+        setItem: (key, value) => change('setItem', () => stored.set(key, value)),
+        removeItem: (key) => change('removeItem', () => stored.delete(key)),
+      },
+    },
+    ...options,
+  });
+  return { clock, server, stored, tokens };
+}
 
 describe('signing out while one session replaces another', () => {
   for (const starts of [1, 2]) {
@@ -8,26 +39,10 @@ describe('signing out while one session replaces another', () => {
       test(`leaves nothing behind, at every moment: ${starts} sign-ins, erasing ${erasing}`, async () => {
         for (let jobs = 0; jobs < 60; jobs++) {
           const where = `${jobs} jobs after the last sign-in`;
-          const clock = fakeClock();
-          const server = createAuthServer({ clock });
-          const stored = new Map<string, string>();
           const revoked: RevokeRequest[] = [];
           let failures = erasing === 'works' ? 0 : 1;
-          const tokens = createTokenManager({
-            refresh: tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
+          const { clock, server, stored, tokens } = home((operation) => operation === 'removeItem' && failures-- > 0, {
             revoke: async (request) => revoked.push(request),
-            platform: {
-              ...inProcess(),
-              clock,
-              storage: {
-                getItem: async (key) => stored.get(key) ?? null,
-                setItem: async (key, value) => void stored.set(key, value),
-                removeItem: async (key) => {
-                  if (failures-- > 0) throw new Error('busy');
-                  stored.delete(key);
-                },
-              },
-            },
             proactive: false,
           });
           await clock.runUntil(tokens.startSession(server.signIn({ user: 'old' })));
@@ -53,26 +68,8 @@ describe('signing out while one session replaces another', () => {
 });
 
 test('while nothing can be erased, no session comes back that was signed out of before the last one', async () => {
-  const clock = fakeClock();
-  const server = createAuthServer({ clock });
-  const stored = new Map<string, string>();
   let isReadOnly = false;
-  const refuse = async (work: () => void) => {
-    if (isReadOnly) throw new Error('read-only');
-    work();
-  };
-  const tokens = createTokenManager({
-    refresh: tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
-    platform: {
-      ...inProcess(),
-      clock,
-      storage: {
-        getItem: async (key) => stored.get(key) ?? null,
-        setItem: (key, value) => refuse(() => stored.set(key, value)),
-        removeItem: (key) => refuse(() => stored.delete(key)),
-      },
-    },
-  });
+  const { clock, server, stored, tokens } = home(() => isReadOnly);
   await clock.runUntil(tokens.startSession(server.signIn({ user: 'first' })));
   isReadOnly = true;
   await clock.runUntil(tokens.endSession().catch(() => undefined));
@@ -88,25 +85,8 @@ test('while nothing can be erased, no session comes back that was signed out of 
 });
 
 test('signing out of a session that never reached the storage does not bring back the one it had replaced', async () => {
-  const clock = fakeClock();
-  const server = createAuthServer({ clock });
-  const stored = new Map<string, string>();
   let isFull = false;
-  const tokens = createTokenManager({
-    refresh: tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
-    platform: {
-      ...inProcess(),
-      clock,
-      storage: {
-        getItem: async (key) => stored.get(key) ?? null,
-        setItem: async (key, value) => {
-          if (isFull) throw new Error('full');
-          stored.set(key, value);
-        },
-        removeItem: async (key) => void stored.delete(key),
-      },
-    },
-  });
+  const { clock, server, stored, tokens } = home((operation) => operation === 'setItem' && isFull);
   await clock.runUntil(tokens.startSession(server.signIn({ user: 'first' })));
   isFull = true;
   await clock.runUntil(tokens.startSession(server.signIn({ user: 'second' })));

@@ -42,3 +42,38 @@ test('a storage that is slow within its bound does not take the time for the req
     tokens.dispose();
   }
 });
+
+test('an answer that comes as a machine wakes up is heard before the deadline that passed in its sleep', async () => {
+  for (let at = 0; at <= 900; at += 50) {
+    const { tokens, clock, server } = await expired(100);
+    const call = tokens.getAccessToken();
+    await clock.advance(at);
+    clock.sleep(8 * 3_600_000); // the lid is closed over night
+
+    await expect(clock.runUntil(call), `asleep at ${at}`).resolves.toBeTypeOf('string');
+    expect(server.counts, `asleep at ${at}`).toMatchObject({ reusesDetected: 0, familiesRevoked: 0 });
+    tokens.dispose();
+  }
+});
+
+test('a request that is never answered holds nobody for longer than a second after the machine woke up', async () => {
+  const clock = fakeClock();
+  const server = createAuthServer({ clock, accessTokenLifetimeMs: LIFETIME });
+  const [peer] = peers(1, { clock });
+  const tokens = createTokenManager({
+    refresh: tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
+    platform: peer.platform,
+    retry: { attempts: 1 },
+    proactive: false,
+  });
+  await tokens.startSession(server.signIn());
+  await clock.advance(LIFETIME);
+  server.next({ hang: true });
+  const call = tokens.getAccessToken();
+  await clock.advance(100);
+  clock.sleep(8 * 3_600_000);
+  const wokeAt = clock.now();
+  await expect(clock.runUntil(call)).rejects.toMatchObject({ code: 'ERR_REFRESH_TIMEOUT' });
+  expect(clock.now() - wokeAt).toBeLessThanOrEqual(1_000);
+  tokens.dispose();
+});

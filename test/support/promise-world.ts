@@ -14,6 +14,7 @@ import {
   type FakeClock,
   fakeClock,
 } from '../../src/testing.js';
+import { EVENT_TYPES } from './world.js';
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
@@ -30,17 +31,6 @@ export interface SeenEvent {
   readonly type: keyof TokenEvents;
   readonly event: Record<string, unknown>;
 }
-
-export const EVENT_TYPES = [
-  'sessionStarted',
-  'refreshStarted',
-  'refreshed',
-  'refreshFailed',
-  'requestRejected',
-  'storageFailed',
-  'revokeFailed',
-  'sessionEnded',
-] as const satisfies ReadonlyArray<keyof TokenEvents>;
 
 /** A manager on a fake clock and a strict server, whose access tokens live for ten minutes. */
 export function createWorld(

@@ -61,7 +61,7 @@ export interface World {
   failure(promise: Promise<unknown>): Promise<Error & { code?: string; retryAt?: number }>;
 }
 
-const TYPES: readonly (keyof TokenEvents)[] = [
+export const EVENT_TYPES = [
   'sessionStarted',
   'refreshStarted',
   'refreshed',
@@ -70,7 +70,7 @@ const TYPES: readonly (keyof TokenEvents)[] = [
   'storageFailed',
   'revokeFailed',
   'sessionEnded',
-];
+] as const satisfies readonly (keyof TokenEvents)[];
 
 const ASYNC = new Set<string | symbol>([
   'getAccessToken',
@@ -140,7 +140,7 @@ function watchedManager(
   const { watch, platform, refresh } = world;
   const manager = createTokenManager({ refresh, platform, proactive: false, ...given });
   const events: Seen[] = [];
-  for (const type of TYPES) {
+  for (const type of EVENT_TYPES) {
     manager.on(type, (event) => {
       events.push({ type, ...event } as Seen);
       watch.see(`event ${type}`, event);

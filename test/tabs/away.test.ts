@@ -3,10 +3,23 @@ import type { Tab } from '../support/browsers/tab-browser.js';
 import { inEveryBrowser, isLong } from './support/in-every-browser.js';
 import * as inPage from './support/in-page.js';
 import { record } from './support/results.js';
-import { storages } from './support/spa-world.js';
+import { type SpaWorld, storages } from './support/spa-world.js';
 
 const rounds = isLong ? 20 : 2;
 const nightMs = 8 * 3_600_000;
+
+/** All tabs have one and the same access token, and so many requests were made for those so far. */
+async function expectOneToken(world: SpaWorld, requests: number): Promise<void> {
+  const answers = await world.askAll();
+  expect(answers[0]?.token).toBeDefined();
+  expect(answers).toEqual(answers.map(() => answers[0]));
+  expect(world.server.tokenRequests).toHaveLength(requests);
+}
+
+async function expectNobodySignedOut(world: SpaWorld): Promise<void> {
+  expect(await world.countEnds()).toBe(0);
+  expect(world.server.counts).toMatchObject({ reusesDetected: 0, familiesRevoked: 0 });
+}
 
 inEveryBrowser(({ engine, play }) => {
   async function show(tab: Tab | undefined): Promise<void> {
@@ -27,13 +40,9 @@ inEveryBrowser(({ engine, play }) => {
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.startRound)));
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.wakeUp, ['resume', 'online', 'pageshow', 'focus'])));
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.untilUsable))); // nobody has asked
-        const answers = await world.askAll();
-        expect(answers[0]?.token).toBeDefined();
-        expect(answers).toEqual(answers.map(() => answers[0]));
-        expect(world.server.tokenRequests).toHaveLength(round);
+        await expectOneToken(world, round);
       }
-      expect(await world.countEnds()).toBe(0);
-      expect(world.server.counts).toMatchObject({ reusesDetected: 0, familiesRevoked: 0 });
+      await expectNobodySignedOut(world);
       record({ ...result, scenario: 'a lid is opened after a night', requests: rounds, expected: rounds });
     });
 
@@ -49,13 +58,9 @@ inEveryBrowser(({ engine, play }) => {
         await show(world.tabs[round % 3]); // a tab that is hidden does not refresh on its own
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.wakeUp, ['online'])));
         await Promise.all(world.tabs.map((tab) => tab.run(inPage.untilUsable)));
-        const answers = await world.askAll();
-        expect(answers[0]?.token).toBeDefined();
-        expect(answers).toEqual(answers.map(() => answers[0]));
-        expect(world.server.tokenRequests).toHaveLength(round);
+        await expectOneToken(world, round);
       }
-      expect(await world.countEnds()).toBe(0);
-      expect(world.server.counts).toMatchObject({ reusesDetected: 0, familiesRevoked: 0 });
+      await expectNobodySignedOut(world);
       record({ ...result, scenario: 'offline, and online again', requests: rounds, expected: rounds });
     });
   });

@@ -24,3 +24,18 @@ test.each(['retry-after', 'Retry-After', 'RETRY-AFTER'])(
     await expect(clock.runUntil(tokens.getAccessToken())).rejects.toMatchObject(failure);
   },
 );
+
+const refuse = () => {
+  throw new Error('nobody reads this');
+};
+const { proxy, revoke } = Proxy.revocable({}, {});
+revoke();
+
+test.each([
+  ['with a getter that throws', Object.defineProperty(new Error('x'), 'response', { get: refuse })],
+  ['with headers that throw', { response: { status: 503, headers: { get: refuse } } }],
+  ['that nobody may look at', proxy],
+])('an error %s is a failed request, and no timeout', async (_, error) => {
+  const { tokens, clock } = await expired(error);
+  await expect(clock.runUntil(tokens.getAccessToken())).rejects.toMatchObject({ code: 'ERR_REFRESH_NETWORK' });
+});
