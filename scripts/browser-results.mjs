@@ -12,12 +12,12 @@ const ENGINES = {
 };
 const STORAGES = { 'indexed-db': 'IndexedDB', local: 'localStorage', cookie: 'cookie' };
 
-/** The newest result of each scenario counts. */
+/** The newest result of each scenario counts, of long runs alone. */
 function readResults() {
   const newest = new Map();
   for (const line of readFileSync(RESULTS, 'utf8').trim().split('\n')) {
     const result = JSON.parse(line);
-    newest.set(`${result.engine} ${result.storage} ${result.scenario}`, result);
+    if (result.isLong) newest.set(`${result.engine} ${result.storage} ${result.scenario}`, result);
   }
   return [...newest.values()];
 }
@@ -84,16 +84,17 @@ ${all}
 }
 
 const results = readResults();
+const versions = [...new Set(results.map(({ version }) => `\`${version}\``))];
 writeFileSync(
   PAGE,
   `# What tabs of real browsers came to
 
-\`npm run docs:browsers\` writes this page from what the last runs of \`npm run test:tabs\` have counted; \`TABS_LONG=1\` makes
-them long. Each row is the newest run of its scenario and stands for that
-run alone: one that was repeated has replaced what came before, also where that was slower or had failed. The rows were
-measured on a busy machine, on several versions of the code; the bound of a row is the one that its run was held to. The server is strict: a refresh token works once, and presenting it again revokes the whole family.
+\`npm run docs:browsers\` writes this page from what the last long runs of \`npm run test:tabs\` (\`TABS_LONG=1\`) have counted.
+Each row is the newest run of its scenario and stands for that run alone: one that was repeated has replaced what came
+before, also where that was slower or had failed. Measured at commit ${versions.join(' and ')}. The server is strict: a
+refresh token works once, and presenting it again revokes the whole family.
 
-- **Rounds**: the access token expires, or a refresh is due, and several tabs want the next one.
+- **Rounds**: the access token expires, or a refresh is due, and several tabs want the next one; or what the row says happens.
 - **Requests**: to the token endpoint, by the server's own record. *Second ones* are those in a round in which the tab that
   had sent the first never brought its answer home: it was closed, frozen, crashed, reloaded or left in between.
 - **Sign-outs**: tabs that were told that their session is over, without a sign-out and outside the unavoidable case.

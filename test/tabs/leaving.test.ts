@@ -38,9 +38,9 @@ const moments: readonly Moment[] = [
   ...[-5, 0, 2, 4, 6, 9, 13, 20].map((ms) => ({ after: 'answer', ms }) as const),
 ];
 
-/** One of them where time is short, another for each way and storage; else all, or half where each takes long. */
+/** One of them where time is short, another for each way and storage; else all. */
 function momentsOf(way: number, storage: string): readonly Moment[] {
-  const stride = isLong ? (ways[way]?.name === 'freezes' ? 2 : 1) : moments.length;
+  const stride = isLong ? 1 : moments.length;
   return moments.filter((_, index) => (index + 10 * way + 4 * storages.indexOf(storage)) % stride === 0);
 }
 

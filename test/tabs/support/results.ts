@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isLong } from './in-every-browser.js';
 
 /** What one scenario came to in one engine; `npm run docs:browsers` makes a table of them. */
 export interface Result {
@@ -28,10 +30,14 @@ export interface Result {
 
 const file = 'reports/tabs.jsonl';
 
+/** The commit under test; marked where files differ from it. */
+const { stdout } = spawnSync('git', ['describe', '--always', '--abbrev=10', '--dirty'], { encoding: 'utf8' });
+const version = stdout?.trim() || 'unknown';
+
 /** Keeps a result for the table, and prints it. */
 export function record(result: Result): void {
   mkdirSync(dirname(file), { recursive: true });
-  appendFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), ...result })}\n`);
+  appendFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), version, isLong, ...result })}\n`);
   const { engine, storage, scenario, ...figures } = result;
   console.log(`${engine}, ${storage}: ${scenario}: ${JSON.stringify(figures)}`);
 }
