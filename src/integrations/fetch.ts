@@ -90,19 +90,18 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   }
 
   // the prefix of an origin, complete with its slash, leaves no doubt: the common case needs no parser
-  function targetOf(url: string): string | undefined {
-    for (const origin of origins) if (url.startsWith(`${origin}/`)) return origin;
+  function targetOf(url: string): ReturnType<typeof readTarget> {
+    for (const origin of origins) if (url.startsWith(`${origin}/`)) return { origin, url };
     const target = readTarget(url);
-    return target !== undefined && origins.has(target) ? target : undefined;
+    return target && origins.has(target.origin) ? target : undefined;
   }
 
   return async (input, init) => {
     const send = options.fetch ?? globalThis.fetch;
-    const url = urlOf(input);
-    const target = targetOf(url);
-    const outgoing = target === undefined ? undefined : prepare(input, init, url);
-    if (target === undefined || !outgoing || tokens[hooks]?.isRefreshing(outgoing.signal)) return send(input, init);
-    return authorized(outgoing, target, send);
+    const target = targetOf(urlOf(input));
+    const outgoing = target && prepare(input, init, target.url);
+    if (!outgoing || tokens[hooks]?.isRefreshing(outgoing.signal)) return send(input, init);
+    return authorized(outgoing, target.origin, send);
   };
 }
 
@@ -120,7 +119,7 @@ function readRefusal(response: Response, origins: ReadonlySet<string>): Refusal 
   const { headers, url } = response;
   // past a redirect to elsewhere, the word is not that of the server that got the token
   const from = url ? readTarget(url) : undefined;
-  if (from !== undefined && !origins.has(from)) return undefined;
+  if (from && !origins.has(from.origin)) return undefined;
   const challenges = readChallenges(headers.get('www-authenticate'));
   const challenge = challenges.find(({ scheme }) => scheme === 'bearer') ?? challenges[0];
   const needsMore = challenges.some(({ parameters }) => NEEDS_MORE.includes(parameters.error ?? ''));

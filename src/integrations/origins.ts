@@ -35,18 +35,22 @@ export function checkEndpoint(url: unknown, allowInsecure: boolean | undefined):
   return String(url);
 }
 
-/** The origin that a URL leads to; undefined where that is not beyond doubt. */
-export function readTarget(url: string): string | undefined {
-  return readUrl(url)?.origin;
+/** The origin that a URL leads to, and the URL itself, absolute; undefined where that is not beyond doubt. */
+export function readTarget(url: string): { origin: string; url: string } | undefined {
+  const read = readUrl(url);
+  // an absolute one stays as it is: React Native appends a slash
+  return read && { origin: read.origin, url: /^https?:\/\//i.test(url) ? url : read.href };
 }
 
-function readUrl(given: unknown): { origin: string; secure: boolean; rest: boolean } | undefined {
+function readUrl(given: unknown): { origin: string; secure: boolean; rest: boolean; href: string } | undefined {
   const text = String(given);
   if (/[\\\s]/.test(text)) return undefined; // parsers differ on these
+  // what is relative is so to the base of the document, which may lead elsewhere than the page
+  const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
   try {
-    const { href } = new URL(text, (globalThis as { location?: { href?: string } }).location?.href);
+    const { href } = new URL(text, document?.baseURI ?? location?.href);
     const destination = readDestination(href);
-    return destination && { ...destination, rest: href.replace(/\/$/, '') !== destination.origin };
+    return destination && { ...destination, href, rest: href.replace(/\/$/, '') !== destination.origin };
   } catch {
     return undefined;
   }

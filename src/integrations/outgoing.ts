@@ -19,8 +19,8 @@ export interface Outgoing {
 /**
  * Takes a request as it is at the moment of the call, as `fetch` does, however long the token takes.
  *
- * `url` is what was found to be allowed: a URL object may lead elsewhere by the time it is sent. Undefined where the
- * caller has set an `Authorization` header, or `fetch` is going to refuse the arguments.
+ * `url` is what was found to be allowed, absolute: a URL object or the base of the document may lead elsewhere by the
+ * time it is sent. Undefined where the caller has set an `Authorization` header, or `fetch` is going to refuse the arguments.
  */
 export function prepare(input: Arguments[0], given: Arguments[1], url: string): Outgoing | undefined {
   if (typeof (given ?? {}) !== 'object') return undefined;
