@@ -3,7 +3,7 @@ import { hooks } from '../core/hooks.js';
 import { isTokenError, OptionsError } from '../errors.js';
 import type { TokenSource } from '../manager/token-manager.js';
 import { readAllowedOrigins, readTarget } from './origins.js';
-import { type Outgoing, prepare, urlOf } from './outgoing.js';
+import { letGo, type Outgoing, prepare, urlOf } from './outgoing.js';
 
 /** Where an access token may go, and how. */
 export interface FetchOptions {
@@ -74,7 +74,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
         if (signal?.aborted) throw error;
         return refused;
       }
-      void refused.body?.cancel().catch(() => undefined);
+      letGo(refused.body);
       const second = await send(...outgoing.withToken(next, true));
       const again = readRefusal(second, origins);
       if (again) {
