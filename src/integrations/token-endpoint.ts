@@ -40,10 +40,14 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
   }
   return async ({ refreshToken, signal }) => {
     const send = options.fetch ?? globalThis.fetch;
-    const body = new URLSearchParams({ ...parameters, grant_type: 'refresh_token' });
-    if (refreshToken !== undefined) body.set('refresh_token', refreshToken);
-    if (authentication !== 'basic') body.set('client_id', clientId);
-    if (authentication === 'post') body.set('client_secret', clientSecret ?? '');
+    // React Native long had no more than this of URLSearchParams
+    const body = new URLSearchParams({
+      ...parameters,
+      grant_type: 'refresh_token',
+      ...(refreshToken !== undefined && { refresh_token: refreshToken }),
+      ...(authentication !== 'basic' && { client_id: clientId }),
+      ...(authentication === 'post' && { client_secret: clientSecret ?? '' }),
+    });
     const sent = new Headers({ ...headers });
     if (!sent.has('accept')) sent.set('accept', 'application/json');
     sent.set('content-type', 'application/x-www-form-urlencoded');

@@ -6,7 +6,7 @@ const URL_ = 'https://api.test/things';
 test.each<[string, RequestInit | undefined]>([
   ['without init', undefined],
   ['with an empty init', {}],
-  ['with an init that says nothing', { signal: undefined } as RequestInit],
+  ['with an init that says nothing', { signal: undefined } as unknown as RequestInit],
   ['with an init that makes fetch forget it', { cache: 'no-store' }],
   ['with an init of its own', { referrerPolicy: 'origin', referrer: '/page' }],
 ])('F8: what a Request says of its referrer holds as it does for fetch, %s', async (_, init) => {

@@ -69,6 +69,28 @@ describe('a refresh request (RFC 6749 section 6)', () => {
     expect(String(fetched.mock.calls[0]?.[1]?.body)).toBe('grant_type=refresh_token&client_id=app');
   });
 
+  test('needs no more of URLSearchParams than React Native long had: making one and its string', async () => {
+    class Few {
+      readonly #pairs: string[];
+      constructor(given: Record<string, string>) {
+        this.#pairs = Object.entries(given).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+      }
+      set(): never {
+        throw new Error('URLSearchParams.set is not implemented');
+      }
+      toString(): string {
+        return this.#pairs.join('&');
+      }
+    }
+    vi.stubGlobal('URLSearchParams', Few);
+    try {
+      const { body } = await send({ parameters: { scope: 'a b' } });
+      expect(body).toBe('scope=a%20b&grant_type=refresh_token&refresh_token=refresh&client_id=app');
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+
   test('the answer is returned unread, and a failure to send is passed on', async () => {
     const answer = new Response('{}', { status: 400 });
     const options = { url: 'https://auth.example/token', clientId: 'app' };
