@@ -1,8 +1,8 @@
 import { type Challenge, readChallenges } from '../core/challenge.js';
 import { hooks } from '../core/hooks.js';
-import { isTokenError, OptionsError } from '../errors.js';
+import { isTokenError } from '../errors.js';
 import type { TokenSource } from '../manager/token-manager.js';
-import { readAllowedOrigins, readTarget } from './origins.js';
+import { checkSender, readAllowedOrigins, readTarget, refuse } from './origins.js';
 import { letGo, type Outgoing, prepare, urlOf } from './outgoing.js';
 
 /** Where an access token may go, and how. */
@@ -27,7 +27,7 @@ const NEEDS_MORE = ['insufficient_scope', 'insufficient_user_authentication'];
  *
  * Everything else is `fetch`: a request with an `Authorization` header of its own, or to any other origin, is passed on.
  *
- * @throws {OptionsError} `ERR_OPTIONS`: an origin that is none, or is `http:` without being loopback
+ * @throws {OptionsError} `ERR_OPTIONS`: no token manager; an origin that is none, or is `http:` without being loopback
  *
  * @example
  * const api = createFetch(tokens, { origins: ['https://api.example'] });
@@ -36,9 +36,10 @@ const NEEDS_MORE = ['insufficient_scope', 'insufficient_user_authentication'];
 export function createFetch(tokens: TokenSource, options: FetchOptions): typeof fetch {
   const origins = readAllowedOrigins(options);
   const { withoutSession = 'reject' } = options;
-  if (!['reject', 'send'].includes(withoutSession)) {
-    throw new OptionsError('ERR_OPTIONS', "Option withoutSession: expected 'reject' or 'send'.");
-  }
+  if (!['reject', 'send'].includes(withoutSession)) refuse('withoutSession', "'reject' or 'send'", withoutSession);
+  checkSender(options.fetch);
+  // modules that import each other in a circle give undefined
+  if (typeof tokens?.getAccessToken !== 'function') refuse('tokens', 'a token manager', tokens);
   // An origin that refused even a token that was new: another one is of no use there until this one is replaced.
   const hopeless = new Map<string, string>();
 

@@ -8,16 +8,13 @@ export function readAllowedOrigins(options: {
 }): ReadonlySet<string> {
   const { origins, allowInsecure } = Object(options) as Partial<typeof options>;
   if (!Array.isArray(origins) || origins.length === 0) {
-    throw new OptionsError('ERR_OPTIONS', "Option origins: expected a list such as ['https://api.example'].");
+    refuse('origins', "a list such as ['https://api.example']", origins);
   }
   return new Set(
     origins.map((given) => {
       const { origin, secure, rest } = readUrl(given) ?? {};
       if (origin === undefined || rest) {
-        throw new OptionsError(
-          'ERR_OPTIONS',
-          `Option origins: expected scheme, host and port such as https://api.example, but ${show(given)}${rest ? '/…' : ''} came.`,
-        );
+        refuse('origins', 'scheme, host and port such as https://api.example', given, rest ? '/…' : '');
       }
       if (!secure && !allowInsecure) throw insecure(`origins: ${origin}`);
       return origin;
@@ -28,11 +25,19 @@ export function readAllowedOrigins(options: {
 /** Checks the URL of an endpoint that gets secrets. Throws `OptionsError`, `ERR_OPTIONS`. */
 export function checkEndpoint(url: unknown, allowInsecure: boolean | undefined): string {
   const destination = readUrl(url);
-  if (!destination) {
-    throw new OptionsError('ERR_OPTIONS', `Option url: expected an absolute https URL, but ${show(url)} came.`);
-  }
+  if (!destination) refuse('url', 'an absolute https URL', url);
   if (!destination.secure && !allowInsecure) throw insecure(`url: ${destination.origin}`);
   return String(url);
+}
+
+/** Checks what sends; by default the global `fetch` does. */
+export function checkSender(fetch: unknown): void {
+  if (typeof (fetch ?? checkSender) !== 'function') refuse('fetch', 'a function', fetch);
+}
+
+/** Throws the error for an option that is wrong; of what came, nothing that may be a secret is shown. */
+export function refuse(option: string, expected: string, came: unknown, rest = ''): never {
+  throw new OptionsError('ERR_OPTIONS', `Option ${option}: expected ${expected}, but ${show(came)}${rest} came.`);
 }
 
 /** The origin that a URL leads to, and the URL itself, absolute; undefined where that is not beyond doubt. */
@@ -64,5 +69,5 @@ function insecure(what: string): OptionsError {
 // An address may carry credentials or a query: only its beginning is shown.
 function show(given: unknown): string {
   const start = typeof given === 'string' ? /^[a-z]+:\/\/[\w.-]+(?=(:\d+)?([/?#]|$))/i.exec(given)?.[0] : undefined;
-  return start ?? `a value of type ${typeof given}`;
+  return start ?? (given === null ? 'null' : `a value of type ${typeof given}`);
 }

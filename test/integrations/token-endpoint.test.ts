@@ -62,6 +62,11 @@ describe('a refresh request (RFC 6749 section 6)', () => {
     expect(header(init, 'content-type')).toBe('application/x-www-form-urlencoded');
   });
 
+  test('carries headers in whatever form they are given', async () => {
+    const headers = new Headers({ 'x-own': '1' }) as unknown as Record<string, string>;
+    expect(header((await send({ headers })).init, 'x-own')).toBe('1');
+  });
+
   test('without a refresh token, as with a cookie, sends none', async () => {
     const fetched = vi.fn(async (_url: RequestInfo | URL, _init?: RequestInit) => new Response('{}'));
     const { refreshToken, ...cookie } = request;
@@ -120,9 +125,16 @@ describe('wrong options end in OptionsError at once', () => {
     ['another scheme', { url: 'ftp://auth.example' }, /absolute https URL, but ftp:\/\/auth\.example came/],
     ['userinfo', { url: 'https://user:secret@auth.example/' }, /absolute https URL, but a value of type string came/],
     ['plain http', { url: 'http://auth.example/token' }, /http:\/\/auth\.example is not secure: expected https/],
-    ['no clientId', { clientId: undefined }, /clientId/],
+    [
+      'no clientId',
+      { clientId: undefined },
+      /clientId: expected a string that is not empty, but a value of type undefined came/,
+    ],
     ['an empty clientId', { clientId: '' }, /clientId/],
-    ['another authentication', { authentication: 'jwt' }, /'none', 'basic' or 'post'/],
+    ['a clientSecret that is null', { clientSecret: null }, /clientSecret: expected a string, but null came/],
+    ['a clientSecret that is a number', { clientSecret: 5 }, /clientSecret: expected a string/],
+    ['something else to send', { fetch: 'fetch' }, /fetch: expected a function, but a value of type string came/],
+    ['another authentication', { authentication: 'jwt' }, /'none', 'basic' or 'post', but a value of type string came/],
     ['basic without a secret', { authentication: 'basic' }, /with a clientSecret/],
     ['none with a secret', { authentication: 'none', clientSecret: 'secret' }, /with a clientSecret/],
   ])('%s', (_, options, message) => {
@@ -130,6 +142,12 @@ describe('wrong options end in OptionsError at once', () => {
       tokenEndpoint({ url: 'https://auth.example/token', clientId: 'app', ...options } as TokenEndpointOptions);
     expect(create).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS', message: expect.stringMatching(message) }));
     expect(create).not.toThrow(/:secret/);
+  });
+
+  test.each([undefined, null, 'https://auth.example/token'])('no options: %s', (options) => {
+    expect(() => tokenEndpoint(options as unknown as TokenEndpointOptions)).toThrow(
+      expect.objectContaining({ code: 'ERR_OPTIONS', message: expect.stringMatching(/url: .* but .* came/) }),
+    );
   });
 
   test('http is accepted on loopback, and elsewhere with allowInsecure', () => {
