@@ -67,7 +67,7 @@ export function letGo(body: Response['body'] | undefined): void {
 
 /** The URL of whatever `fetch` takes. */
 export function urlOf(input: Arguments[0]): string {
-  return typeof input === 'string' ? input : isRequest(input) ? input.url : String(input);
+  return isRequest(input) ? input.url : String(input);
 }
 
 // `fetch` also reads what is inherited: a Request may serve as init, and has its members from its prototype.
@@ -79,7 +79,7 @@ function members(given: NonNullable<Arguments[1]>): NonNullable<Arguments[1]> {
 
 // Of another page or library it is told by its tag; in React Native it has none.
 function isRequest(input: Arguments[0]): input is Request {
-  return isA(input, 'Request') || input instanceof Request;
+  return typeof input === 'object' && (isA(input, 'Request') || input instanceof Request);
 }
 
 // A request's body can be read once; null where it was read already, and `fetch` will say so.

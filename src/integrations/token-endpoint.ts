@@ -33,9 +33,7 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
   const url = checkEndpoint(options?.url, allowInsecure);
   const { authentication = clientSecret === undefined ? 'none' : 'basic' } = options;
   if (typeof clientId !== 'string' || !clientId) refuse('clientId', 'a string that is not empty', clientId);
-  if (typeof (clientSecret === undefined ? '' : clientSecret) !== 'string') {
-    refuse('clientSecret', 'a string', clientSecret);
-  }
+  if (!['undefined', 'string'].includes(typeof clientSecret)) refuse('clientSecret', 'a string', clientSecret);
   if (!['none', 'basic', 'post'].includes(authentication)) {
     refuse('authentication', "'none', 'basic' or 'post'", authentication);
   }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import { expect, test } from 'vitest';
-import { createFetch, type TokenSource } from '../../src/index.js';
+import { expect, test, vi } from 'vitest';
+import { createFetch, createTokenManager, type TokenSource } from '../../src/index.js';
 
 const URL_ = 'https://api.test/things';
 
@@ -45,4 +45,37 @@ test('F7: the body of a 401 is let go of also where it is a stream of Node, as t
   };
   expect(await (await api(send)(URL_)).text()).toBe('second');
   expect(body.destroyed).toBe(true);
+});
+
+test('F8: an address needs no Request, which a page made for a test may lack', async () => {
+  vi.stubGlobal('Request', undefined);
+  try {
+    expect(await (await api(async () => new Response('ok'))(URL_, { method: 'POST', body: 'x' })).text()).toBe('ok');
+  } finally {
+    vi.unstubAllGlobals();
+  }
+});
+
+test('a revoke function that uses the wrapped fetch is refused, unless it brings an Authorization header', async () => {
+  const sent: string[] = [];
+  const send: typeof fetch = async (_, init) => {
+    sent.push(new Headers(init?.headers).get('authorization') ?? 'none');
+    return new Response();
+  };
+  for (const own of [false, true]) {
+    const failures: unknown[] = [];
+    const tokens = createTokenManager({
+      refresh: () => Promise.reject(new Error('not asked for')),
+      revoke: ({ accessToken, signal }) => {
+        const headers = own ? { authorization: `Bearer ${accessToken}` } : {};
+        return createFetch(tokens, { origins: ['https://api.test'], fetch: send })(URL_, { headers, signal });
+      },
+    });
+    tokens.on('revokeFailed', ({ error }) => failures.push((error.cause as { code?: string }).code));
+    await tokens.startSession({ access_token: 'access-of-the-session' });
+    await tokens.endSession();
+    expect(failures).toEqual(own ? [] : ['ERR_NO_SESSION']);
+    tokens.dispose();
+  }
+  expect(sent).toEqual(['Bearer access-of-the-session']);
 });
