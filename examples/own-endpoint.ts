@@ -12,7 +12,7 @@ export function createTokens(): TokenManager {
       });
       // returned unread: the manager reads its status, Retry-After and body
       if (!response.ok) return response;
-      const { jwt, renewal, seconds } = await response.json();
+      const { jwt, renewal, seconds } = (await response.json()) as { jwt: string; renewal: string; seconds: number };
       return { access_token: jwt, refresh_token: renewal, expires_in: seconds } satisfies TokenResponse;
     },
     endsSession: (failure) => failure.status === 401,

@@ -1,3 +1,4 @@
+import { OptionsError } from '../errors.js';
 import type { Wakeups } from '../ports/wakeups.js';
 
 /** What is called of React Native's `AppState`. */
@@ -16,8 +17,12 @@ export interface NetInfoLike {
  *
  * Listens only while somebody listens. Offline is what NetInfo says and nothing else; without it there is always a
  * network.
+ *
+ * @throws {OptionsError} `ERR_OPTIONS`: a module is not what it should be
  */
 export function appStateWakeups(appState: AppStateLike, netInfo?: NetInfoLike): Wakeups {
+  check('AppState of react-native', appState);
+  if (netInfo) check('@react-native-community/netinfo', netInfo);
   const listeners = new Set<() => void>();
   let stop = () => {};
   let isOnline = true;
@@ -54,4 +59,10 @@ export function appStateWakeups(appState: AppStateLike, netInfo?: NetInfoLike): 
     isAwake: () => appState.currentState !== 'background',
     isOnline: () => isOnline,
   };
+}
+
+function check(name: string, module: { addEventListener: unknown } | undefined): void {
+  if (typeof module?.addEventListener !== 'function') {
+    throw new OptionsError('ERR_OPTIONS', `Expected the module ${name}, got ${typeof module}.`);
+  }
 }

@@ -1,9 +1,9 @@
 import { type Challenge, readChallenges } from '../core/challenge.js';
 import { hooks } from '../core/hooks.js';
-import { isTokenError, OptionsError } from '../errors.js';
+import { isTokenError } from '../errors.js';
 import type { TokenSource } from '../manager/token-manager.js';
-import { readAllowedOrigins, readTarget } from './origins.js';
-import { type Outgoing, prepare, urlOf } from './outgoing.js';
+import { checkSender, readAllowedOrigins, readTarget, refuse } from './origins.js';
+import { letGo, type Outgoing, prepare, urlOf } from './outgoing.js';
 
 /** Where an access token may go, and how. */
 export interface FetchOptions {
@@ -27,7 +27,7 @@ const NEEDS_MORE = ['insufficient_scope', 'insufficient_user_authentication'];
  *
  * Everything else is `fetch`: a request with an `Authorization` header of its own, or to any other origin, is passed on.
  *
- * @throws {OptionsError} `ERR_OPTIONS`: an origin that is none, or is `http:` without being loopback
+ * @throws {OptionsError} `ERR_OPTIONS`: no token manager; an origin that is none, or is `http:` without being loopback
  *
  * @example
  * const api = createFetch(tokens, { origins: ['https://api.example'] });
@@ -36,9 +36,10 @@ const NEEDS_MORE = ['insufficient_scope', 'insufficient_user_authentication'];
 export function createFetch(tokens: TokenSource, options: FetchOptions): typeof fetch {
   const origins = readAllowedOrigins(options);
   const { withoutSession = 'reject' } = options;
-  if (!['reject', 'send'].includes(withoutSession)) {
-    throw new OptionsError('ERR_OPTIONS', "Option withoutSession: expected 'reject' or 'send'.");
-  }
+  if (!['reject', 'send'].includes(withoutSession)) refuse('withoutSession', "'reject' or 'send'", withoutSession);
+  checkSender(options.fetch);
+  // modules that import each other in a circle give undefined
+  if (typeof tokens?.getAccessToken !== 'function') refuse('tokens', 'a token manager', tokens);
   // An origin that refused even a token that was new: another one is of no use there until this one is replaced.
   const hopeless = new Map<string, string>();
 
@@ -74,7 +75,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
         if (signal?.aborted) throw error;
         return refused;
       }
-      void refused.body?.cancel().catch(() => undefined);
+      letGo(refused.body);
       const second = await send(...outgoing.withToken(next, true));
       const again = readRefusal(second, origins);
       if (again) {
@@ -90,19 +91,18 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   }
 
   // the prefix of an origin, complete with its slash, leaves no doubt: the common case needs no parser
-  function targetOf(url: string): string | undefined {
-    for (const origin of origins) if (url.startsWith(`${origin}/`)) return origin;
+  function targetOf(url: string): ReturnType<typeof readTarget> {
+    for (const origin of origins) if (url.startsWith(`${origin}/`)) return { origin, url };
     const target = readTarget(url);
-    return target !== undefined && origins.has(target) ? target : undefined;
+    return target && origins.has(target.origin) ? target : undefined;
   }
 
   return async (input, init) => {
     const send = options.fetch ?? globalThis.fetch;
-    const url = urlOf(input);
-    const target = targetOf(url);
-    const outgoing = target === undefined ? undefined : prepare(input, init, url);
-    if (target === undefined || !outgoing || tokens[hooks]?.isRefreshing(outgoing.signal)) return send(input, init);
-    return authorized(outgoing, target, send);
+    const target = targetOf(urlOf(input));
+    const outgoing = target && prepare(input, init, target.url);
+    if (!outgoing || tokens[hooks]?.isRefreshing(outgoing.signal)) return send(input, init);
+    return authorized(outgoing, target.origin, send);
   };
 }
 
@@ -120,7 +120,7 @@ function readRefusal(response: Response, origins: ReadonlySet<string>): Refusal 
   const { headers, url } = response;
   // past a redirect to elsewhere, the word is not that of the server that got the token
   const from = url ? readTarget(url) : undefined;
-  if (from !== undefined && !origins.has(from)) return undefined;
+  if (from && !origins.has(from.origin)) return undefined;
   const challenges = readChallenges(headers.get('www-authenticate'));
   const challenge = challenges.find(({ scheme }) => scheme === 'bearer') ?? challenges[0];
   const needsMore = challenges.some(({ parameters }) => NEEDS_MORE.includes(parameters.error ?? ''));

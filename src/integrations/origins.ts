@@ -8,16 +8,13 @@ export function readAllowedOrigins(options: {
 }): ReadonlySet<string> {
   const { origins, allowInsecure } = Object(options) as Partial<typeof options>;
   if (!Array.isArray(origins) || origins.length === 0) {
-    throw new OptionsError('ERR_OPTIONS', "Option origins: expected a list such as ['https://api.example'].");
+    refuse('origins', "a list such as ['https://api.example']", origins);
   }
   return new Set(
     origins.map((given) => {
       const { origin, secure, rest } = readUrl(given) ?? {};
       if (origin === undefined || rest) {
-        throw new OptionsError(
-          'ERR_OPTIONS',
-          `Option origins: expected scheme, host and port such as https://api.example, but ${show(given)}${rest ? '/…' : ''} came.`,
-        );
+        refuse('origins', 'scheme, host and port such as https://api.example', given, rest ? '/…' : '');
       }
       if (!secure && !allowInsecure) throw insecure(`origins: ${origin}`);
       return origin;
@@ -28,25 +25,37 @@ export function readAllowedOrigins(options: {
 /** Checks the URL of an endpoint that gets secrets. Throws `OptionsError`, `ERR_OPTIONS`. */
 export function checkEndpoint(url: unknown, allowInsecure: boolean | undefined): string {
   const destination = readUrl(url);
-  if (!destination) {
-    throw new OptionsError('ERR_OPTIONS', `Option url: expected an absolute https URL, but ${show(url)} came.`);
-  }
+  if (!destination) refuse('url', 'an absolute https URL', url);
   if (!destination.secure && !allowInsecure) throw insecure(`url: ${destination.origin}`);
   return String(url);
 }
 
-/** The origin that a URL leads to; undefined where that is not beyond doubt. */
-export function readTarget(url: string): string | undefined {
-  return readUrl(url)?.origin;
+/** Checks what sends; by default the global `fetch` does. */
+export function checkSender(fetch: unknown): void {
+  if (typeof (fetch ?? checkSender) !== 'function') refuse('fetch', 'a function', fetch);
 }
 
-function readUrl(given: unknown): { origin: string; secure: boolean; rest: boolean } | undefined {
+/** Throws the error for an option that is wrong; of what came, nothing that may be a secret is shown. */
+export function refuse(option: string, expected: string, came: unknown, rest = ''): never {
+  throw new OptionsError('ERR_OPTIONS', `Option ${option}: expected ${expected}, but ${show(came)}${rest} came.`);
+}
+
+/** The origin that a URL leads to, and the URL itself, absolute; undefined where that is not beyond doubt. */
+export function readTarget(url: string): { origin: string; url: string } | undefined {
+  const read = readUrl(url);
+  // an absolute one stays as it is: React Native appends a slash
+  return read && { origin: read.origin, url: /^https?:\/\//i.test(url) ? url : read.href };
+}
+
+function readUrl(given: unknown): { origin: string; secure: boolean; rest: boolean; href: string } | undefined {
   const text = String(given);
   if (/[\\\s]/.test(text)) return undefined; // parsers differ on these
+  // what is relative is so to the base of the document, which may lead elsewhere than the page
+  const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
   try {
-    const { href } = new URL(text, (globalThis as { location?: { href?: string } }).location?.href);
+    const { href } = new URL(text, document?.baseURI ?? location?.href);
     const destination = readDestination(href);
-    return destination && { ...destination, rest: href.replace(/\/$/, '') !== destination.origin };
+    return destination && { ...destination, href, rest: href.replace(/\/$/, '') !== destination.origin };
   } catch {
     return undefined;
   }
@@ -60,5 +69,5 @@ function insecure(what: string): OptionsError {
 // An address may carry credentials or a query: only its beginning is shown.
 function show(given: unknown): string {
   const start = typeof given === 'string' ? /^[a-z]+:\/\/[\w.-]+(?=(:\d+)?([/?#]|$))/i.exec(given)?.[0] : undefined;
-  return start ?? `a value of type ${typeof given}`;
+  return start ?? (given === null ? 'null' : `a value of type ${typeof given}`);
 }

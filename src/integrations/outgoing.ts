@@ -19,17 +19,22 @@ export interface Outgoing {
 /**
  * Takes a request as it is at the moment of the call, as `fetch` does, however long the token takes.
  *
- * `url` is what was found to be allowed: a URL object may lead elsewhere by the time it is sent. Undefined where the
- * caller has set an `Authorization` header, or `fetch` is going to refuse the arguments.
+ * `url` is what was found to be allowed, absolute: a URL object or the base of the document may lead elsewhere by the
+ * time it is sent. Undefined where the caller has set an `Authorization` header, or `fetch` is going to refuse the arguments.
  */
 export function prepare(input: Arguments[0], given: Arguments[1], url: string): Outgoing | undefined {
   if (typeof (given ?? {}) !== 'object') return undefined;
   const request = isRequest(input) ? input : undefined;
   const goal = request ?? url;
-  const init = given ? members(given) : undefined;
-  const headers = new Headers(init?.headers ?? request?.headers);
+  const init = members(given ?? {});
+  if (request && Object.values(init).every((value) => value === undefined)) {
+    // fetch forgets them where init is not empty, as ours is going to be
+    const { referrer, referrerPolicy } = request as { referrer?: string; referrerPolicy?: string };
+    Object.assign(init, { referrer, referrerPolicy });
+  }
+  const headers = new Headers(init.headers ?? request?.headers);
   if (headers.has('authorization')) return undefined;
-  const body = init?.body ?? undefined;
+  const body = init.body ?? undefined;
   const spare = request && body === undefined ? cloneWithBody(request) : undefined;
   const kept: { body: Body | undefined } = { body: body === undefined ? undefined : copy(body) };
   const ready = isA(body, 'FormData') ? serialize(body as FormData, headers, kept) : undefined;
@@ -40,7 +45,7 @@ export function prepare(input: Arguments[0], given: Arguments[1], url: string): 
 
   return {
     // null, as for `fetch`, lets go of the request's own signal
-    signal: (init?.signal === undefined ? request?.signal : init.signal) ?? undefined,
+    signal: (init.signal === undefined ? request?.signal : init.signal) ?? undefined,
     isOneShot: isStream(body) || (spare === null && request?.body !== null),
     ready,
     plain: () => give(goal, headers),
@@ -49,13 +54,20 @@ export function prepare(input: Arguments[0], given: Arguments[1], url: string): 
       sent.set('authorization', `Bearer ${token}`);
       return give(isReplay && spare ? spare : goal, sent);
     },
-    discard: () => void spare?.body?.cancel().catch(() => undefined),
+    discard: () => letGo(spare?.body),
   };
+}
+
+/** Lets go of a body that nobody is going to read; that of node-fetch is a stream of Node. */
+export function letGo(body: Response['body'] | undefined): void {
+  const stream = body as { cancel?(): Promise<void>; destroy?(): unknown } | null | undefined;
+  void stream?.cancel?.().catch(() => undefined);
+  stream?.destroy?.();
 }
 
 /** The URL of whatever `fetch` takes. */
 export function urlOf(input: Arguments[0]): string {
-  return typeof input === 'string' ? input : isRequest(input) ? input.url : String(input);
+  return isRequest(input) ? input.url : String(input);
 }
 
 // `fetch` also reads what is inherited: a Request may serve as init, and has its members from its prototype.
@@ -65,8 +77,9 @@ function members(given: NonNullable<Arguments[1]>): NonNullable<Arguments[1]> {
   return copied;
 }
 
+// Of another page or library it is told by its tag; in React Native it has none.
 function isRequest(input: Arguments[0]): input is Request {
-  return typeof input === 'object' && typeof (input as Request).url === 'string';
+  return typeof input === 'object' && (isA(input, 'Request') || input instanceof Request);
 }
 
 // A request's body can be read once; null where it was read already, and `fetch` will say so.

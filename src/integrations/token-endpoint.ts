@@ -1,6 +1,5 @@
-import { OptionsError } from '../errors.js';
 import type { RefreshTokens } from '../manager/token-manager.js';
-import { checkEndpoint } from './origins.js';
+import { checkEndpoint, checkSender, refuse } from './origins.js';
 
 /** Where and how to trade a refresh token. */
 export interface TokenEndpointOptions {
@@ -30,21 +29,29 @@ export interface TokenEndpointOptions {
  * @throws {OptionsError} `ERR_OPTIONS`
  */
 export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
-  const { clientId, clientSecret, parameters, headers, allowInsecure } = options;
-  const url = checkEndpoint(options.url, allowInsecure);
+  const { clientId, clientSecret, parameters, headers, allowInsecure } = options ?? {};
+  const url = checkEndpoint(options?.url, allowInsecure);
   const { authentication = clientSecret === undefined ? 'none' : 'basic' } = options;
-  if (typeof clientId !== 'string' || !clientId) fail('clientId', 'a string that is not empty');
-  if (!['none', 'basic', 'post'].includes(authentication)) fail('authentication', "'none', 'basic' or 'post'");
-  if ((authentication === 'none') !== (clientSecret === undefined)) {
-    fail('authentication', "'basic' or 'post' with a clientSecret, 'none' without");
+  if (typeof clientId !== 'string' || !clientId) refuse('clientId', 'a string that is not empty', clientId);
+  if (!['undefined', 'string'].includes(typeof clientSecret)) refuse('clientSecret', 'a string', clientSecret);
+  if (!['none', 'basic', 'post'].includes(authentication)) {
+    refuse('authentication', "'none', 'basic' or 'post'", authentication);
   }
+  if ((authentication === 'none') !== (clientSecret === undefined)) {
+    refuse('authentication', "'basic' or 'post' with a clientSecret, 'none' without", authentication);
+  }
+  checkSender(options.fetch);
   return async ({ refreshToken, signal }) => {
     const send = options.fetch ?? globalThis.fetch;
-    const body = new URLSearchParams({ ...parameters, grant_type: 'refresh_token' });
-    if (refreshToken !== undefined) body.set('refresh_token', refreshToken);
-    if (authentication !== 'basic') body.set('client_id', clientId);
-    if (authentication === 'post') body.set('client_secret', clientSecret ?? '');
-    const sent = new Headers({ ...headers });
+    // React Native long had no more than this of URLSearchParams
+    const body = new URLSearchParams({
+      ...parameters,
+      grant_type: 'refresh_token',
+      ...(refreshToken !== undefined && { refresh_token: refreshToken }),
+      ...(authentication !== 'basic' && { client_id: clientId }),
+      ...(authentication === 'post' && { client_secret: clientSecret ?? '' }),
+    });
+    const sent = new Headers(headers);
     if (!sent.has('accept')) sent.set('accept', 'application/json');
     sent.set('content-type', 'application/x-www-form-urlencoded');
     if (authentication === 'basic') sent.set('authorization', basic(clientId, clientSecret ?? ''));
@@ -56,8 +63,4 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
 function basic(clientId: string, clientSecret: string): string {
   const encode = (text: string) => new URLSearchParams({ _: text }).toString().slice(2);
   return `Basic ${btoa(`${encode(clientId)}:${encode(clientSecret)}`)}`;
-}
-
-function fail(option: string, expected: string): never {
-  throw new OptionsError('ERR_OPTIONS', `Option ${option}: expected ${expected}.`);
 }

@@ -51,7 +51,7 @@ export async function readRecord(engine: Engine, report: ReportFault): Promise<F
     return { record: undefined, damage: once((error as StorageError).message, error as StorageError) };
   }
   const { fault } = platform.storage;
-  if (fault) once(fault, fault);
+  if (isTokenError(fault)) once(fault, fault);
   if (text === null || text === undefined) return { record: undefined };
   if (typeof text !== 'string') {
     const message = `Expected a string or null under '${name}', but a value of type ${typeof text} came; the storage must not parse it.`;

@@ -47,11 +47,12 @@ export type ReactNativeOptions = {
  * const platform = reactNative({ secureStore: SecureStore, appState: AppState, netInfo: NetInfo });
  */
 export function reactNative(options: ReactNativeOptions): Platform {
+  const wakeups = appStateWakeups(options?.appState, options?.netInfo);
   return {
     storage: storageOf(options),
     lock: inProcessLock(),
     channel: inProcessChannel(),
-    wakeups: appStateWakeups(options.appState, options.netInfo),
+    wakeups,
     clock: systemClock(),
     random: () => Math.random(),
   };

@@ -411,20 +411,39 @@ describe('without a session', () => {
 
 describe('wrong options end in OptionsError, with what was expected and what came', () => {
   test.each<[string, unknown, RegExp]>([
-    ['none', undefined, /expected a list/],
-    ['no origins', { origins: [] }, /expected a list/],
-    ['one origin that is no list', { origins: 'https://api.example' }, /expected a list/],
+    ['none', undefined, /expected a list .*, but a value of type undefined came/],
+    ['no origins', { origins: [] }, /expected a list .*, but a value of type object came/],
+    [
+      'one origin that is no list',
+      { origins: 'https://api.example' },
+      /expected a list .*, but https:\/\/api\.example came/,
+    ],
     ['a path', { origins: ['https://api.example/v1'] }, /https:\/\/api\.example\/… came/],
     ['a query', { origins: ['https://api.example?x=secret'] }, /https:\/\/api\.example\/… came/],
     ['no URL', { origins: ['api.example'] }, /a value of type string came/],
     ['userinfo', { origins: ['https://user:secret@api.example'] }, /a value of type string came/],
     ['a number', { origins: [5] }, /a value of type number came/],
     ['plain http', { origins: ['http://api.example'] }, /not secure: expected https/],
-    ['another withoutSession', { origins: ['https://api.example'], withoutSession: 'maybe' }, /'reject' or 'send'/],
+    [
+      'another withoutSession',
+      { origins: ['https://api.example'], withoutSession: 'maybe' },
+      /'reject' or 'send', but a value of type string came/,
+    ],
+    [
+      'something else to send',
+      { origins: ['https://api.example'], fetch: {} },
+      /fetch: expected a function, but a value of type object came/,
+    ],
   ])('%s', (_, options, message) => {
     const create = () => createFetch(tokens, options as FetchOptions);
     expect(create).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS', message: expect.stringMatching(message) }));
     expect(create).not.toThrow(/secret/);
+  });
+
+  test.each([undefined, null, 'token', {}, { getAccessToken: 'token' }])('no token manager: %s', (source) => {
+    const create = () => createFetch(source as unknown as TokenManager, { origins: ['https://api.example'] });
+    const message = expect.stringMatching(/tokens: expected a token manager, but (null|a value of type \w+) came/);
+    expect(create).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS', message }));
   });
 
   test('http is accepted on loopback, and elsewhere with allowInsecure', () => {

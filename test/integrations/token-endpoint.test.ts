@@ -62,11 +62,38 @@ describe('a refresh request (RFC 6749 section 6)', () => {
     expect(header(init, 'content-type')).toBe('application/x-www-form-urlencoded');
   });
 
+  test('carries headers in whatever form they are given', async () => {
+    const headers = new Headers({ 'x-own': '1' }) as unknown as Record<string, string>;
+    expect(header((await send({ headers })).init, 'x-own')).toBe('1');
+  });
+
   test('without a refresh token, as with a cookie, sends none', async () => {
     const fetched = vi.fn(async (_url: RequestInfo | URL, _init?: RequestInit) => new Response('{}'));
     const { refreshToken, ...cookie } = request;
     await tokenEndpoint({ url: 'https://auth.example/token', clientId: 'app', fetch: fetched })(cookie);
     expect(String(fetched.mock.calls[0]?.[1]?.body)).toBe('grant_type=refresh_token&client_id=app');
+  });
+
+  test('needs no more of URLSearchParams than React Native long had: making one and its string', async () => {
+    class Few {
+      readonly #pairs: string[];
+      constructor(given: Record<string, string>) {
+        this.#pairs = Object.entries(given).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+      }
+      set(): never {
+        throw new Error('URLSearchParams.set is not implemented');
+      }
+      toString(): string {
+        return this.#pairs.join('&');
+      }
+    }
+    vi.stubGlobal('URLSearchParams', Few);
+    try {
+      const { body } = await send({ parameters: { scope: 'a b' } });
+      expect(body).toBe('scope=a%20b&grant_type=refresh_token&refresh_token=refresh&client_id=app');
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   test('the answer is returned unread, and a failure to send is passed on', async () => {
@@ -98,9 +125,16 @@ describe('wrong options end in OptionsError at once', () => {
     ['another scheme', { url: 'ftp://auth.example' }, /absolute https URL, but ftp:\/\/auth\.example came/],
     ['userinfo', { url: 'https://user:secret@auth.example/' }, /absolute https URL, but a value of type string came/],
     ['plain http', { url: 'http://auth.example/token' }, /http:\/\/auth\.example is not secure: expected https/],
-    ['no clientId', { clientId: undefined }, /clientId/],
+    [
+      'no clientId',
+      { clientId: undefined },
+      /clientId: expected a string that is not empty, but a value of type undefined came/,
+    ],
     ['an empty clientId', { clientId: '' }, /clientId/],
-    ['another authentication', { authentication: 'jwt' }, /'none', 'basic' or 'post'/],
+    ['a clientSecret that is null', { clientSecret: null }, /clientSecret: expected a string, but null came/],
+    ['a clientSecret that is a number', { clientSecret: 5 }, /clientSecret: expected a string/],
+    ['something else to send', { fetch: 'fetch' }, /fetch: expected a function, but a value of type string came/],
+    ['another authentication', { authentication: 'jwt' }, /'none', 'basic' or 'post', but a value of type string came/],
     ['basic without a secret', { authentication: 'basic' }, /with a clientSecret/],
     ['none with a secret', { authentication: 'none', clientSecret: 'secret' }, /with a clientSecret/],
   ])('%s', (_, options, message) => {
@@ -108,6 +142,12 @@ describe('wrong options end in OptionsError at once', () => {
       tokenEndpoint({ url: 'https://auth.example/token', clientId: 'app', ...options } as TokenEndpointOptions);
     expect(create).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS', message: expect.stringMatching(message) }));
     expect(create).not.toThrow(/:secret/);
+  });
+
+  test.each([undefined, null, 'https://auth.example/token'])('no options: %s', (options) => {
+    expect(() => tokenEndpoint(options as unknown as TokenEndpointOptions)).toThrow(
+      expect.objectContaining({ code: 'ERR_OPTIONS', message: expect.stringMatching(/url: .* but .* came/) }),
+    );
   });
 
   test('http is accepted on loopback, and elsewhere with allowInsecure', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createTokenManager } from '../../src/index.js';
-import { reactNative } from '../../src/presets/react-native.js';
+import { type ReactNativeOptions, reactNative } from '../../src/presets/react-native.js';
 import { createAsyncStorage } from '../support/async-storage.js';
 import { createAppState, createNetInfo, createPhone, keychainOf, secureStoreOf } from '../support/phone.js';
 
@@ -80,4 +80,15 @@ test('wakes up when the network comes back, and is offline only when NetInfo say
   netInfo.become(false);
   stop();
   expect(wakeups.isOnline()).toBe(true); // nobody tells us any more
+});
+
+test.each<[string, unknown]>([
+  ['no options', undefined],
+  ['no AppState', { secureStore: secureStoreOf(createPhone()) }],
+  ['an AppState that is none', { secureStore: secureStoreOf(createPhone()), appState: {} }],
+  ['a NetInfo that is none', { secureStore: secureStoreOf(createPhone()), appState: createAppState(), netInfo: {} }],
+])('%s: refused at creation, with the module that was expected', (_, options) => {
+  expect(() => reactNative(options as ReactNativeOptions)).toThrow(
+    expect.objectContaining({ code: 'ERR_OPTIONS', message: expect.stringMatching(/Expected the module .*, got \w+/) }),
+  );
 });
