@@ -80,10 +80,12 @@ inEveryBrowser(({ engine, play }) => {
             total.again += round.again;
             total.unavoidable += Number(isLost);
             if (!isLost) total.signOuts += round.ends;
-            total.stuck += Number(isStuck);
-            if (isStuck && canStick) expect(round.slowestMs, what).toBeLessThanOrEqual(boundMs + readMs + slackMs);
+            // they were refused, and told to ask again: to the end, or until the database was let go of
+            const wasStuck = canStick && (isStuck || round.again > 0);
+            total.stuck += Number(wasStuck);
+            if (wasStuck) expect(round.longestCallMs, what).toBeLessThanOrEqual(boundMs + readMs + slackMs);
             else slowestMs = Math.max(slowestMs, round.slowestMs);
-            if (!(isStuck && canStick) && round.slowestMs > boundMs) late.push(`${round.slowestMs} ms: ${what}`);
+            if (!wasStuck && round.slowestMs > boundMs) late.push(`${round.slowestMs} ms: ${what}`);
             if (isStuck && !canStick) late.push(`refused: ${what}`);
             await comeTogether(world, way, round, isLost && `user ${index + 1}`, isStuck);
             const handedAt = canStick ? await lastHanded(world.tabs[2] as Tab) : 0;

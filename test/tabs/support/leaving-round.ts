@@ -24,8 +24,10 @@ export interface Round {
   readonly requests: readonly TokenRequest[];
   /** How often they were refused with a moment at which to ask again. */
   readonly again: number;
-  /** The longest that one of the other tabs had to wait for its answer, in milliseconds. */
+  /** The longest that one of the other tabs had to wait for its answer, asking again included, in milliseconds. */
   readonly slowestMs: number;
+  /** The longest that one of their calls took. */
+  readonly longestCallMs: number;
   /** How often the other tabs were told that their session is over. */
   readonly ends: number;
   /** Epoch milliseconds. */
@@ -98,10 +100,11 @@ export async function playLeaving(world: SpaWorld, { leave }: Leaving, moment: M
   const goneAt = Date.now();
   const timed = await Promise.all(askOthers());
   return {
-    answers: timed.map(({ answer: { again: _, ...answer } }) => answer),
+    answers: timed.map(({ answer: { again: _, longestMs: __, ...answer } }) => answer),
     again: timed.reduce((sum, { answer }) => sum + answer.again, 0),
     requests: server.tokenRequests.slice(before),
     slowestMs: Math.max(...timed.map(({ ms }) => ms)),
+    longestCallMs: Math.max(...timed.map(({ answer }) => answer.longestMs)),
     ends: (await countEnds(others)) - endsBefore,
     leftAt,
     goneAt,
@@ -109,8 +112,13 @@ export async function playLeaving(world: SpaWorld, { leave }: Leaving, moment: M
   };
 }
 
+interface Asked extends Answer {
+  readonly again: number;
+  readonly longestMs: number;
+}
+
 interface Timed {
-  readonly answer: Answer & { readonly again: number };
+  readonly answer: Asked;
   readonly ms: number;
 }
 
@@ -122,7 +130,7 @@ async function askTimed(tab: Tab): Promise<Timed> {
 
 /** Asks, and again when that is to be tried, for so long. */
 export async function askPatiently(tab: Tab, limitMs: number): Promise<Answer> {
-  const { again: _, ...answer } = await tab.run(ask, limitMs);
+  const { again: _, longestMs: __, ...answer } = await tab.run(ask, limitMs);
   return answer;
 }
 
@@ -139,16 +147,20 @@ export async function lastHanded(tab: Tab): Promise<number> {
 // these run in the page
 
 /** Asks again when it is told when to: as long as a page is on its way out, its requests fail as without a network. */
-async function ask(limitMs: number): Promise<Answer & { again: number }> {
+async function ask(limitMs: number): Promise<Asked> {
   const startedAt = Date.now();
+  let longestMs = 0;
   for (let again = 0; ; again++) {
-    try {
-      return { token: await page.tokens.getAccessToken(), again };
-    } catch (error) {
-      const { code, retryAt } = error as { code: string; retryAt?: number };
-      if (retryAt === undefined || retryAt > startedAt + limitMs) return { code, again };
-      await new Promise((resolve) => setTimeout(resolve, retryAt - Date.now()));
-    }
+    const calledAt = Date.now();
+    const got = await page.tokens.getAccessToken().then(
+      (token) => ({ token }),
+      ({ code, retryAt }: { code: string; retryAt?: number }) => ({ code, retryAt }),
+    );
+    longestMs = Math.max(longestMs, Date.now() - calledAt);
+    if ('token' in got) return { ...got, again, longestMs };
+    const { code, retryAt } = got;
+    if (retryAt === undefined || retryAt > startedAt + limitMs) return { code, again, longestMs };
+    await new Promise((resolve) => setTimeout(resolve, retryAt - Date.now()));
   }
 }
 
