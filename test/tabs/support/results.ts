@@ -30,9 +30,13 @@ export interface Result {
 
 const file = 'reports/tabs.jsonl';
 
-/** The commit under test; marked where files differ from it. */
-const { stdout } = spawnSync('git', ['describe', '--always', '--abbrev=10', '--dirty'], { encoding: 'utf8' });
-const version = stdout?.trim() || 'unknown';
+/** The last commit that changed what is tested; marked where files differ from it. */
+const version = git('log', '-1', '--format=%h', '--abbrev=10') + (git('status', '--porcelain') && ' and more');
+
+function git(...args: string[]): string {
+  const { stdout } = spawnSync('git', [...args, '--', 'src', 'examples/spa'], { encoding: 'utf8' });
+  return stdout?.trim() ?? '';
+}
 
 /** Keeps a result for the table, and prints it. */
 export function record(result: Result): void {
