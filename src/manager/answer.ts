@@ -83,7 +83,7 @@ function readBody(value: unknown, asked: Asked, status?: number, retryAfter?: un
   const body = typeof value === 'string' ? parseBody(value) : value;
   const found = status === undefined || (status >= 200 && status < 300) ? readTokens(body, asked) : undefined;
   if (found && 'tokens' in found) return found;
-  const retryAt = readRetryAfter(retryAfter === undefined ? undefined : String(retryAfter), asked.now());
+  const retryAt = readRetryAfter(String(retryAfter), asked.now());
   const refusal = readRefusal({ body, ...(status && { status }), ...(retryAt && { retryAt }) });
   const failure = withoutSecret(refusal, asked.secrets);
   if (found && failure.kind === 'unknown') return unreadable(`${found.problem} came`, status, found);

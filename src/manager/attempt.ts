@@ -126,9 +126,9 @@ function takeLate(engine: Engine, current: SessionRecord | undefined): TokenSet 
 function compare(
   found: SessionRecord | undefined,
   { engine, about }: Held,
-): { readonly current: SessionRecord | undefined } | Verdict {
+): { readonly current?: SessionRecord } | Verdict {
   const { base, reason } = about;
-  if (!base) return found ? { is: 'elsewhere', record: found } : { current: undefined };
+  if (!base) return found ? { is: 'elsewhere', record: found } : {};
   if (!found || !isSameSession(found, base)) {
     const isOurs = found ? isPast(engine, found, base) : !hasSeen(engine, base);
     return isOurs ? { current: base } : { is: 'elsewhere', record: found };

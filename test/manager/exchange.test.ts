@@ -141,6 +141,11 @@ describe('a refusal is read the same way, however it comes', () => {
     expect((await run()).answer).toMatchObject({ failure: { kind: 'transient', status: 429, retryAt: from + 30_000 } });
   });
 
+  test.each(['x-retry-after', 'retry-after-ms'])('but not in %s', async (name) => {
+    const answer = await thrown({ response: { status: 429, headers: { [name]: '30' } } });
+    expect(answer).not.toHaveProperty('failure.retryAt');
+  });
+
   test('Retry-After counts from the moment the answer came', async () => {
     const { run, clock, from } = exchange(async () => {
       await new Promise<void>((resolve) => clock.after(700, resolve));
@@ -175,6 +180,12 @@ describe('only 2xx is read for tokens', () => {
     expect(await answerTo(async () => json(body, { status: 400 }))).toMatchObject({ failure: { kind: 'dead' } });
   });
 
+  test.each([199.5, 300])('a long answer with %d is a refusal, and none that could not be read', async (status) => {
+    const text = async () => JSON.stringify({ error: 'temporarily_unavailable', more: 'x'.repeat(300_000) });
+    const answer = await answerTo(async () => ({ status, text, headers: new Headers() }));
+    expect(answer).toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE', failure: { kind: 'transient' } });
+  });
+
   test.each([
     ['a status alone', { status: 200, ...good }],
     ['a method text alone', { text: () => 'x', ...good }],
@@ -193,6 +204,17 @@ describe('an OAuth code that has a part of a secret in it', () => {
   ])('%s is given as %s', async (error, oauthError) => {
     const answer = await answerTo(async () => json({ error }, { status: 400 }));
     expect((answer as { failure?: { oauthError?: string } }).failure?.oauthError).toBe(oauthError);
+  });
+
+  test('a word in capitals is a code, whatever else it is a part of', async () => {
+    const { clock, engine } = exchange(async () => json({ error: 'TOKEN_EXPIRED' }, { status: 400 }));
+    const secret = { ...request, refreshToken: 'my.TOKEN_EXPIRED.1' };
+    const answer = await clock.runUntil(ask(engine, secret, previous, 1_000, () => undefined));
+    expect(answer).toMatchObject({ failure: { kind: 'dead', oauthError: 'TOKEN_EXPIRED' } });
+  });
+
+  test('where there is no code, none is handed on', async () => {
+    expect(await answerTo(async () => new Response('', { status: 503 }))).not.toHaveProperty('failure.oauthError');
   });
 });
 

@@ -1,4 +1,4 @@
-import { inProcess, type Platform, type RefreshTokens } from '../../src/index.js';
+import { inProcess, type Platform, type RefreshTokens, type TokenManagerOptions } from '../../src/index.js';
 import { createEngine, type Engine, type Reactions } from '../../src/manager/engine.js';
 import { readOptions } from '../../src/manager/options.js';
 
@@ -15,7 +15,8 @@ export function bareEngine(
   platform: Partial<Platform>,
   reactions: Partial<Reactions> = {},
   refresh: RefreshTokens = () => Promise.reject(new Error('nobody expected a refresh')),
+  options: Partial<TokenManagerOptions> = {},
 ): Engine {
-  const settings = readOptions({ refresh, platform: { ...inProcess(), ...platform } }, inProcess);
+  const settings = readOptions({ ...options, refresh, platform: { ...inProcess(), ...platform } }, inProcess);
   return createEngine(settings, { ...nothing, ...reactions });
 }

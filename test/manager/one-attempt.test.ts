@@ -1,0 +1,284 @@
+import { describe, expect, test, vi } from 'vitest';
+import { StorageError } from '../../src/index.js';
+import { unreadable } from '../../src/manager/attempt.js';
+import { failureUntil, oneAttempt, recordWith } from '../support/one-attempt.js';
+
+const base = recordWith();
+const other = recordWith({ sessionId: 's2', revision: 9 });
+const fresh = { accessToken: 'peer-access', refreshToken: 'peer-refresh', expiresAt: undefined };
+const damage = () => new StorageError('ERR_STORAGE_CORRUPT', 'damaged');
+
+describe('a session that is ended or replaced in mid-attempt', () => {
+  test('while the storage is read: nothing is written, nobody is asked', async () => {
+    const one = oneAttempt(base);
+    one.read = () => {
+      one.run.isOver = true;
+      return { record: base };
+    };
+    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(one.written).toEqual([]);
+    expect(one.asked).toEqual([]);
+  });
+
+  test('by another session: nothing is written, nobody is asked', async () => {
+    const one = oneAttempt(base);
+    one.read = () => {
+      one.engine.state = { status: 'active', revision: 9, record: other };
+      return { record: base };
+    };
+    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(one.written).toEqual([]);
+  });
+
+  test('while the mark is written: nobody is asked', async () => {
+    const one = oneAttempt(base);
+    one.write = () => {
+      one.run.isOver = true;
+    };
+    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(one.asked).toEqual([]);
+  });
+
+  test('while the server is asked: its answer is not written', async () => {
+    const one = oneAttempt(base);
+    const { answer } = one;
+    one.answer = (request) => {
+      one.run.isOver = true;
+      return answer(request);
+    };
+    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(one.written).toMatchObject([{ unanswered: true }]);
+  });
+
+  test('while the server is silent: the attempt is over at once', async () => {
+    const one = oneAttempt(base);
+    const from = one.clock.now();
+    one.answer = () => {
+      one.run.detach(undefined);
+      return new Promise(() => undefined);
+    };
+    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(one.clock.now()).toBe(from);
+  });
+
+  test('after dispose() nobody is asked, and nothing is marked', async () => {
+    const one = oneAttempt(base);
+    one.engine.isDisposed = true;
+    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(one.written).toEqual([]);
+    expect(one.asked).toEqual([]);
+  });
+});
+
+describe('damage in the storage', () => {
+  test('stops a session that was stored: a newer refresh token may be hidden there', async () => {
+    const one = oneAttempt(base);
+    one.engine.seen = new Set(['s1']);
+    one.read = () => ({ record: undefined, damage: damage() });
+    expect(await one.verdict()).toMatchObject({ is: 'failed', error: { code: 'ERR_STORAGE_CORRUPT' } });
+  });
+
+  test('does not stop a session that never got there: it is none of its own', async () => {
+    const one = oneAttempt(base);
+    one.read = () => ({ record: undefined, damage: damage() });
+    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us' });
+  });
+
+  test('is not tried again by itself, and the next call may do so at once: no server has named a moment', () => {
+    expect(unreadable(damage(), 5)).toMatchObject({ isPassing: false, isOwn: true, retryAt: 5, named: false });
+  });
+});
+
+describe('with a cookie, and no session yet', () => {
+  test('nothing is marked or named: the server is asked with the cookie alone', async () => {
+    const one = oneAttempt(undefined);
+    one.read = () => ({ record: undefined });
+    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us', record: { revision: 1 } });
+    expect(one.asked).toMatchObject([{ scopes: [], accessToken: undefined }]);
+    expect(one.asked[0]).not.toHaveProperty('refreshToken');
+    expect(one.written).toMatchObject([{ tokens: { accessToken: 'new-access' } }]);
+  });
+
+  test('a failure leaves the storage alone', async () => {
+    const one = oneAttempt(undefined);
+    one.read = () => ({ record: undefined });
+    one.answer = async () => new Response('', { status: 503 });
+    expect(await one.verdict()).toMatchObject({ is: 'failed', record: undefined });
+    expect(one.written).toEqual([]);
+  });
+
+  test('a plain 401 says that nobody is signed in, and erases nothing', async () => {
+    const one = oneAttempt(undefined);
+    one.read = () => ({ record: undefined });
+    one.answer = async () => new Response('', { status: 401 });
+    const verdict = await one.verdict();
+    expect(verdict).toMatchObject({ is: 'ended', reason: 'rejected' });
+    expect(verdict).toHaveProperty('error.message', expect.stringContaining('(401)'));
+    expect(one.erased).toBe(0);
+  });
+});
+
+describe('what a peer has stored', () => {
+  const newer = recordWith({ revision: 4 }, fresh);
+
+  test.each(['expired', 'asked', 'rejected'] as const)('is taken instead of asking: %s', async (reason) => {
+    const one = oneAttempt(base);
+    one.about = { ...one.about, reason };
+    one.read = () => ({ record: newer });
+    expect(await one.verdict()).toEqual({ is: 'refreshed', by: 'peer', record: newer });
+    expect(one.asked).toEqual([]);
+  });
+
+  test('is taken with the same access token, unless that was refused', async () => {
+    const same = recordWith({ revision: 4 }, { refreshToken: 'peer-refresh', expiresAt: undefined });
+    const one = oneAttempt(base);
+    one.read = () => ({ record: same });
+    expect(await one.verdict()).toEqual({ is: 'refreshed', by: 'peer', record: same });
+    one.about = { ...one.about, reason: 'rejected' };
+    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us' });
+    expect(one.asked).toMatchObject([{ refreshToken: 'peer-refresh' }]);
+  });
+
+  test('makes a pause that holds here, too, and is no failure of ours', async () => {
+    const one = oneAttempt(base);
+    const record = recordWith({ failure: failureUntil(one.clock.now() + 1_000) });
+    one.read = () => ({ record });
+    expect(await one.verdict()).toMatchObject({ is: 'failed', record, isOwn: false, isPassing: true });
+    expect(one.asked).toEqual([]);
+  });
+
+  test.each(['ERR_REFRESH_CONFIG', 'ERR_REFRESH_INTERACTION'] as const)('%s does not pass by itself', async (code) => {
+    const one = oneAttempt(base);
+    const failure = { ...failureUntil(one.clock.now() + 1_000), code } as typeof base.failure;
+    one.read = () => ({ record: recordWith({ failure }) });
+    expect(await one.verdict()).toMatchObject({ is: 'failed', isPassing: false });
+  });
+
+  test('makes no pause for who asks on purpose, unless the server has named it', async () => {
+    const one = oneAttempt(base);
+    one.about = { ...one.about, reason: 'asked' };
+    one.read = () => ({ record: recordWith({ failure: failureUntil(one.clock.now() + 1_000, true) }) });
+    expect(await one.verdict()).toMatchObject({ is: 'failed', named: true });
+    one.read = () => ({ record: recordWith({ failure: failureUntil(one.clock.now() + 1_000) }) });
+    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us' });
+  });
+
+  test('makes no pause any more when its time is over', async () => {
+    const one = oneAttempt(base);
+    one.read = () => ({ record: recordWith({ failure: failureUntil(one.clock.now()) }) });
+    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us' });
+  });
+});
+
+describe('the server is asked', () => {
+  test('with the challenge of the API, where there was one', async () => {
+    const one = oneAttempt(base);
+    const challenge = { error: 'invalid_token' } as never;
+    one.about = { ...one.about, challenge };
+    await one.verdict();
+    expect(one.asked[0]?.challenge).toBe(challenge);
+    const plain = oneAttempt(base);
+    await plain.verdict();
+    expect(plain.asked[0]).not.toHaveProperty('challenge');
+  });
+
+  test('within what a slow storage has left of the time', async () => {
+    const one = oneAttempt(base, { timeoutMs: 10_000 });
+    const from = one.clock.now();
+    one.read = async () => {
+      await new Promise<void>((resolve) => one.clock.after(3_000, resolve));
+      return { record: base };
+    };
+    one.answer = () => new Promise(() => undefined);
+    expect(await one.verdict()).toMatchObject({ is: 'failed', error: { code: 'ERR_REFRESH_TIMEOUT' } });
+    expect(one.clock.now() - from).toBe(10_000);
+  });
+});
+
+describe('tokens whose life a slow storage has used up', () => {
+  test.each([
+    [1, false],
+    [2, true],
+  ])('in attempt %i are all there is: %s', async (attempt, isAllThereIs) => {
+    const one = oneAttempt(base);
+    one.about = { ...one.about, attempt };
+    one.write = () => new Promise((resolve) => one.clock.after(one.written.length > 1 ? 61_000 : 0, resolve));
+    expect(await one.verdict()).toMatchObject({ is: 'refreshed', isAllThereIs });
+  });
+});
+
+test('an answer of no use with the same refresh token changes no token', async () => {
+  const one = oneAttempt(base);
+  one.answer = async () => Response.json({ refresh_token: base.tokens.refreshToken });
+  expect(await one.verdict()).toMatchObject({ is: 'failed', record: { revision: 3, unanswered: true } });
+});
+
+describe('endsSession', () => {
+  test('is not asked about a request without an answer, and is about anything with a fact in it', async () => {
+    const endsSession = vi.fn(() => true);
+    const one = oneAttempt(base, { endsSession });
+    one.answer = () => Promise.reject(new Error('offline'));
+    expect(await one.verdict()).toMatchObject({ is: 'failed' });
+    expect(endsSession).not.toHaveBeenCalled();
+    one.answer = async () => ({ error: 'login_required' }) as never;
+    expect(await one.verdict()).toMatchObject({ is: 'ended' });
+    expect(endsSession).toHaveBeenCalledOnce();
+  });
+
+  test('is asked about a dead grant also where the code is an echo that is not passed on', async () => {
+    const one = oneAttempt(base);
+    one.answer = async () => ({ error: 'refresh-token-1', error_code: 'invalid_grant' }) as never;
+    expect(await one.verdict()).toMatchObject({ is: 'ended', reason: 'rejected' });
+  });
+});
+
+describe('before a refusal ends a session', () => {
+  const refused = () => Response.json({ error: 'invalid_grant' }, { status: 400 });
+
+  test('the error names the status and the code', async () => {
+    const one = oneAttempt(base);
+    one.answer = async () => refused();
+    expect(await one.verdict()).toHaveProperty('error.message', expect.stringContaining('(400, invalid_grant)'));
+    one.answer = async () => ({ error: 'invalid_grant' }) as never;
+    expect(await one.verdict()).toHaveProperty('error.message', expect.stringContaining('(invalid_grant)'));
+    expect(one.erased).toBe(2);
+  });
+
+  test('tokens that came late are kept', async () => {
+    const one = oneAttempt(base);
+    one.answer = async () => {
+      one.engine.late = { base, tokens: { ...base.tokens, ...fresh } };
+      return refused();
+    };
+    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us', record: { tokens: fresh } });
+  });
+
+  test('the storage is read again: a session that ended meanwhile is not ended once more', async () => {
+    const one = oneAttempt(base);
+    one.answer = async () => refused();
+    one.read = () => {
+      one.run.isOver = one.asked.length > 0;
+      return { record: base };
+    };
+    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(one.erased).toBe(0);
+  });
+
+  test('the storage is read again: another session in it is taken for what it is', async () => {
+    const one = oneAttempt(base);
+    one.answer = async () => refused();
+    one.read = () => ({ record: one.asked.length > 0 ? other : base });
+    expect(await one.verdict()).toEqual({ is: 'elsewhere', record: other });
+    expect(one.erased).toBe(0);
+  });
+
+  test('and when its record cannot be erased, that is tried again', async () => {
+    const one = oneAttempt(base);
+    one.answer = async () => refused();
+    one.erase = () => Promise.reject(new Error('full'));
+    expect(await one.verdict()).toMatchObject({ is: 'ended' });
+    expect([...(one.engine.ended ?? [])]).toEqual(['s1']);
+    expect(one.engine.repairs).toBe(1);
+    one.engine.cancelRepair?.();
+  });
+});
