@@ -65,15 +65,16 @@ test('a revocation that does not end is aborted, and told as a timeout without a
   expect(error.status).toBeUndefined();
 });
 
-test('a revocation that fails is told with its cause and status, without the tokens', async () => {
-  const { failed, error, first } = await signOut(({ refreshToken, accessToken }) =>
-    Promise.reject(Object.assign(new Error(`refused: ${refreshToken} ${accessToken}`), { status: 502 })),
+test('a revocation that fails is told with its cause and status, without any part of a token', async () => {
+  const { failed, error } = await signOut(({ refreshToken, accessToken }) =>
+    Promise.reject(
+      Object.assign(new Error(`refused: ${refreshToken?.slice(10, 20)} ${accessToken?.slice(10, 20)}`), {
+        status: 502,
+      }),
+    ),
   );
   expect(failed).toMatchObject({ error: { code: 'ERR_REFRESH_NETWORK', message: MESSAGE, attempts: 1, status: 502 } });
-  const { message } = error.cause as Error;
-  expect(message).toMatch(/^refused: /);
-  expect(message).not.toContain(first.refresh_token);
-  expect(message).not.toContain(first.access_token);
+  expect((error.cause as Error).message).toBe('refused: [redacted] [redacted]');
 });
 
 test('an answer that is not 2xx is a failure with its status; one that is, and none, are not', async () => {

@@ -248,6 +248,31 @@ describe('signing in', () => {
     expect(stored.get(KEY)).toContain(bob.refresh_token);
   });
 
+  test('is not undone by an earlier sign-in that fails after it: what a peer refreshes is heard of', async () => {
+    const { world, tokens, server, clock } = await signedOut();
+    const { setItem } = world.platform.storage;
+    let writes = 0;
+    replace(world, {
+      setItem: (key, value) =>
+        ++writes === 1 ? new Promise<void>((resolve) => clock.after(10, resolve)).then(broken) : setItem(key, value),
+    });
+    const { lock } = world.platform;
+    let asked = 0;
+    world.platform.lock = { run: (...given) => (++asked === 2 ? broken() : lock.run(...given)) };
+    const own = world.manager().tokens;
+    const alice = own.startSession(server.signIn({ user: 'alice' }));
+    await clock.advance(5);
+    await world.run(Promise.all([alice, own.startSession(server.signIn({ user: 'bob' }))]));
+    await clock.advance(60_000);
+    const peer = world.manager().tokens;
+    await world.run(peer.refresh());
+    await clock.settle();
+    const newer = await world.run(peer.getAccessToken());
+    expect(server.inspect(newer)?.user).toBe('bob');
+    expect(await world.run(own.getAccessToken())).toBe(newer);
+    tokens.dispose();
+  });
+
   test('leaves nothing behind but the session', async () => {
     const engine = bareEngine({ clock: fakeClock() });
     for (const token of ['one', 'two']) await startSession(engine, { access_token: token, token_type: 'Bearer' });
