@@ -4,6 +4,7 @@ import type { SessionRecord, StoredFailure } from '../../src/core/session-record
 import type { Lock, TokenStorage } from '../../src/index.js';
 import { withSlot } from '../../src/manager/persistence.js';
 import { repair } from '../../src/manager/repair.js';
+import { endSession, startSession } from '../../src/manager/session-commands.js';
 import { hasSeen, isPast } from '../../src/manager/stored-session.js';
 import { fakeClock } from '../../src/testing.js';
 import { bareEngine } from '../support/engine.js';
@@ -178,4 +179,20 @@ test('a record is not past for being older, or ended, while its session is the o
   const held = record('one', 5);
   expect(['one', 'two', 'three'].map((id) => isPast(engine, record(id, 6), held))).toEqual([false, false, true]);
   expect(isPast(engine, record('two', 4), held)).toBe(true);
+});
+
+test('signing out remembers the sign-ins under way, whatever becomes of them', async () => {
+  const lock: Lock = { run: () => new Promise(() => undefined) };
+  const engine = bareEngine({ clock: fakeClock(), lock });
+  void startSession(engine, { access_token: 'one', token_type: 'Bearer' });
+  const { begun } = engine;
+  expect(begun).toHaveLength(1);
+  void endSession(engine);
+  expect([...(engine.ended ?? [])]).toEqual(begun);
+});
+
+test('sign-ins that are over are remembered no more', async () => {
+  const engine = bareEngine({ clock: fakeClock() });
+  for (const token of ['one', 'two']) await startSession(engine, { access_token: token, token_type: 'Bearer' });
+  expect(engine.begun).toEqual([]);
 });

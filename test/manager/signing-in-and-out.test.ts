@@ -1,8 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import type { Lock, TokenStorage } from '../../src/index.js';
-import { endSession, startSession } from '../../src/manager/session-commands.js';
-import { fakeClock } from '../../src/testing.js';
-import { bareEngine } from '../support/engine.js';
 import { type SignedIn, signedIn } from '../support/signed-in.js';
 import { createWorld, type World } from '../support/world.js';
 
@@ -134,16 +131,6 @@ describe('signing out', () => {
     expect(await world.failure(tokens.getAccessToken())).toMatchObject({ code: 'ERR_NO_SESSION' });
     expect(clock.now()).toBe(from);
   });
-
-  test('remembers the sign-ins under way, whatever becomes of them', async () => {
-    const lock: Lock = { run: () => new Promise(() => undefined) };
-    const engine = bareEngine({ clock: fakeClock(), lock });
-    void startSession(engine, { access_token: 'one', token_type: 'Bearer' });
-    const { begun } = engine;
-    expect(begun).toHaveLength(1);
-    void endSession(engine);
-    expect([...(engine.ended ?? [])]).toEqual(begun);
-  });
 });
 
 describe('a lock that fails', () => {
@@ -271,12 +258,6 @@ describe('signing in', () => {
     expect(server.inspect(newer)?.user).toBe('bob');
     expect(await world.run(own.getAccessToken())).toBe(newer);
     tokens.dispose();
-  });
-
-  test('leaves nothing behind but the session', async () => {
-    const engine = bareEngine({ clock: fakeClock() });
-    for (const token of ['one', 'two']) await startSession(engine, { access_token: token, token_type: 'Bearer' });
-    expect(engine.begun).toEqual([]);
   });
 
   test('is not disturbed by what the storage holds meanwhile', async () => {
