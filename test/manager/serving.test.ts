@@ -30,6 +30,16 @@ describe('a fresh access token', () => {
     await expect(tokens.getAccessToken({ signal: AbortSignal.abort('mine') })).rejects.toBe('mine');
   });
 
+  test('is fresh although the clock was set back by a minute', async () => {
+    const { tokens, clock } = await signedIn();
+    const served = tokens.getAccessToken();
+    clock.set(clock.now() - 60_000);
+    expect(tokens.getAccessToken()).toBe(served);
+    clock.set(clock.now() - 1);
+    expect(tokens.getAccessToken()).not.toBe(served);
+    await clock.settle();
+  });
+
   test('stays the same promise, due at the same moment, while the tokens stay the same', async () => {
     let draws = 0;
     const { world, tokens, server } = await signedIn({ retry: { attempts: 1 } }, { random: () => ++draws / 1_000 });
