@@ -89,10 +89,18 @@ export function fileLock(path: string): Lock {
       const grip = await grab(key, signal, holdMs);
       const lost = new AbortController();
       const giveUp = () => lost.abort(new LockError('ERR_LOCK_LOST', `Held the lock for more than ${holdMs} ms.`));
+      const since = Date.now() + grip.leftMs - holdMs;
       const timer = setTimeout(giveUp, Math.min(grip.leftMs, LONGEST_DELAY_MS));
       timer.unref();
       try {
-        return await task({ signal: lost.signal, fence: grip.fence });
+        return await task({
+          get signal() {
+            // timers do not count the time in which the machine was suspended
+            if (Math.abs(Date.now() - since) > holdMs) giveUp();
+            return lost.signal;
+          },
+          fence: grip.fence,
+        });
       } finally {
         clearTimeout(timer);
         // one that cannot be put down is taken over when its time is up

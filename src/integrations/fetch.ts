@@ -52,7 +52,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
       );
     } catch (error) {
       const isSignedOut = isTokenError(error) && error.name === 'SessionError';
-      if (withoutSession === 'send' && isSignedOut) return send(...outgoing.plain());
+      if (withoutSession === 'send' && isSignedOut) return send(...(await outgoing.plain()));
       throw error;
     }
     if (outgoing.ready) await outgoing.ready;
@@ -71,7 +71,6 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
       try {
         next = await tokens.replaceAccessToken(rejected, { signal, challenge });
       } catch (error) {
-        outgoing.discard();
         if (signal?.aborted) throw error;
         return refused;
       }
@@ -101,8 +100,11 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
     const send = options.fetch ?? globalThis.fetch;
     const target = targetOf(urlOf(input));
     const outgoing = target && prepare(input, init, target.url);
-    if (!outgoing || tokens[hooks]?.isRefreshing(outgoing.signal)) return send(input, init);
-    return authorized(outgoing, target.origin, send);
+    if (!outgoing || tokens[hooks]?.isRefreshing(outgoing.signal)) {
+      outgoing?.discard();
+      return send(input, init);
+    }
+    return authorized(outgoing, target.origin, send).finally(outgoing.discard);
   };
 }
 

@@ -8,11 +8,11 @@ export interface Outgoing {
   readonly isOneShot: boolean;
   /** Resolves when the body can be sent; undefined when it already can. */
   readonly ready: Promise<void> | undefined;
-  /** Arguments for `fetch`, as the caller gave them. */
-  plain(): Arguments;
+  /** Arguments for `fetch`, as the caller gave them, once the body can be sent. */
+  plain(): Promise<Arguments>;
   /** Arguments for `fetch`, with a token; `isReplay` for the second time. */
   withToken(token: string, isReplay?: boolean): Arguments;
-  /** There will be no replay. */
+  /** The call is over: lets go of what was kept for a replay that there was not. */
   discard(): void;
 }
 
@@ -35,7 +35,7 @@ export function prepare(input: Arguments[0], given: Arguments[1], url: string): 
   const headers = new Headers(init.headers ?? request?.headers);
   if (headers.has('authorization')) return undefined;
   const body = init.body ?? undefined;
-  const spare = request && body === undefined ? cloneWithBody(request) : undefined;
+  let spare = request && body === undefined ? cloneWithBody(request) : undefined;
   const kept: { body: Body | undefined } = { body: body === undefined ? undefined : copy(body) };
   const ready = isA(body, 'FormData') ? serialize(body as FormData, headers, kept) : undefined;
 
@@ -48,11 +48,16 @@ export function prepare(input: Arguments[0], given: Arguments[1], url: string): 
     signal: (init.signal === undefined ? request?.signal : init.signal) ?? undefined,
     isOneShot: isStream(body) || (spare === null && request?.body !== null),
     ready,
-    plain: () => give(goal, headers),
+    plain: async () => {
+      await ready;
+      return give(goal, headers);
+    },
     withToken: (token, isReplay) => {
       const sent = isReplay ? new Headers(headers) : headers;
       sent.set('authorization', `Bearer ${token}`);
-      return give(isReplay && spare ? spare : goal, sent);
+      const target = (isReplay && spare) || goal;
+      if (isReplay) spare = undefined; // whoever sends it lets go of it
+      return give(target, sent);
     },
     discard: () => letGo(spare?.body),
   };

@@ -12,7 +12,9 @@ export interface RedisLockOptions {
 interface Grant {
   readonly owner: string;
   readonly fence: number;
-  /** On the clock of `performance.now()`: from then on the lock may be somebody else's. */
+  /** The clock of this grant; see {@link wakingClock}. */
+  readonly now: () => number;
+  /** On that clock: from then on the lock may be somebody else's. */
   readonly untilMs: number;
 }
 
@@ -38,9 +40,15 @@ export function redisLock(client: RedisLike, { leaseMs = LEASE_MS }: RedisLockOp
       const lease = Math.max(100, Math.min(leaseMs, holdMs));
       const grant = await grab(script, name, signal, lease);
       const lost = new AbortController();
-      const stop = keep(script, name, grant, { leaseMs: lease, holdMs, lost });
+      const { stop, look } = keep(script, name, grant, { leaseMs: lease, holdMs, lost });
       try {
-        return await task({ signal: lost.signal, fence: grant.fence });
+        return await task({
+          get signal() {
+            look();
+            return lost.signal;
+          },
+          fence: grant.fence,
+        });
       } finally {
         stop();
         await release(script, name, grant.owner);
@@ -56,12 +64,13 @@ function lockName(key: string): string {
 
 async function grab(script: RunScript, name: string, signal: AbortSignal, leaseMs: number): Promise<Grant> {
   const owner = crypto.randomUUID();
+  const now = wakingClock();
   for (let tries = 0; ; tries++) {
     if (signal.aborted) throw signal.reason;
-    const askedAt = performance.now();
+    const askedAt = now();
     const answer = ask(script, name, owner, leaseMs);
     const [granted, number] = await unlessAborted(answer, signal, () => void release(script, name, owner));
-    if (granted === 1) return { owner, fence: number, untilMs: askedAt + leaseMs };
+    if (granted === 1) return { owner, fence: number, now, untilMs: askedAt + leaseMs };
     const pauseMs = Math.min(number + 1, (0.5 + Math.random()) * Math.min(10 + 10 * tries, 150));
     await unlessAborted(pause(pauseMs), signal);
   }
@@ -84,9 +93,9 @@ async function ask(script: RunScript, name: string, owner: string, leaseMs: numb
 function keep(
   script: RunScript,
   name: string,
-  { owner, untilMs }: Grant,
+  { owner, now, untilMs }: Grant,
   { leaseMs, holdMs, lost }: { leaseMs: number; holdMs: number; lost: AbortController },
-): () => void {
+): { stop: () => void; look: () => void } {
   const endsAt = untilMs - leaseMs + holdMs;
   let leaseEndsAt = untilMs;
   let isStopped = false;
@@ -99,31 +108,44 @@ function keep(
   }
 
   async function extend(): Promise<void> {
-    const now = performance.now();
-    const forMs = Math.min(leaseMs, endsAt - now);
+    const askedAt = now();
+    const forMs = Math.min(leaseMs, endsAt - askedAt);
     const renewed = await script(EXTEND, name, owner, Math.ceil(forMs)).catch(() => undefined);
     if (isStopped) return;
     if (renewed === undefined) return; // not reached; there is time for another attempt, or the lease runs out
     if (Number(renewed) !== 1) giveUp('somebody else has it');
-    else leaseEndsAt = now + forMs;
+    else leaseEndsAt = askedAt + forMs;
+  }
+
+  function look(): number {
+    const leftMs = leaseEndsAt - now();
+    if (leftMs <= 0 && !isStopped) giveUp(`its lease of ${leaseMs} ms or its time of ${holdMs} ms ran out`);
+    return leftMs;
   }
 
   function watch(isTimeToRenew: boolean): void {
-    const leftMs = leaseEndsAt - performance.now();
-    if (leftMs <= 0) {
-      giveUp(`its lease of ${leaseMs} ms or its time of ${holdMs} ms ran out`);
-      return;
-    }
+    const leftMs = look();
+    if (isStopped) return;
     const renews = leaseEndsAt < endsAt;
     if (renews && isTimeToRenew) void extend();
     cancel = later(renews ? Math.min(leftMs, leaseMs / 3) : leftMs, () => watch(true));
   }
 
   watch(false);
-  return () => {
-    isStopped = true;
-    cancel();
+  return {
+    look,
+    stop: () => {
+      isStopped = true;
+      cancel();
+    },
   };
+}
+
+/** Like `performance.now()`, and counts the time in which the machine was suspended; so does the clock of Redis. */
+function wakingClock(): () => number {
+  const asleepMs = () => Date.now() - performance.now();
+  const before = asleepMs();
+  return () => performance.now() + Math.abs(asleepMs() - before);
 }
 
 /** Waits for the answer, but no longer than a second; without it, the lock frees itself. */
