@@ -48,7 +48,7 @@ async function start(engine: Engine, tokens: TokenSet): Promise<void> {
   const at = (revision = 0): SessionRecord => ({
     ...ids,
     // a session that starts later is the newer one, also for peers that the storage could not tell of each other
-    revision: Math.floor(Math.max(revision, engine.state.revision, startedAt)) + 1,
+    revision: Math.floor(Math.max(revision, engine.state.revision, startedAt)) + turn,
     tokens,
     unanswered: false,
     failure: undefined,
