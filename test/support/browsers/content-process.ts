@@ -8,7 +8,7 @@ interface ProcessTime {
 
 /** Finds the process that runs a tab: among the browser's, the one that is busy while the tab is. */
 export async function findContentProcess(browser: number, keepBusy: (ms: number) => Promise<unknown>): Promise<number> {
-  for (let tries = 0; tries < 5; tries++) {
+  for (let tries = 0; tries < 20; tries++) {
     const before = descendants(browser);
     await keepBusy(250);
     const used = [...descendants(browser)]

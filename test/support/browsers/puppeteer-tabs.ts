@@ -88,10 +88,8 @@ function puppeteerTab(page: Page, lifeCycle: LifeCycle): Tab {
     },
     back: async () => {
       // not goBack(), which waits in Firefox for a page that the back/forward cache has got loaded already
-      await page.evaluate(() => {
-        Object.assign(globalThis, { isLeft: true });
-        history.back();
-      });
+      await page.evaluate(() => void Object.assign(globalThis, { isLeft: true }));
+      await page.evaluate(() => history.back()).catch(() => undefined); // the answer may be cut off
       while (await page.evaluate(() => 'isLeft' in globalThis).catch(() => true)) await sleep(20);
       await ready(page);
     },
