@@ -20,9 +20,13 @@ test('creating has no side effects: nothing of the platform is called, by any fa
     calls.push('random');
     return 0;
   };
-  const refresh = tokenEndpoint({ url: 'https://auth.example/token', clientId: 'app', fetch: port('fetch') as never });
+  const fetch = async () => {
+    calls.push('fetch');
+    return new Response();
+  };
+  const refresh = tokenEndpoint({ url: 'https://auth.example/token', clientId: 'app', fetch });
   const tokens = createTokenManager({ refresh, platform });
-  createFetch(tokens, { origins: ['https://api.example'], fetch: port('fetch') as never });
+  createFetch(tokens, { origins: ['https://api.example'], fetch });
   tokens.on('refreshed', () => undefined)();
   expect(tokens.getSnapshot()).toMatchObject({ status: 'loading', refreshing: false });
   expect(tokens.getSnapshot()).toBe(tokens.getSnapshot());
