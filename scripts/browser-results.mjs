@@ -99,9 +99,10 @@ refresh token works once, and presenting it again revokes the whole family.
   had sent the first never brought its answer home: it was closed, frozen, crashed, reloaded or left in between.
 - **Sign-outs**: tabs that were told that their session is over, without a sign-out and outside the unavoidable case.
 - **Stuck**: rounds in which the process of a tab was stopped in the few milliseconds of a transaction of IndexedDB that
-  writes. No other tab gets to the database then, as long as the process neither goes on nor ends: the others are refused with
-  an error that says when to ask again, within the bound and the 5 s of a storage that does not answer, and nobody is signed
-  out. It takes a tab that is stopped from outside: a process by a signal, in Chromium a page by the DevTools protocol.
+  writes. No other tab gets to the database then, as long as the process neither goes on nor ends: the others look at a storage
+  that does not answer for 5 s before they wait for the lock, and again after it. Then they get what was stored, or an error that
+  says when to ask again; nobody is signed out. It takes a tab that is stopped from outside: a process by a signal, in Chromium a
+  page by the DevTools protocol.
 - **Slowest**: the longest that a tab which is still there waited for its token, rounds that were stuck aside. **Bound**: what it may be at most, for
   the lock \`timeoutMs\` (2 s in these tests) and 5 s, and then \`timeoutMs\` for a request of one's own.
 

@@ -28,6 +28,8 @@ export interface Round {
   readonly slowestMs: number;
   /** The longest that one of their calls took. */
   readonly longestCallMs: number;
+  /** Whether their storage did not answer in time, as they were told. */
+  readonly isHeldUp: boolean;
   /** How often the other tabs were told that their session is over. */
   readonly ends: number;
   /** Epoch milliseconds. */
@@ -56,6 +58,7 @@ export async function playLeaving(world: SpaWorld, { leave }: Leaving, moment: M
   const others = [first, second];
   const before = server.tokenRequests.length;
   const endsBefore = await countEnds(others);
+  const failuresBefore = await countStorageFailures(others);
   let leftAt = 0;
   let answeredAt = 0;
   let asking: Promise<Timed>[] | undefined;
@@ -105,6 +108,7 @@ export async function playLeaving(world: SpaWorld, { leave }: Leaving, moment: M
     requests: server.tokenRequests.slice(before),
     slowestMs: Math.max(...timed.map(({ ms }) => ms)),
     longestCallMs: Math.max(...timed.map(({ answer }) => answer.longestMs)),
+    isHeldUp: (await countStorageFailures(others)) > failuresBefore,
     ends: (await countEnds(others)) - endsBefore,
     leftAt,
     goneAt,
@@ -139,6 +143,11 @@ async function countEnds(tabs: readonly Tab[]): Promise<number> {
   return ends.reduce((sum, one) => sum + one, 0);
 }
 
+async function countStorageFailures(tabs: readonly Tab[]): Promise<number> {
+  const failures = await Promise.all(tabs.map((tab) => tab.run(storageFailuresIn)));
+  return failures.reduce((sum, one) => sum + one, 0);
+}
+
 /** When this tab last handed the browser a request to the token endpoint, which has come to its end by now. */
 export async function lastHanded(tab: Tab): Promise<number> {
   return tab.run(handed);
@@ -166,6 +175,10 @@ async function ask(limitMs: number): Promise<Asked> {
 
 function endsIn(): number {
   return page.lines.filter(({ kind }) => kind === 'bad').length;
+}
+
+function storageFailuresIn(): number {
+  return page.lines.filter(({ kind, text }) => kind === 'warn' && /storage/i.test(text)).length;
 }
 
 async function handed(): Promise<number> {
