@@ -1,19 +1,12 @@
-import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { subpaths } from './scripts/subpaths.mjs';
+import { sourceAliases } from './scripts/subpaths.mjs';
 import { engines } from './test/support/browsers/engines.js';
 import { browserProvider } from './test/support/browsers/vitest-provider.js';
 
 const elsewhere = ['test/dom/**', 'test/browser/**', 'test/tabs/**'];
 
-// examples import what users import, and get the sources
-const alias = [...subpaths()].map(([name, source]) => ({
-  find: new RegExp(`^${name}$`),
-  replacement: fileURLToPath(source),
-}));
-
 export default defineConfig({
-  resolve: { alias },
+  resolve: { alias: sourceAliases() },
   test: {
     // a guard against hangs, not a measurement: machines are busy
     testTimeout: 60_000,

@@ -1,7 +1,6 @@
-import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
-import { subpaths } from './scripts/subpaths.mjs';
+import { sourceAliases } from './scripts/subpaths.mjs';
 
 // Core answers to its own tests alone. The manager answers to the tests of its parts, then to those of what it promises,
 // then to the simulation. What takes many seconds stays out: sweeps that are slow, child processes, Redis.
@@ -51,12 +50,7 @@ class QuickFirst extends BaseSequencer {
 }
 
 export default defineConfig({
-  resolve: {
-    alias: [...subpaths()].map(([name, source]) => ({
-      find: new RegExp(`^${name}$`),
-      replacement: fileURLToPath(source),
-    })),
-  },
+  resolve: { alias: sourceAliases() },
   test: {
     environment: 'node',
     testTimeout: 60_000,

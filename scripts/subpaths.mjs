@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 const root = new URL('../', import.meta.url);
 
@@ -12,4 +13,12 @@ export function subpaths() {
   return new Map(
     entries.map(([, name, path]) => [name === 'index' ? 'evertoken' : `evertoken/${name}`, new URL(path, root)]),
   );
+}
+
+/** For vitest: examples import what users import, and get the sources. */
+export function sourceAliases() {
+  return [...subpaths()].map(([name, source]) => ({
+    find: new RegExp(`^${name}$`),
+    replacement: fileURLToPath(source),
+  }));
 }

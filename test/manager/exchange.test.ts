@@ -1,19 +1,12 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { TokenSet } from '../../src/core/token-set.js';
 import type { RefreshTokens } from '../../src/index.js';
 import { ask, isInside } from '../../src/manager/exchange.js';
 import { safeCause } from '../../src/manager/safe-cause.js';
 import { fakeClock } from '../../src/testing.js';
 import { bareEngine } from '../support/engine.js';
+import { recordWith } from '../support/session-records.js';
 
-const previous: TokenSet = {
-  accessToken: 'old-access-token-1',
-  refreshToken: 'old-refresh-token-1',
-  idToken: undefined,
-  scopes: ['mail'],
-  issuedAt: 0,
-  expiresAt: 1,
-};
+const { tokens: previous } = recordWith();
 const request = {
   refreshToken: 'old-refresh-token-1',
   accessToken: 'old-access-token-1',

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import type { SessionRecord } from '../../src/core/session-record.js';
 import type { TokenStorage } from '../../src/index.js';
 import { createEngine } from '../../src/manager/engine.js';
 import { attend, newId } from '../../src/manager/lifetime.js';
@@ -7,16 +6,14 @@ import { look } from '../../src/manager/looker.js';
 import { isOutlived, markTokens } from '../../src/manager/token-marks.js';
 import { fakeClock } from '../../src/testing.js';
 import { bareEngine } from '../support/engine.js';
+import { recordWith } from '../support/session-records.js';
 import { signedIn } from '../support/signed-in.js';
 
-const recordOf = (sessionId: string): SessionRecord => ({
-  sessionId,
-  revision: 1,
-  tokens: { accessToken: 'a', refreshToken: 'r', idToken: undefined, scopes: [], issuedAt: 0, expiresAt: undefined },
-  attemptId: 'first',
-  unanswered: false,
-  failure: undefined,
-});
+const recordOf = (sessionId: string) =>
+  recordWith(
+    { sessionId, revision: 1, attemptId: 'first' },
+    { accessToken: 'a', refreshToken: 'r', scopes: [], expiresAt: undefined },
+  );
 
 const storageThat = (getItem: TokenStorage['getItem']): TokenStorage => ({
   getItem,

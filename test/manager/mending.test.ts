@@ -8,6 +8,7 @@ import { endSession, startSession } from '../../src/manager/session-commands.js'
 import { hasSeen, isPast } from '../../src/manager/stored-session.js';
 import { fakeClock } from '../../src/testing.js';
 import { bareEngine } from '../support/engine.js';
+import { recordWith } from '../support/session-records.js';
 
 const tokens = {
   accessToken: 'a',
@@ -17,14 +18,8 @@ const tokens = {
   issuedAt: 0,
   expiresAt: undefined,
 };
-const record = (sessionId: string, revision: number, failure?: StoredFailure): SessionRecord => ({
-  sessionId,
-  revision,
-  tokens,
-  attemptId: 'first',
-  unanswered: false,
-  failure,
-});
+const record = (sessionId: string, revision: number, failure?: StoredFailure): SessionRecord =>
+  recordWith({ sessionId, revision, failure, attemptId: 'first' }, tokens);
 const paused = (retryAt: number): StoredFailure => ({
   code: 'ERR_REFRESH_NETWORK',
   status: 503,

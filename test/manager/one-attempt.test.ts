@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { StorageError } from '../../src/index.js';
 import { unreadable } from '../../src/manager/attempt.js';
-import { failureUntil, oneAttempt, recordWith } from '../support/one-attempt.js';
+import { oneAttempt } from '../support/one-attempt.js';
+import { failureUntil, recordWith } from '../support/session-records.js';
 
 const base = recordWith();
 const other = recordWith({ sessionId: 's2', revision: 9 });

@@ -7,7 +7,7 @@ import { detachRefresh, startForLate, startRefresh } from '../../src/manager/ref
 import { dispatch } from '../../src/manager/session-store.js';
 import { fakeClock } from '../../src/testing.js';
 import { bareEngine } from '../support/engine.js';
-import { failureUntil, recordWith } from '../support/one-attempt.js';
+import { failureUntil, recordWith } from '../support/session-records.js';
 
 const base = recordWith();
 const newer = recordWith({ revision: 5 }, { accessToken: 'peer-access', refreshToken: 'peer-refresh' });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RevokeRequest, TokenManagerOptions, TokenStorage } from '../../src/index.js';
-import { type SignedIn, signedIn } from '../support/signed-in.js';
+import { quietPeer, signedIn } from '../support/signed-in.js';
 import { createWorld } from '../support/world.js';
 
 /** Somebody signs out; what the revoke function was given, and what was told of its failure. */
@@ -11,11 +11,6 @@ async function signOut(revoke: (request: RevokeRequest) => unknown, options: Par
   const [failed] = home.seen('revokeFailed');
   return { ...home, sessionId, failed, error: failed?.error as Error & { status?: number } };
 }
-
-const silent = { subscribe: () => () => undefined, announce: () => undefined };
-
-/** Another manager on the same storage, of which nobody is told. */
-const quietPeer = ({ world }: SignedIn) => world.manager({ platform: { ...world.platform, channel: silent } }).tokens;
 
 const MESSAGE = 'Expected the revocation to succeed, but it failed; the session is over here all the same.';
 
@@ -92,7 +87,7 @@ test('an answer that is not 2xx is a failure with its status; one that is, and n
 test('what is revoked is the newest there is: what a peer has refreshed since', async () => {
   const asked: RevokeRequest[] = [];
   const home = await signedIn({ revoke: async (request) => void asked.push(request) });
-  const peer = quietPeer(home);
+  const peer = quietPeer(home.world);
   await home.world.run(peer.refresh());
   const newer = await home.world.run(peer.getAccessToken());
   await home.world.run(home.tokens.endSession());

@@ -1,13 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Lock, TokenStorage } from '../../src/index.js';
-import { type SignedIn, signedIn } from '../support/signed-in.js';
+import { quietPeer, type SignedIn, signedIn, silent } from '../support/signed-in.js';
 import { createWorld, type World } from '../support/world.js';
 
 const KEY = 'evertoken:session';
-const silent = { subscribe: () => () => undefined, announce: () => undefined };
-
-/** A peer on the same storage that nobody hears of. */
-const quietPeer = ({ platform, manager }: World) => manager({ platform: { ...platform, channel: silent } }).tokens;
 
 const count = ({ moments }: World, name: string) => moments.filter((moment) => moment === name).length;
 

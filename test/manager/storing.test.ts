@@ -8,23 +8,13 @@ import { readStored, type Slot, withSlot } from '../../src/manager/persistence.j
 import { eraseRecord, hasSeen, type ReportFault, readRecord, writeRecord } from '../../src/manager/stored-session.js';
 import { fakeClock } from '../../src/testing.js';
 import { bareEngine } from '../support/engine.js';
+import { recordWith } from '../support/session-records.js';
 
 const NAME = 'evertoken:session';
-const record: SessionRecord = {
-  sessionId: 's1',
-  revision: 3,
-  attemptId: 'a1',
-  unanswered: false,
-  failure: undefined,
-  tokens: {
-    accessToken: 'access',
-    refreshToken: 'refresh',
-    idToken: undefined,
-    scopes: [],
-    issuedAt: 1,
-    expiresAt: 2,
-  },
-};
+const record = recordWith(
+  {},
+  { accessToken: 'access', refreshToken: 'refresh', scopes: [], issuedAt: 1, expiresAt: 2 },
+);
 const stored = encodeRecord(record);
 
 /** A storage that does as it is told, and remembers how it was called. */

@@ -8,32 +8,6 @@ import type { Found } from '../../src/manager/stored-session.js';
 import { type FakeClock, fakeClock } from '../../src/testing.js';
 import { bareEngine } from './engine.js';
 
-/** A record whose access token has expired; `more` changes it. */
-export function recordWith(more: Partial<SessionRecord> = {}, tokens: Partial<SessionRecord['tokens']> = {}) {
-  const record: SessionRecord = {
-    sessionId: 's1',
-    revision: 3,
-    attemptId: 'a1',
-    unanswered: false,
-    failure: undefined,
-    tokens: {
-      accessToken: 'old-access-token-1',
-      refreshToken: 'old-refresh-token-1',
-      idToken: undefined,
-      scopes: ['mail'],
-      issuedAt: 0,
-      expiresAt: 1,
-      ...tokens,
-    },
-  };
-  return { ...record, ...more };
-}
-
-/** A failure that a peer has stored: no attempt before `retryAt`. */
-export function failureUntil(retryAt: number, named = false): SessionRecord['failure'] {
-  return { code: 'ERR_REFRESH_UNAVAILABLE', status: 503, oauthError: undefined, retryAt, named, count: 1 };
-}
-
 /** One attempt under a lock that is held, with a storage that does what the test says. */
 export interface OneAttempt {
   readonly clock: FakeClock;

@@ -1,4 +1,4 @@
-import type { TokenManager, TokenManagerOptions, TokenResponse } from '../../src/index.js';
+import type { Channel, TokenManager, TokenManagerOptions, TokenResponse } from '../../src/index.js';
 import { createWorld, type Seen, type World } from './world.js';
 
 export const LIFETIME = 600_000;
@@ -36,4 +36,12 @@ export async function signIn(world: World, options: Partial<TokenManagerOptions>
     first,
     seen: (type) => events.filter((event) => event.type === type) as never,
   };
+}
+
+/** A channel on which nobody is heard. */
+export const silent: Channel = { subscribe: () => () => undefined, announce: () => undefined };
+
+/** Another manager on the same storage, of which nobody is told. */
+export function quietPeer({ platform, manager }: World): TokenManager {
+  return manager({ platform: { ...platform, channel: silent } }).tokens;
 }

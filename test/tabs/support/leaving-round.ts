@@ -138,14 +138,13 @@ export async function askPatiently(tab: Tab, limitMs: number): Promise<Answer> {
   return answer;
 }
 
-async function countEnds(tabs: readonly Tab[]): Promise<number> {
-  const ends = await Promise.all(tabs.map((tab) => tab.run(endsIn)));
-  return ends.reduce((sum, one) => sum + one, 0);
-}
+const countEnds = (tabs: readonly Tab[]): Promise<number> => total(tabs, endsIn);
+const countStorageFailures = (tabs: readonly Tab[]): Promise<number> => total(tabs, storageFailuresIn);
 
-async function countStorageFailures(tabs: readonly Tab[]): Promise<number> {
-  const failures = await Promise.all(tabs.map((tab) => tab.run(storageFailuresIn)));
-  return failures.reduce((sum, one) => sum + one, 0);
+/** What this comes to in all tabs together. */
+async function total(tabs: readonly Tab[], countIn: () => number): Promise<number> {
+  const counts = await Promise.all(tabs.map((tab) => tab.run(countIn)));
+  return counts.reduce((sum, one) => sum + one, 0);
 }
 
 /** When this tab last handed the browser a request to the token endpoint, which has come to its end by now. */
