@@ -1,23 +1,23 @@
-import { Mutex } from 'async-mutex';
+import { Semaphore } from 'async-mutex';
 import type { Lock } from '../ports/lock.js';
 
 /** One at a time in this process, in the order of asking. A holder lives as long as we do, so it is never taken over. */
 export function inProcessLock(): Lock {
-  const mutexes = new Map<string, { readonly mutex: Mutex; users: number }>();
+  const turns = new Map<string, { readonly semaphore: Semaphore; users: number }>();
   return {
     run: async (key, signal, task) => {
-      const entry = mutexes.get(key) ?? { mutex: new Mutex(), users: 0 };
-      mutexes.set(key, entry);
+      const entry = turns.get(key) ?? { semaphore: new Semaphore(1), users: 0 };
+      turns.set(key, entry);
       entry.users++;
-      const turn = entry.mutex.acquire();
+      const turn = entry.semaphore.acquire();
       try {
         await granted(turn, signal);
         return await task({ signal: new AbortController().signal });
       } finally {
         // also a turn that comes after we gave up is handed on
-        void turn.then((release) => {
+        void turn.then(([, release]) => {
           release();
-          if (--entry.users === 0) mutexes.delete(key);
+          if (--entry.users === 0) turns.delete(key);
         });
       }
     },
