@@ -40,7 +40,7 @@ export abstract class TokenError<Code extends string = string> extends Error {
   declare readonly retryAt?: number;
 
   constructor(name: string, code: Code, message: string, facts: ErrorFacts = {}) {
-    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    super(message, facts.cause === undefined ? {} : facts);
     hide(this, 'name', name);
     hide(this, brand, true);
     this.code = code;
@@ -104,7 +104,7 @@ export type AnyTokenError = SessionError | RefreshError | LockError | StorageErr
  * }
  */
 export function isTokenError(error: unknown): error is AnyTokenError {
-  return typeof error === 'object' && error !== null && (error as { [brand]?: unknown })[brand] === true;
+  return (error as { [brand]?: unknown } | null | undefined)?.[brand] === true;
 }
 
 function hide(target: object, key: PropertyKey, value: unknown): void {
