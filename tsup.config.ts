@@ -1,3 +1,5 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, isAbsolute, join } from 'node:path';
 import { defineConfig } from 'tsup';
 
 // One entry per subpath of package.json `exports`; test/package.test.ts compares the two.
@@ -25,4 +27,19 @@ export default defineConfig({
   treeshake: false,
   clean: true,
   outDir: 'dist',
+  // a stack trace needs names and lines only; with the sources in them the maps were most of the package
+  esbuildOptions: (options) => {
+    options.sourcesContent = false;
+  },
+  onSuccess: () => nameSourcesRelatively('dist'),
 });
+
+/** The maps of CommonJS files name the file itself by its path on the machine that built it. */
+async function nameSourcesRelatively(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith('.map')) continue;
+    const map = JSON.parse(await readFile(join(folder, name), 'utf8')) as { sources: string[] };
+    map.sources = map.sources.map((source) => (isAbsolute(source) ? basename(source) : source));
+    await writeFile(join(folder, name), JSON.stringify(map));
+  }
+}
