@@ -1,9 +1,14 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
-import { defineConfig } from 'tsup';
+import type { BuildOptions } from 'esbuild';
+import { defineConfig, type Options } from 'tsup';
+
+// In Node each package costs a look-up and a file more, so they are built into what it loads. A bundler finds them by
+// itself, and once for all who use them: the ES modules in `dist` import them. THIRD-PARTY-NOTICES.txt names them.
+const dependencies = ['async-mutex', 'jwt-decode', 'mitt'];
 
 // One entry per subpath of package.json `exports`; test/package.test.ts compares the two.
-export default defineConfig({
+const shared = {
   entry: {
     index: 'src/index.ts',
     browser: 'src/presets/browser.ts',
@@ -15,24 +20,43 @@ export default defineConfig({
     testing: 'src/testing.ts',
     'web-storage': 'src/presets/web-storage.ts',
   },
-  format: ['esm', 'cjs'],
   target: 'es2022',
   platform: 'neutral',
-  dts: true,
   sourcemap: true,
   splitting: true,
   // Deno and workers know built-in modules by their full names only
   external: [/^node:/],
   removeNodeProtocol: false,
   treeshake: false,
-  clean: true,
-  outDir: 'dist',
-  // a stack trace needs names and lines only; with the sources in them the maps were most of the package
-  esbuildOptions: (options) => {
-    options.sourcesContent = false;
+  noExternal: dependencies,
+} satisfies Options;
+
+export default defineConfig([
+  {
+    ...shared,
+    format: ['esm', 'cjs'],
+    outDir: 'dist',
+    dts: true,
+    clean: ['!for-node/**'], // the other build is at work in there
+    esbuildOptions: (options, { format }) => {
+      leaveSourcesOut(options);
+      if (format === 'esm') options.external = dependencies;
+    },
+    onSuccess: () => nameSourcesRelatively('dist'),
   },
-  onSuccess: () => nameSourcesRelatively('dist'),
-});
+  {
+    ...shared,
+    format: 'esm',
+    outDir: 'dist/for-node',
+    clean: true,
+    esbuildOptions: leaveSourcesOut,
+  },
+]);
+
+/** A stack trace needs names and lines only; with the sources in them the maps were most of the package. */
+function leaveSourcesOut(options: BuildOptions): void {
+  options.sourcesContent = false;
+}
 
 /** The maps of CommonJS files name the file itself by its path on the machine that built it. */
 async function nameSourcesRelatively(folder: string): Promise<void> {

@@ -6,7 +6,8 @@ import config from '../tsup.config.js';
 const root = join(import.meta.dirname, '..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const { './package.json': own, ...subpaths } = manifest.exports as Record<string, unknown>;
-const entries = (config as { entry: Record<string, string> }).entry;
+const builds = config as { entry: Record<string, string>; noExternal: string[] }[];
+const entries = builds[0]?.entry ?? {};
 
 /** `./browser` is built from the entry `browser`, and `.` from `index`. */
 function entryOf(subpath: string): string {
@@ -23,10 +24,14 @@ describe('package.json, the build and the sources name the same subpaths', () =>
     expect(existsSync(join(root, source))).toBe(true);
   });
 
+  test('what Node loads has the same entries as what bundlers load', () => {
+    expect(builds.map(({ entry }) => entry)).toEqual([entries, entries]);
+  });
+
   test.each(Object.entries(subpaths))('%s has types beside each of its two formats', (subpath, conditions) => {
     const file = `./dist/${entryOf(subpath)}`;
     expect(conditions).toEqual({
-      import: { types: `${file}.d.ts`, default: `${file}.js` },
+      import: { types: `${file}.d.ts`, node: `./dist/for-node/${entryOf(subpath)}.js`, default: `${file}.js` },
       require: { types: `${file}.d.cts`, default: `${file}.cjs` },
     });
   });
@@ -43,6 +48,21 @@ describe('package.json, the build and the sources name the same subpaths', () =>
 
 test('only three small libraries come along', () => {
   expect(Object.keys(manifest.dependencies)).toEqual(['async-mutex', 'jwt-decode', 'mitt']);
+});
+
+describe('what is built into the files for Node', () => {
+  const notices = readFileSync(join(root, 'THIRD-PARTY-NOTICES.txt'), 'utf8');
+  const licences = Object.entries<string>(manifest.dependencies).map(([name, version]) => [name, version] as const);
+
+  test('is every dependency, so that a cold start looks none of them up', () => {
+    for (const { noExternal } of builds) expect(noExternal).toEqual(Object.keys(manifest.dependencies));
+  });
+
+  test.each(licences)('%s %s brings its notice along, to the letter', (name, version) => {
+    const licence = readFileSync(join(root, 'node_modules', name, 'LICENSE'), 'utf8');
+    expect(notices).toContain(`${name} ${version}\n\n${licence.replaceAll('\r\n', '\n').trim()}\n`);
+    expect(manifest.files).toContain('THIRD-PARTY-NOTICES.txt');
+  });
 });
 
 test('every version of a dependency is exact, so that two installs build the same package', () => {
