@@ -46,6 +46,23 @@ describe('package.json, the build and the sources name the same subpaths', () =>
   });
 });
 
+describe('what each subpath weighs is guarded', () => {
+  const guards: { path?: string; import?: unknown }[] = JSON.parse(
+    readFileSync(join(root, '.size-limit.json'), 'utf8'),
+  );
+
+  test.each(Object.keys(subpaths))('%s', (subpath) => {
+    const path = `dist/${entryOf(subpath)}.js`;
+    // of the root what everybody uses; a subpath with all that it exports
+    expect(guards.filter((guard) => guard.path === path)).toMatchObject([
+      {
+        import: subpath === '.' ? '{ createTokenManager, createFetch, tokenEndpoint }' : '*',
+        limit: expect.stringMatching(/^\d+\.\d\d kB$/),
+      },
+    ]);
+  });
+});
+
 test('only three small libraries come along', () => {
   expect(Object.keys(manifest.dependencies)).toEqual(['async-mutex', 'jwt-decode', 'mitt']);
 });
