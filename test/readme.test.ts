@@ -113,7 +113,7 @@ test('every claim names a test that exists', () => {
   const claims = [...readme.matchAll(/^\d\. \*\*.*?(?=^\d\. |^$)/gms)].map(([claim]) => claim);
   expect(claims).toHaveLength(5);
   for (const claim of claims) {
-    const [, title = '', path = ''] = /\[([^\]]+)\]\((test\/[^)]+)\)/.exec(claim) ?? [];
+    const [, title = '', path = ''] = /\[([^\]]+)\]\(https:\S+?\/main\/(test\/[^)]+)\)/.exec(claim) ?? [];
     expect(read(path), claim).toContain(title);
   }
 });
@@ -122,7 +122,7 @@ test('every link leads somewhere, and every command exists', () => {
   const anchors = [...readme.matchAll(/^#+ (.+)$/gm)].map(([, text = '']) => text.toLowerCase().replaceAll(' ', '-'));
   for (const [, target = ''] of readme.matchAll(/\]\(([^)]+)\)/g)) {
     if (target.startsWith('#')) expect(anchors).toContain(target.slice(1));
-    else expect(existsSync(new URL(target, root)), target).toBe(true);
+    else expect(existsSync(new URL(target.replace(/^https:\S+?\/main\//, ''), root)), target).toBe(true);
   }
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   for (const [, name = ''] of readme.matchAll(/npm (?:run )?(?!ci|install)([a-z:]+)/g)) {
