@@ -44,6 +44,17 @@ describe('package.json, the build and the sources name the same subpaths', () =>
     ]);
     expect(own).toBe('./package.json');
   });
+
+  test('tools that do not read exports find every subpath: TypeScript with node10, Metro before 0.82', () => {
+    const names = Object.keys(entries).filter((name) => name !== 'index');
+    expect(manifest.typesVersions).toEqual({
+      '*': Object.fromEntries(names.map((name) => [name, [`./dist/${name}.d.ts`]])),
+    });
+    expect(manifest['react-native']).toEqual({
+      [manifest.main]: manifest.module, // Metro did not know the ending .cjs
+      ...Object.fromEntries(names.map((name) => [`./${name}`, `./dist/${name}.js`])),
+    });
+  });
 });
 
 describe('what each subpath weighs is guarded', () => {

@@ -88,6 +88,12 @@ for (const [compiler, version] of [
   );
 }
 
+// TypeScript 7 has given it up
+await check('TypeScript 6, node10', 'ESM', () => {
+  const options = { module: 'esnext', moduleResolution: 'node10', ignoreDeprecations: '6.0', ...dom };
+  tsc('typescript', 'node10', options, ['types.mts']);
+});
+
 await check('Node', 'import', () => {
   writeFileSync(join(app, 'entry.mjs'), readFileSync(join(app, 'entry.js')));
   return void ran(join(app, 'entry.mjs'));
@@ -139,7 +145,7 @@ await check('webpack', 'bundle for browsers', async () => {
   return ran(join(app, 'webpack.cjs'));
 });
 
-await check('Metro', 'bundle for Android', async () => {
+async function bundleWithMetro(name, readsExports) {
   const Metro = (await import('metro')).default;
   const { getDefaultConfig, mergeConfig } = await import('metro-config');
   writeFileSync(
@@ -153,8 +159,10 @@ await check('Metro', 'bundle for Android', async () => {
     reporter: { update() {} },
     transformer: { babelTransformerPath: require.resolve('@react-native/metro-babel-transformer') },
     resolver: {
-      unstable_enablePackageExports: true,
+      unstable_enablePackageExports: readsExports,
       unstable_conditionNames: ['require', 'react-native'],
+      resolverMainFields: ['react-native', 'browser', 'main'], // as React Native sets them
+      sourceExts: readsExports ? ['js', 'json', 'cjs'] : ['js', 'json'],
       useWatchman: false,
       nodeModulesPaths: [modules],
     },
@@ -164,10 +172,13 @@ await check('Metro', 'bundle for Android', async () => {
     platform: 'android',
     dev: false,
     minify: false,
-    out: join(app, 'metro'),
+    out: join(app, name),
   });
-  return ran(join(app, 'metro.js'));
-});
+  return ran(join(app, `${name}.js`));
+}
+
+await check('Metro', 'bundle for Android', () => bundleWithMetro('metro', true));
+await check('Metro before 0.82', 'bundle for Android', () => bundleWithMetro('metro-without-exports', false));
 
 await check('Jest', 'a test in CommonJS', () => {
   rmSync(join(app, 'babel.config.js'), { force: true });
