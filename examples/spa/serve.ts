@@ -1,21 +1,21 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { type AuthServer, type AuthServerOptions, createAuthServer } from 'evertoken/testing';
 import { build } from 'vite';
 import { subpaths } from '../../scripts/subpaths.mjs';
+import { listen } from './listen.js';
 
 /** The page, and the authorization server that it signs in to, at one origin. */
 export interface SpaServer {
   readonly origin: string;
+  readonly port: number;
   readonly server: AuthServer;
   close(): Promise<void>;
 }
 
 /** Options of {@link serveSpa}; those of the authorization server as well. */
 export interface SpaServerOptions extends AuthServerOptions {
-  /** The port to listen on, on loopback; default any that is free. */
+  /** The port to listen on, on loopback, or the next one that is free; default any. */
   port?: number;
   /** Changes the document before it is served at this address. */
   document?: (html: string, url: URL) => string;
@@ -44,10 +44,10 @@ export async function serveSpa({ port = 0, document, ...options }: SpaServerOpti
     });
     outgoing.end(type === 'text/html' && document ? document(String(file), url) : file);
   });
-  http.listen(port, '127.0.0.1');
-  await once(http, 'listening');
+  const open = await listen(http, port);
   return {
-    origin: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    origin: `http://127.0.0.1:${open}`,
+    port: open,
     server,
     async close() {
       http.closeAllConnections();

@@ -1,6 +1,8 @@
 import { serveSpa } from './serve.js';
 
 // npm run spa [-- --cookie]
+const PORT = 5173;
 const isCookie = process.argv.includes('--cookie');
-const { origin } = await serveSpa({ port: 5173, refreshTokenIn: isCookie ? 'cookie' : 'response' });
+const { origin, port } = await serveSpa({ port: PORT, refreshTokenIn: isCookie ? 'cookie' : 'response' });
+if (port !== PORT) console.log(`Port ${PORT} is taken, so this is ${port}.`);
 console.log(`Open ${origin}/${isCookie ? '?cookie' : ''} in several tabs. Access tokens live 30 s. Ctrl+C ends it.`);
