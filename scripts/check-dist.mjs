@@ -1,0 +1,39 @@
+// What only the built files can show, as part of `npm run check:package`: source maps that give away neither sources nor
+// paths of the machine that built them, no look-up of a package in what Node loads, and one copy of the errors per format.
+import { readdirSync, readFileSync } from 'node:fs';
+
+const dist = new URL('../dist/', import.meta.url);
+const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).map((name) => name.replaceAll('\\', '/'));
+const read = (name) => readFileSync(new URL(name, dist), 'utf8');
+const faults = [];
+
+for (const name of files.filter((file) => file.endsWith('.map'))) {
+  const { sources, sourcesContent } = JSON.parse(read(name));
+  if (sourcesContent?.some(Boolean)) faults.push(`${name}: holds the sources themselves`);
+  for (const source of sources) {
+    if (/^(\/|\w+:)/.test(source)) faults.push(`${name}: names a source by a path of this machine, ${source}`);
+  }
+}
+
+const formats = {
+  'for bundlers': files.filter((name) => /^[\w-]+\.js$/.test(name)),
+  'for Node': files.filter((name) => /^for-node\/[\w-]+\.js$/.test(name)),
+  'as CommonJS': files.filter((name) => name.endsWith('.cjs')),
+};
+for (const [format, names] of Object.entries(formats)) {
+  const copies = names.filter((name) => /\bTokenError = class\b|\bclass TokenError\b/.test(read(name)));
+  if (copies.length !== 1) faults.push(`${format}: expected the errors in one file, but they are in [${copies}]`);
+  if (format === 'for bundlers') continue;
+  for (const name of names) {
+    for (const [, found] of read(name).matchAll(
+      /(?:\bfrom |\bimport |\b(?:import|require)\()["']([^"'.][^"']*)["']/g,
+    )) {
+      if (!found.startsWith('node:')) faults.push(`${name}: expected ${found} to be built in, but it is imported`);
+    }
+  }
+}
+
+for (const fault of faults) console.error(fault);
+const counts = Object.entries(formats).map(([format, names]) => `${names.length} ${format}`);
+if (faults.length === 0) console.log(`${counts.join(', ')}: one copy of the errors each, maps without sources`);
+process.exitCode = faults.length ? 1 : 0;
