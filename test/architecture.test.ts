@@ -91,7 +91,34 @@ const brokenRules: [file: string, text: string, rule: string][] = [
   ['core/backoff.ts', '/// <reference lib="dom" />', rules.reference],
   ['manager/scheduler.ts', '/// <reference types="node" />', rules.reference],
   ['manager/scheduler.ts', '// @ts-expect-error no timers here\nsetTimeout(0);', rules.suppressed],
-  ['manager/scheduler.ts', 'export class Scheduler {}', rules.classes],
+  ['core/backoff.ts', 'export class Backoff {}', rules.classes],
+  ['adapters/file.ts', 'export const open = () => new (class {})();', rules.classes],
+  ['integrations/fetch.ts', 'class Fetch {}', rules.classes],
+  ['testing/peers.ts', 'export default class extends Map {}', rules.classes],
+  ['manager/alarm.ts', 'export class Alarm {} class Timer {}', rules.oneClass],
+  ['manager/alarm.ts', 'export class Alarm { readonly timer = new (class {})(); }', rules.oneClass],
+  ['manager/alarm.ts', 'export class Alarm { dueAt = 0; }', rules.fields],
+  ['manager/alarm.ts', 'export class Alarm { private dueAt = 0; }', rules.fields],
+  ['manager/alarm.ts', 'export class Alarm { static dueAt = 0; }', rules.fields],
+  ['manager/alarm.ts', 'export class Alarm { declare dueAt: number; }', rules.fields],
+  ['manager/alarm.ts', 'export class Alarm { accessor dueAt = 0; }', rules.fields],
+  ['manager/alarm.ts', 'export class Alarm { constructor(public dueAt: number) {} }', rules.fields],
+  ['manager/alarm.ts', 'export class Alarm { set dueAt(at: number) {} }', rules.fields],
+  ['manager/refresher.ts', `import { recordOf, transition } from '../core/session.js';`, rules.transition],
+  ['manager/refresher.ts', `import { transition as apply } from '../core/session.js';`, rules.transition],
+  ['manager/refresher.ts', `import * as session from '../core/session.js';`, rules.transition],
+  ['integrations/fetch.ts', `import { transition } from '../core/session.js';`, rules.transition],
+  ['testing/peers.ts', `export const load = () => import('../core/session.js');`, rules.transition],
+  ['core/reconcile.ts', `export { transition } from './session.js';`, rules.transition],
+  ['core/reconcile.ts', `export * from './session.js';`, rules.transition],
+  ['manager/attempt.ts', 'export const read = (platform: P) => platform.storage;', rules.storage],
+  ['manager/attempt.ts', `export const read = (platform: P) => platform['storage'];`, rules.storage],
+  ['manager/attempt.ts', 'export const read = ({ storage }: P) => storage;', rules.storage],
+  ['manager/attempt.ts', 'export const read = ({ storage: kept }: P) => kept;', rules.storage],
+  ['manager/attempt.ts', `export const read = (where: S) => where.getItem('key');`, rules.storage],
+  ['manager/attempt.ts', `export const write = ({ setItem }: S) => setItem('key', '');`, rules.storage],
+  ['manager/attempt.ts', `export const erase = (where: S) => where['removeItem']('key');`, rules.storage],
+  ['core/backoff.ts', `import { delay } from './backoff.js';`, rules.circle],
 ];
 
 describe('an edge that the table forbids is reported with its file and the sentence of the rule', () => {
@@ -125,18 +152,67 @@ describe('a broken file rule is reported', () => {
   });
 });
 
+describe('a circle of imports is reported', () => {
+  const circlesOf = (tree: SourceTree) =>
+    checkArchitecture(tree, dependencies).flatMap(({ found, rule }) => (rule === rules.circle ? [found] : []));
+
+  test('of two files, and once', () => {
+    const tree = {
+      'core/session.ts': `import { due } from './freshness.js';`,
+      'core/freshness.ts': `import { next } from './session.js';`,
+    };
+    expect(circlesOf(tree)).toEqual(['core/freshness.ts → core/session.ts → core/freshness.ts']);
+  });
+
+  test('of several files in several folders, beside what leads to it', () => {
+    const tree = {
+      'index.ts': `export { start } from './manager/manager.js';`,
+      'manager/manager.ts': `import { Alarm } from './alarm.js';\nimport { due } from '../core/freshness.js';`,
+      'manager/alarm.ts': `import { wake } from './scheduler.js';\nimport { due } from '../core/freshness.js';`,
+      'manager/scheduler.ts': `import { Manager } from './manager.js';`,
+      'core/freshness.ts': '',
+    };
+    expect(circlesOf(tree)).toEqual([
+      'manager/alarm.ts → manager/scheduler.ts → manager/manager.ts → manager/alarm.ts',
+    ]);
+  });
+
+  test.each([
+    ['a type', `import type { Manager } from './manager.js';`],
+    ['a re-export', `export { Manager } from './manager.js';`],
+    ['an import on demand', `export const load = () => import('./manager.js');`],
+    ['a type within an expression', `export type T = import('./manager.js').Manager;`],
+  ])('also where it is closed by %s', (_, text) => {
+    const tree = { 'manager/manager.ts': `import { Alarm } from './alarm.js';`, 'manager/alarm.ts': text };
+    expect(circlesOf(tree)).toEqual(['manager/alarm.ts → manager/manager.ts → manager/alarm.ts']);
+  });
+
+  test('but not where two ways lead to one file', () => {
+    const tree = {
+      'manager/manager.ts': `import { a } from './alarm.js';\nimport { b } from './scheduler.js';`,
+      'manager/alarm.ts': `import { b } from './scheduler.js';`,
+      'manager/scheduler.ts': '',
+    };
+    expect(circlesOf(tree)).toEqual([]);
+  });
+});
+
 test('what the table allows is not reported', () => {
   const tree: SourceTree = {
     'index.ts': `export { createTokenManager } from './create-token-manager.js';\nexport type { Clock } from './ports/clock.js';`,
     'errors.ts': 'export class TokenError extends Error { declare readonly code: string }',
     'create-token-manager.ts': `import { start } from './manager/start-token-manager.js';\nimport { inProcess } from './presets/in-process.js';\nimport type { Platform } from './ports/platform.js';`,
+    'core/session.ts': `export const transition = () => transition();`,
     'core/token-set.ts': `import { jwtDecode } from 'jwt-decode';\nimport { TokenError } from '../errors.js';\nimport { due } from './freshness.js';\nexport const at = (text: string) => new Date(Date.parse(text)).getTime();`,
     'ports/refresh.ts': `import type { Challenge } from '../core/challenge.js';\nimport type { TokenError } from '../errors.js';\nimport type { Lock } from './lock.js';\nexport interface Refresh { challenge: Challenge; lock: Lock; error: TokenError }`,
     'adapters/in-process-lock.ts': `import { Mutex } from 'async-mutex';\nimport type { Lock } from '../ports/lock.js';`,
     'adapters/file.ts': `import { rename } from 'node:fs/promises';\nimport { StorageError } from '../errors.js';`,
     'adapters/indexed-db/cipher.ts': `import { open } from './records.js';\nimport { store } from '../indexed-db.js';`,
-    'adapters/indexed-db.ts': `import { seal } from './indexed-db/cipher.js';`,
+    'adapters/indexed-db.ts': `import { seal } from './indexed-db/seal.js';`,
     'manager/emitter.ts': `import mitt from 'mitt';\nimport { next } from './session-store.js';\nimport { due } from '../core/freshness.js';`,
+    'manager/session-store.ts': `import { transition } from '../core/session.js';\nexport class SessionStore { #state = 0; readonly name = ''; declare readonly key: string; constructor(readonly id: number) {} get state() { return this.#state; } set #next(to: number) {} }`,
+    'manager/record-store.ts': `import type { transition } from '../core/session.js';\nimport { recordOf, type SessionState } from '../core/session.js';\nexport class RecordStore { read({ storage }: Platform) { return storage.getItem('key'); } }`,
+    'manager/attempt.ts': `export class Attempt { readonly #storage; constructor(storage: LockedStorage) { this.#storage = storage; } read() { return this.#storage.read(); } }\nexport const methods = { storage: ['getItem'] };`,
     'presets/in-process.ts': `import { memory } from '../adapters/memory-storage.js';\nimport type { Platform } from '../ports/platform.js';`,
     'integrations/fetch.ts': `import { parse } from '../core/challenge.js';\nimport type { TokenSource } from '../manager/token-manager.js';`,
     'testing.ts': `export { fakeClock } from './testing/fake-clock.js';`,

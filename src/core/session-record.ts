@@ -48,8 +48,3 @@ export function supersedes(found: SessionRecord, held: SessionRecord | undefined
 export function failureCount({ failure }: SessionRecord): number {
   return failure?.count ?? 0;
 }
-
-/** Whether a stored record is of a session that ours, which the storage never took, has replaced. */
-export function isReplaced(found: SessionRecord, held: SessionRecord, isSeen: boolean): boolean {
-  return !isSeen && !isSameSession(found, held) && found.revision < held.revision;
-}

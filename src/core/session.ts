@@ -1,11 +1,12 @@
 import type { AnyTokenError } from '../errors.js';
 import { SessionError } from '../errors.js';
 import { failureError } from './failure-error.js';
+import { reconcile } from './reconcile.js';
 import type { RefreshReason, TokenEvent, TokenEvents } from './session-events.js';
-import { failureCount, isSameSession, isSameTokenSet, type SessionRecord, supersedes } from './session-record.js';
+import { failureCount, isSameSession, isSameTokenSet, type SessionRecord } from './session-record.js';
 
 /** Refreshing fails; not before `retryAt`. */
-interface Failing {
+export interface Failing {
   readonly retryAt: number;
   /** The server named `retryAt`. */
   readonly named: boolean;
@@ -44,11 +45,11 @@ export type EndReason = TokenEvents['sessionEnded']['reason'];
 
 /** A fact for the session. An outcome carries the record it began with, `base`; if the state moved on, it is dropped. */
 export type SessionInput =
-  /** Storage was looked at: a record, nothing, or a damaged one. `isSeen`: it is known to have held our session. */
+  /** The storage was read: a record, nothing, or a damaged one. `wasStored`: it is known to have held our session. */
   | {
       readonly type: 'found';
       readonly record: SessionRecord | undefined;
-      readonly isSeen: boolean;
+      readonly wasStored: boolean;
       readonly error?: AnyTokenError | undefined;
     }
   | { readonly type: 'started'; readonly record: SessionRecord; readonly from: 'sign-in' | 'cookie' }
@@ -146,29 +147,36 @@ export function transition(state: SessionState, input: SessionInput): Transition
 
 type InputOf<Type extends SessionInput['type']> = Extract<SessionInput, { type: Type }>;
 
-function found(state: SessionState, { record, isSeen, error }: InputOf<'found'>): Transition {
+function found(state: SessionState, { record, wasStored, error }: InputOf<'found'>): Transition {
   const held = recordOf(state);
-  const same = { state, effects: [] };
-  if (!record) {
-    if (state.status === 'loading') return { state: { status: 'none', revision: state.revision, error }, effects: [] };
-    return held && isSeen && !error ? end(state, 'peer') : same;
+  const unchanged = { state, effects: [] };
+  // damage proves no end; the record of a session that ended here may be seen until it is erased
+  const isBuried = state.status === 'none' && record?.sessionId === state.endedId;
+  const standing = reconcile(held, record, { wasStored: wasStored && !error, isBuried });
+  if (standing === 'neither') {
+    if (held) return end(state, 'peer');
+    return state.status === 'loading'
+      ? { state: { status: 'none', revision: state.revision, error }, effects: [] }
+      : unchanged;
   }
-  if (state.status === 'none' && record.sessionId === state.endedId) return same;
-  if (!held) return start([], record, state.status === 'loading' ? 'storage' : 'peer');
-  if (!isSameSession(record, held)) {
-    return isSeen || record.revision >= held.revision ? start(end(state, 'peer').effects, record, 'peer') : same;
-  }
-  if (supersedes(record, held)) {
+  if (!record) return unchanged;
+  if (standing === 'found') {
+    if (!held) return start([], record, state.status === 'loading' ? 'storage' : 'peer');
+    if (!isSameSession(record, held)) return start(end(state, 'peer').effects, record, 'peer');
     const facts = { by: 'peer', reason: 'due', attempts: 0, durationMs: 0 } as const;
     return transition(state, { type: 'refreshed', base: held, record, ...facts });
   }
-  // the same tokens: a peer may have met a failure that counts for all
-  const isNews =
-    record.revision === held.revision &&
-    record.failure?.retryAt !== held.failure?.retryAt &&
-    failureCount(record) >= failureCount(held) && // fewer: ours could not be stored
-    !(held.failure?.named && (record.failure?.retryAt ?? 0) < held.failure.retryAt); // nor could what the server has told us
-  return { state: isNews && state.status !== 'refreshing' ? live(record) : state, effects: [] };
+  const isNews = held && isSameTokenSet(record, held) && state.status !== 'refreshing' && isFailureNews(record, held);
+  return isNews ? { state: live(record), effects: [] } : unchanged;
+}
+
+/** Of two records with the same tokens: whether the one that was found tells a failure of a peer that counts for all. */
+function isFailureNews(found: SessionRecord, held: SessionRecord): boolean {
+  return (
+    found.failure?.retryAt !== held.failure?.retryAt &&
+    failureCount(found) >= failureCount(held) && // fewer: our last failure could not be stored
+    !(held.failure?.named && (found.failure?.retryAt ?? 0) < held.failure.retryAt) // nor could what the server said
+  );
 }
 
 function start(

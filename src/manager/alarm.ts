@@ -1,55 +1,92 @@
 import { isUsable } from '../core/freshness.js';
-import { failingOf, recordOf } from '../core/session.js';
-import { type Engine, mayAsk } from './engine.js';
-import { look } from './looker.js';
-import { hasLate, startRefresh } from './refresher.js';
-import { createScheduler } from './scheduler.js';
+import type { Settings } from './options.js';
+import { isPauseOver } from './pause.js';
+import type { Refresher } from './refresher.js';
+import { createScheduler, type Scheduler } from './scheduler.js';
+import type { SessionStore } from './session-store.js';
+import type { StorageReader } from './storage-reader.js';
+import type { UnstoredTokens } from './unstored-tokens.js';
 
 /** A wake-up probes at most once in this time. */
 const WAKE_INTERVAL_MS = 5_000;
 
-/** Plans the next refresh of our own accord: ahead of expiry, when a circuit breaker's time is over, or to store a late answer. */
-export function planAlarm(engine: Engine): void {
-  const { state, settings, isDisposed, quietUntil } = engine;
-  const { status } = state;
-  if (status === 'refreshing') engine.mayProbe = false;
-  const failing = failingOf(state);
-  // a storage that cannot be read is read again when somebody asks
-  const isIdle =
-    (!settings.proactive && !hasLate(engine)) ||
-    isDisposed ||
-    status === 'refreshing' ||
-    status === 'none' ||
-    (status === 'loading' && !(settings.isCookie && failing));
-  const at = isIdle ? Number.POSITIVE_INFINITY : Math.max(failing?.retryAt ?? engine.dueAt, quietUntil);
-  if (at < Number.POSITIVE_INFINITY) {
-    const { clock, wakeups } = settings.platform;
-    // a hidden page waits until it is seen again: a wake-up looks at the clock; but tokens that came late have to be stored
-    engine.scheduler ??= createScheduler(clock, () => {
-      if (wakeups.isAwake() || hasLate(engine)) start(engine);
-    });
+/** The parts that the alarm needs. */
+export interface AlarmParts {
+  readonly settings: Settings;
+  readonly session: SessionStore;
+  readonly refresher: Refresher;
+  readonly reader: StorageReader;
+  readonly unstored: UnstoredTokens;
+}
+
+/** Refreshes of our own accord: ahead of expiry, after a pause, after a wake-up, and to store tokens that came late. */
+export class Alarm {
+  readonly #parts: AlarmParts;
+  #scheduler: Scheduler | undefined;
+  #dueAt = 0;
+  #wokeAt = Number.NEGATIVE_INFINITY;
+  #isProbeAllowed = false;
+  #isDisposed = false;
+
+  constructor(parts: AlarmParts) {
+    this.#parts = parts;
   }
-  engine.scheduler?.plan(at);
-}
 
-/** Timers are not to be trusted: looks at the storage before anything is served, then at the clock. */
-export function wake(engine: Engine): void {
-  const { settings } = engine;
-  const { clock, wakeups } = settings.platform;
-  void look(engine, true).then(() => {
+  /** A wake-up lets one probe through before `retryAt`. */
+  get isProbeAllowed(): boolean {
+    return this.#isProbeAllowed;
+  }
+
+  /** Plans the next refresh after a change of the session, whose access token is due at this moment. */
+  plan(dueAt: number): void {
+    this.#dueAt = dueAt;
+    const { settings, session, refresher, unstored } = this.#parts;
+    const { status } = session.state;
+    const { failing } = session;
+    if (status === 'refreshing') this.#isProbeAllowed = false;
+    // A storage that cannot be read is read again when somebody asks.
+    const isIdle =
+      (!settings.proactive && !unstored.follow(session.record)) ||
+      status === 'refreshing' ||
+      status === 'none' ||
+      (status === 'loading' && !(settings.isCookie && failing));
+    const at = isIdle ? Number.POSITIVE_INFINITY : Math.max(failing?.retryAt ?? dueAt, refresher.quietUntil);
+    if (at < Number.POSITIVE_INFINITY) {
+      const { clock, wakeups } = settings.platform;
+      // A hidden page waits for its wake-up; tokens that came late have to be stored all the same.
+      this.#scheduler ??= createScheduler(clock, () => {
+        if (wakeups.isAwake() || unstored.follow(session.record)) this.#start();
+      });
+    }
+    this.#scheduler?.plan(at);
+  }
+
+  /** Timers are not to be trusted: reads the storage before anything is served, then looks at the clock. */
+  async wake(): Promise<void> {
+    const { settings, session, reader } = this.#parts;
+    const { clock, wakeups } = settings.platform;
+    await reader.read(true);
     const now = clock.now();
-    const { state, wokeAt } = engine;
-    const failing = failingOf(state);
-    const isTime = failing ? !failing.named || mayAsk(engine, failing) : 'record' in state && now >= engine.dueAt;
-    if (engine.isDisposed || !isTime || (now >= wokeAt && now - wokeAt < WAKE_INTERVAL_MS)) return;
-    engine.wokeAt = now;
-    engine.mayProbe = true;
-    if (settings.proactive && wakeups.isAwake()) start(engine);
-  });
-}
+    const { failing, record } = session;
+    const isTime = failing
+      ? !failing.named || isPauseOver(settings, failing)
+      : record !== undefined && now >= this.#dueAt;
+    const isRecent = now >= this.#wokeAt && now - this.#wokeAt < WAKE_INTERVAL_MS;
+    if (this.#isDisposed || !isTime || isRecent) return;
+    this.#wokeAt = now;
+    this.#isProbeAllowed = true;
+    if (settings.proactive && wakeups.isAwake()) this.#start();
+  }
 
-function start(engine: Engine): void {
-  const record = recordOf(engine.state);
-  const now = engine.settings.platform.clock.now();
-  startRefresh(engine, !record ? 'resume' : isUsable(record.tokens, now) ? 'due' : 'expired');
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#scheduler?.cancel();
+  }
+
+  #start(): void {
+    const { settings, session, refresher } = this.#parts;
+    const { record } = session;
+    const isGood = record && isUsable(record.tokens, settings.platform.clock.now());
+    refresher.start(!record ? 'resume' : isGood ? 'due' : 'expired');
+  }
 }

@@ -2,195 +2,268 @@ import { backoffDelay } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
-import { recordOf } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
-import {
-  isSameSession,
-  isSameTokenSet,
-  type SessionRecord,
-  type StoredFailure,
-  supersedes,
-} from '../core/session-record.js';
+import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
 import { type TokenSet, withRefreshToken } from '../core/token-set.js';
 import { type AnyTokenError, SessionError, type SessionErrorCode } from '../errors.js';
 import type { Answer, Refused } from './answer.js';
-import { type Engine, mayAsk } from './engine.js';
-import { ask } from './exchange.js';
-import { newId } from './lifetime.js';
+import type { Exchange } from './exchange.js';
+import { lockLost } from './hold-lock.js';
 import type { Settings } from './options.js';
-import { lostLock, type Slot } from './persistence.js';
-import { repair } from './repair.js';
-import type { Run } from './run.js';
-import { hasSeen, isPast } from './stored-session.js';
+import { isPauseOver } from './pause.js';
+import type { Reconciler } from './reconciler.js';
+import type { RecordFactory } from './record-factory.js';
+import type { LockedStorage, RecordStore } from './record-store.js';
+import type { RefreshRun } from './refresh-run.js';
+import type { SessionStore } from './session-store.js';
+import type { UnstoredTokens } from './unstored-tokens.js';
 
-/** What one attempt, under the lock, came to; told to the session after the lock was released. */
-export type Verdict =
-  /** There are new tokens: our own, or those of a peer that was faster. */
-  | {
-      readonly is: 'refreshed';
-      readonly by: 'us' | 'peer';
-      readonly record: SessionRecord;
-      /** The server gave it to us, and would give no better one: it is served although it may have expired on the way. */
-      readonly isAllThereIs?: boolean;
-    }
-  /** The storage holds another session, or none any more. */
-  | { readonly is: 'elsewhere'; readonly record: SessionRecord | undefined }
-  | { readonly is: 'ended'; readonly reason: 'rejected' | 'lost'; readonly error: SessionError }
-  | {
-      readonly is: 'failed';
-      readonly error: AnyTokenError;
-      readonly retryAt: number;
-      readonly named: boolean;
-      readonly record: SessionRecord | undefined;
-      /** Trying again soon may help. */
-      readonly isPassing: boolean;
-      readonly isOwn: boolean;
-    }
-  /** Tokens came, but the lock was lost: they are kept, and stored in another attempt. */
-  | { readonly is: 'unstored' }
-  /** The session was ended or replaced here meanwhile: whatever came of it is dropped. */
-  | { readonly is: 'moved' };
+/** The parts that an attempt needs. */
+export interface AttemptParts {
+  readonly settings: Settings;
+  readonly session: SessionStore;
+  readonly store: RecordStore;
+  readonly reconciler: Reconciler;
+  readonly records: RecordFactory;
+  readonly exchange: Exchange;
+  readonly unstored: UnstoredTokens;
+}
 
 /** What an attempt is about. */
-export interface Attempt {
-  /** The session as this manager knew it at the start of the refresh; none when a cookie is asked about. */
+export interface AttemptRequest {
+  /** The session as this manager knew it when the attempt began; none when a cookie is asked about. */
   readonly base: SessionRecord | undefined;
   readonly reason: RefreshReason;
   readonly attempt: number;
   readonly challenge: Challenge | undefined;
+  /** Failures in a row, where there is no record to count them. */
+  readonly failures: number;
 }
 
-/** Where an attempt happens: with the lock in hand. */
-interface Held {
-  readonly engine: Engine;
-  readonly slot: Slot;
-  readonly about: Attempt;
-  readonly run: Run;
+/** What one attempt came to; published after the lock was released. */
+export type AttemptOutcome =
+  /** There are new tokens: our own, or those of a peer that was faster. */
+  | {
+      readonly kind: 'refreshed';
+      readonly by: 'us' | 'peer';
+      readonly record: SessionRecord;
+      /** The server would give no better tokens: these are served although they may have expired on the way. */
+      readonly isBestAvailable?: boolean;
+    }
+  /** The storage holds another session, or none any more. */
+  | { readonly kind: 'replaced'; readonly record: SessionRecord | undefined }
+  | { readonly kind: 'ended'; readonly reason: 'rejected' | 'lost'; readonly error: SessionError }
+  | AttemptFailure
+  /** Tokens came, but the lock was lost: they are kept, and stored in another attempt. */
+  | { readonly kind: 'lock-lost' }
+  /** The session was ended or replaced here meanwhile: the outcome is dropped. */
+  | { readonly kind: 'superseded' };
+
+export interface AttemptFailure {
+  readonly kind: 'failed';
+  readonly error: AnyTokenError;
+  readonly retryAt: number;
+  /** The server named `retryAt`. */
+  readonly named: boolean;
+  readonly record: SessionRecord | undefined;
+  /** Another attempt soon may help. */
+  readonly isPassing: boolean;
+  /** False where it is the failure of a peer that was found in the storage. */
+  readonly isOwn: boolean;
 }
 
-const MOVED: Verdict = { is: 'moved' };
-const FOREIGN_LOOKS_MS = [0, 250, 500, 1_000, 2_000];
+const SUPERSEDED: AttemptOutcome = { kind: 'superseded' };
+/** When the storage is read again before a refusal is believed, where peers may hold the lock at the same time. */
+const SHARED_LOCK_READS_MS = [0, 250, 500, 1_000, 2_000];
 
 /**
- * One attempt, in the one order that is safe: look at the storage again, take what a peer has refreshed, ask, write.
+ * One attempt of a refresh, with the lock in hand: read the storage, take over what a peer has refreshed, ask, write.
  *
- * The caller holds the lock, and releases it before anybody hears of the verdict.
+ * The order is the only safe one: a rotated refresh token that is not stored before the lock is released is lost.
  */
-export async function attemptRefresh(engine: Engine, slot: Slot, about: Attempt, run: Run): Promise<Verdict> {
-  const held: Held = { engine, slot, about, run };
-  const { timeoutMs, platform } = engine.settings;
-  const { clock } = platform;
-  const startedAt = clock.now();
-  const found = await slot.read();
-  if (isMoved(held)) return MOVED;
-  // damage is no proof that the session was ended elsewhere, and may hide a newer refresh token than ours
-  const isHidden = found.isNewer || (about.base && hasSeen(engine, about.base));
-  if (found.damage && isHidden) return unreadable(found.damage, clock.now());
-  const look = compare(found.record, held);
-  if ('is' in look) return look;
-  const { current } = look;
-  const late = takeLate(engine, current);
-  if (late) return keep(held, current, late);
-  if (engine.isDisposed) return MOVED;
-  // a crash between the server's rotation and our write can then be told from a refusal out of nowhere
-  if (current) await slot.write({ ...current, unanswered: true }).catch(() => undefined);
-  if (isMoved(held)) return MOVED;
-  if (slot.lease.signal.aborted) return lost(clock.now());
-  const later = takeLate(engine, current); // it came while the mark was written
-  if (later) return keep(held, current, later);
-  // a request that ends before its answer may lose a rotation: a slow storage, or a clock set forward, leave it half its time
-  const limitMs = Math.max(timeoutMs / 2, timeoutMs - Math.max(0, clock.now() - startedAt));
-  run.inFlight = present(held, current, limitMs);
-  const answer = await Promise.race([run.inFlight, run.detached]);
-  if (!answer || isMoved(held)) return MOVED;
-  if (answer.tokens) return keep(held, current, answer.tokens);
-  // with no session to lose, a plain 401 to the cookie says that nobody is signed in
-  const isDead = isProof(answer, engine.settings) || (!current && answer.failure.status === 401);
-  return isDead ? believe(held, current, answer) : fail(held, current, answer);
-}
+export class Attempt {
+  readonly #parts: AttemptParts;
+  readonly #run: RefreshRun;
+  readonly #request: AttemptRequest;
+  readonly #storage: LockedStorage;
 
-/** The session was ended or replaced here. */
-function isMoved({ engine, run, about }: Held): boolean {
-  return run.isOver || !isSameSession(recordOf(engine.state), about.base);
-}
-
-/** Tokens that came too late or could not be stored, if they follow from this record. */
-function takeLate(engine: Engine, current: SessionRecord | undefined): TokenSet | undefined {
-  const { late } = engine;
-  if (!late || !isSameTokenSet(late.base, current)) return undefined;
-  engine.late = undefined;
-  return late.tokens;
-}
-
-/** The record to go on with, or what makes asking needless. */
-function compare(
-  found: SessionRecord | undefined,
-  { engine, about }: Held,
-): { readonly current?: SessionRecord } | Verdict {
-  const { base, reason } = about;
-  if (!base) return found ? { is: 'elsewhere', record: found } : {};
-  if (!found || !isSameSession(found, base)) {
-    const isOurs = found ? isPast(engine, found, base) : !hasSeen(engine, base);
-    return isOurs ? { current: base } : { is: 'elsewhere', record: found };
+  constructor(parts: AttemptParts, run: RefreshRun, request: AttemptRequest, storage: LockedStorage) {
+    this.#parts = parts;
+    this.#run = run;
+    this.#request = request;
+    this.#storage = storage;
   }
-  const isOlder = found.revision < base.revision; // ours could not be stored yet
-  const now = engine.settings.platform.clock.now();
-  const isOther = reason !== 'rejected' || found.tokens.accessToken !== base.tokens.accessToken;
-  if (supersedes(found, base) && isUsable(found.tokens, now) && isOther)
-    return { is: 'refreshed', by: 'peer', record: found };
-  const { failure } = found;
-  const isNews = failure && !mayAsk(engine, failure) && failure.retryAt !== base.failure?.retryAt;
-  if (isNews && (reason !== 'asked' || failure.named)) {
-    return failedElsewhere(isOlder ? { ...base, failure } : found, failure);
+
+  async execute(): Promise<AttemptOutcome> {
+    const { settings, store, unstored } = this.#parts;
+    const { timeoutMs, platform } = settings;
+    const { clock } = platform;
+    const { base } = this.#request;
+    const { lease } = this.#storage;
+    const startedAt = clock.now();
+    const found = await this.#storage.read();
+    if (this.#isSuperseded()) return SUPERSEDED;
+    // Damage is no proof that the session was ended elsewhere, and may hide a newer refresh token than ours.
+    if (found.damage && (found.isNewer || store.wasStored(base))) return unavailable(found.damage, clock.now());
+    const choice = this.#choose(found.record);
+    if ('kind' in choice) return choice;
+    const { current } = choice;
+    const unstoredBefore = unstored.take(current);
+    if (unstoredBefore) return this.#storeTokens(current, unstoredBefore);
+    if (this.#run.isStopped) return SUPERSEDED;
+    // With the mark, a crash between the server's rotation and our write is told from a refusal out of nowhere.
+    if (current) await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);
+    if (this.#isSuperseded()) return SUPERSEDED;
+    if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
+    const unstoredSince = unstored.take(current);
+    if (unstoredSince) return this.#storeTokens(current, unstoredSince);
+    // Aborting a request can lose a rotated refresh token: it keeps at least half of `timeoutMs`, whatever came before.
+    const limitMs = Math.max(timeoutMs / 2, timeoutMs - Math.max(0, clock.now() - startedAt));
+    const answer = await this.#run.untilDetached(this.#requestTokens(current, limitMs));
+    if (!answer || this.#isSuperseded()) return SUPERSEDED;
+    if (answer.tokens) return this.#storeTokens(current, answer.tokens);
+    // Cookie mode without a session: a bare 401 means "not signed in".
+    const isDead = isProof(answer, settings) || (!current && answer.failure.status === 401);
+    return isDead ? this.#confirmRefusal(current, answer) : this.#recordFailure(current, answer);
   }
-  return { current: isOlder ? base : found };
-}
 
-/** Presents the refresh token to the server. */
-function present({ engine, about }: Held, current: SessionRecord | undefined, limitMs: number): Promise<Answer> {
-  const { reason, attempt, challenge } = about;
-  const { accessToken, refreshToken, scopes = [] } = current?.tokens ?? {};
-  return ask(
-    engine,
-    {
-      ...(refreshToken !== undefined && { refreshToken }),
-      ...(challenge && { challenge }),
-      accessToken,
-      scopes,
-      reason,
-      attempt,
-      attemptId: current?.attemptId ?? newId(engine),
-    },
-    current?.tokens,
-    limitMs,
-    (tokens) => {
-      engine.late = { base: current, tokens };
-      engine.reactions.cameLate(engine);
-    },
-  );
-}
-
-async function keep(
-  { engine, slot, about }: Held,
-  current: SessionRecord | undefined,
-  tokens: TokenSet,
-): Promise<Verdict> {
-  if (slot.lease.signal.aborted) {
-    engine.late = { base: current, tokens };
-    return { is: 'unstored' };
+  /** The session was ended or replaced here. */
+  #isSuperseded(): boolean {
+    return this.#run.isDetached || !isSameSession(this.#parts.session.record, this.#request.base);
   }
-  const { clock } = engine.settings.platform;
-  const wasUsable = isUsable(tokens, clock.now());
-  const record = grow(engine, current, tokens);
-  await slot.write(record).catch(() => repair(engine));
-  // unless it was a slow storage that has used its life up; once, lest the next one goes the same way
-  const isAllThereIs = !wasUsable || about.attempt > 1 || isUsable(tokens, clock.now());
-  return { is: 'refreshed', by: 'us', record, isAllThereIs };
-}
 
-function grow(engine: Engine, current: SessionRecord | undefined, tokens: TokenSet): SessionRecord {
-  const { sessionId = newId(engine), revision = 0 } = current ?? {};
-  return { sessionId, revision: revision + 1, tokens, attemptId: newId(engine), unanswered: false, failure: undefined };
+  /** The record to go on with, or the outcome that makes asking needless. */
+  #choose(found: SessionRecord | undefined): { readonly current: SessionRecord | undefined } | AttemptOutcome {
+    const { base, reason } = this.#request;
+    const standing = this.#parts.store.standing(base, found);
+    if (!found || !isSameSession(found, base)) {
+      if (standing === 'held') return { current: base };
+      const record = standing === 'found' ? found : undefined;
+      return base || record ? { kind: 'replaced', record } : { current: undefined };
+    }
+    const isNewer = standing === 'found';
+    const isOlder = base !== undefined && found.revision < base.revision; // our last write failed
+    const { settings } = this.#parts;
+    const isRejected = reason === 'rejected' && found.tokens.accessToken === base?.tokens.accessToken;
+    if (isNewer && !isRejected && isUsable(found.tokens, settings.platform.clock.now())) {
+      return { kind: 'refreshed', by: 'peer', record: found };
+    }
+    const { failure } = found;
+    const isNews = failure && !isPauseOver(settings, failure) && failure.retryAt !== base?.failure?.retryAt;
+    if (isNews && (reason !== 'asked' || failure.named)) {
+      return failureOfPeer(isOlder ? { ...base, failure } : found, failure);
+    }
+    return { current: isOlder ? base : found };
+  }
+
+  #requestTokens(current: SessionRecord | undefined, limitMs: number): Promise<Answer> {
+    const { records, exchange, unstored } = this.#parts;
+    const { reason, attempt, challenge } = this.#request;
+    const { accessToken, refreshToken, scopes = [] } = current?.tokens ?? {};
+    return exchange.request(
+      {
+        ...(refreshToken !== undefined && { refreshToken }),
+        ...(challenge && { challenge }),
+        accessToken,
+        scopes,
+        reason,
+        attempt,
+        attemptId: current?.attemptId ?? records.newId(),
+      },
+      current?.tokens,
+      limitMs,
+      (tokens) => unstored.put(current, tokens),
+    );
+  }
+
+  async #storeTokens(current: SessionRecord | undefined, tokens: TokenSet): Promise<AttemptOutcome> {
+    const { settings, records, unstored } = this.#parts;
+    const { clock } = settings.platform;
+    if (this.#storage.lease.signal.aborted) {
+      unstored.put(current, tokens);
+      return { kind: 'lock-lost' };
+    }
+    const wasUsable = isUsable(tokens, clock.now());
+    const record = records.next(current, tokens);
+    await this.#write(record);
+    // A token that expires before it is published, because the storage or the lock is slow, is replaced once.
+    const isBestAvailable = !wasUsable || this.#request.attempt > 1;
+    return { kind: 'refreshed', by: 'us', record, isBestAvailable };
+  }
+
+  /** Before a refusal ends a session, the storage is read again: a peer may have stored a newer refresh token. */
+  async #confirmRefusal(current: SessionRecord | undefined, answer: Refused): Promise<AttemptOutcome> {
+    const { settings, store, reconciler, unstored } = this.#parts;
+    const { clock } = settings.platform;
+    const { lease } = this.#storage;
+    let waitedMs = 0;
+    for (const readAfterMs of lease.exclusive === false ? SHARED_LOCK_READS_MS : [0]) {
+      const delayMs = readAfterMs - waitedMs;
+      if (delayMs > 0) await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+      waitedMs = readAfterMs;
+      const late = unstored.take(current);
+      if (late) return this.#storeTokens(current, late);
+      const { record } = await this.#storage.read();
+      if (this.#isSuperseded()) return SUPERSEDED;
+      if (record && store.standing(current, record) === 'found') {
+        return isSameSession(record, current)
+          ? { kind: 'refreshed', by: 'peer', record }
+          : { kind: 'replaced', record };
+      }
+    }
+    // The new holder of the lock decides.
+    if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
+    if (current) {
+      await this.#storage.erase().catch(() => {
+        store.bury(current.sessionId);
+        reconciler.schedule();
+      });
+    }
+    const { status, oauthError } = answer.failure;
+    const said = [status, oauthError].filter((fact) => fact !== undefined).join(', ');
+    return current?.unanswered
+      ? ended(
+          'lost',
+          'ERR_SESSION_LOST',
+          `The answer to a refresh never came, and the server then refused the same refresh token (${said}): sign in again.`,
+        )
+      : ended(
+          'rejected',
+          'ERR_SESSION_REJECTED',
+          `The server refused the refresh token for good (${said}): sign in again.`,
+        );
+  }
+
+  async #recordFailure(current: SessionRecord | undefined, answer: Refused): Promise<AttemptOutcome> {
+    const { settings, records } = this.#parts;
+    const { retry, platform } = settings;
+    const { kind, status, oauthError, retryAt: named } = answer.failure;
+    const count = (current?.failure?.count ?? this.#request.failures) + 1;
+    const isPassing = kind === 'transient' || kind === 'unknown';
+    const delayMs = isPassing ? backoffDelay(count, retry, platform.random()) : retry.maxDelayMs;
+    const retryAt = Math.max(platform.clock.now() + delayMs, named ?? 0);
+    const failure: StoredFailure = {
+      code: answer.code,
+      status,
+      oauthError,
+      retryAt,
+      named: named !== undefined,
+      count,
+    };
+    const { refreshToken } = answer;
+    let record = current;
+    if (current && refreshToken !== undefined && refreshToken !== current.tokens.refreshToken) {
+      record = { ...records.next(current, withRefreshToken(current.tokens, refreshToken)), failure };
+    } else if (current) {
+      record = { ...current, failure, unanswered: current.unanswered || !answer.isAnswer };
+    }
+    if (record) await this.#write(record);
+    return failed(failureError(failure, answer.detail, answer.cause), failure, record, isPassing, true);
+  }
+
+  async #write(record: SessionRecord): Promise<void> {
+    await this.#storage.write(record).catch(() => this.#parts.reconciler.schedule());
+  }
 }
 
 function isProof({ failure }: Refused, { endsSession }: Settings): boolean {
@@ -198,82 +271,31 @@ function isProof({ failure }: Refused, { endsSession }: Settings): boolean {
   try {
     return endsSession(failure) === true;
   } catch {
-    return false; // whoever cannot tell has no proof
+    return false; // a check that throws proves nothing
   }
 }
 
-/** Before a refusal ends a session, the storage is read again: a peer may have stored a newer refresh token. */
-async function believe(held: Held, current: SessionRecord | undefined, answer: Refused): Promise<Verdict> {
-  const { engine, slot } = held;
-  const { clock } = engine.settings.platform;
-  const looks = slot.lease.exclusive === false ? FOREIGN_LOOKS_MS : [0];
-  let waited = 0;
-  for (const lookAt of looks) {
-    if (lookAt > waited) await new Promise<void>((resolve) => clock.after(lookAt - waited, resolve));
-    waited = lookAt;
-    const late = takeLate(engine, current);
-    if (late) return keep(held, current, late);
-    const { record } = await slot.read();
-    if (isMoved(held)) return MOVED;
-    const isOld = record && current && isPast(engine, record, current);
-    if (record && !isOld && supersedes(record, current)) {
-      return isSameSession(record, current) ? { is: 'refreshed', by: 'peer', record } : { is: 'elsewhere', record };
-    }
-  }
-  // whoever took the lock over decides
-  if (slot.lease.signal.aborted) return lost(clock.now());
-  if (current) await slot.erase().catch(() => repair(engine, current.sessionId));
-  const { status, oauthError } = answer.failure;
-  const said = [status, oauthError].filter((fact) => fact !== undefined).join(', ');
-  return current?.unanswered
-    ? ended(
-        'lost',
-        'ERR_SESSION_LOST',
-        `The answer to a refresh never came, and the server then refused the same refresh token (${said}): sign in again.`,
-      )
-    : ended(
-        'rejected',
-        'ERR_SESSION_REJECTED',
-        `The server refused the refresh token for good (${said}): sign in again.`,
-      );
+function ended(reason: 'rejected' | 'lost', code: SessionErrorCode, message: string): AttemptOutcome {
+  return { kind: 'ended', reason, error: new SessionError(code, message) };
 }
 
-function ended(reason: 'rejected' | 'lost', code: SessionErrorCode, message: string): Verdict {
-  return { is: 'ended', reason, error: new SessionError(code, message) };
-}
-
-async function fail({ engine, slot }: Held, current: SessionRecord | undefined, answer: Refused): Promise<Verdict> {
-  const { retry, platform } = engine.settings;
-  const { kind, status, oauthError, retryAt: named } = answer.failure;
-  const count = (current?.failure?.count ?? engine.failures) + 1;
-  const isPassing = kind === 'transient' || kind === 'unknown';
-  const delayMs = isPassing ? backoffDelay(count, retry, platform.random()) : retry.maxDelayMs;
-  const retryAt = Math.max(platform.clock.now() + delayMs, named ?? 0);
-  const failure: StoredFailure = { code: answer.code, status, oauthError, retryAt, named: named !== undefined, count };
-  const { refreshToken } = answer;
-  let record = current;
-  if (current && refreshToken !== undefined && refreshToken !== current.tokens.refreshToken) {
-    record = { ...grow(engine, current, withRefreshToken(current.tokens, refreshToken)), failure };
-  } else if (current) {
-    record = { ...current, failure, unanswered: current.unanswered || !answer.isAnswer };
-  }
-  if (record) await slot.write(record).catch(() => repair(engine));
-  const error = failureError(failure, answer.detail, answer.cause);
-  return { is: 'failed', error, retryAt, named: failure.named, record, isPassing, isOwn: true };
-}
-
-function failedElsewhere(record: SessionRecord, failure: StoredFailure): Verdict {
-  const { retryAt, named } = failure;
+function failureOfPeer(record: SessionRecord, failure: StoredFailure): AttemptFailure {
   const isPassing = !/CONFIG|INTERACTION/.test(failure.code);
-  return { is: 'failed', error: failureError(failure), retryAt, named, record, isPassing, isOwn: false };
+  return failed(failureError(failure), failure, record, isPassing, false);
 }
 
-/** Storage or lock failed: no request was made, and the next call may try again at once. */
-export function unreadable(error: AnyTokenError, now: number): Extract<Verdict, { is: 'failed' }> {
+function failed(
+  error: AnyTokenError,
+  { retryAt, named }: Pick<StoredFailure, 'retryAt' | 'named'>,
+  record: SessionRecord | undefined,
+  isPassing: boolean,
+  isOwn: boolean,
+): AttemptFailure {
+  return { kind: 'failed', error, retryAt, named, record, isPassing, isOwn };
+}
+
+/** The storage or the lock failed: no request was made, and the next call may try again at once. */
+export function unavailable(error: AnyTokenError, now: number): AttemptFailure {
   Object.assign(error, { retryAt: now });
-  return { is: 'failed', error, retryAt: now, named: false, record: undefined, isPassing: false, isOwn: true };
-}
-
-function lost(now: number): Verdict {
-  return unreadable(lostLock(), now);
+  return failed(error, { retryAt: now, named: false }, undefined, false, true);
 }

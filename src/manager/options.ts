@@ -76,19 +76,10 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
     platform: undefined,
   };
   const given = merge(defaults, options) as unknown as Given;
-  const {
-    refresh,
-    revoke,
-    key,
-    refreshTokenIn,
-    leewayMs,
-    timeoutMs,
-    endsSession,
-    platform = defaultPlatform(),
-  } = given;
-  checkOption('refresh', refresh, 'function');
-  if (revoke !== undefined) checkOption('revoke', revoke, 'function');
-  checkOption('endsSession', endsSession, 'function');
+  const { key, refreshTokenIn, leewayMs, timeoutMs, platform = defaultPlatform() } = given;
+  checkOption('refresh', given.refresh, 'function');
+  if (given.revoke !== undefined) checkOption('revoke', given.revoke, 'function');
+  checkOption('endsSession', given.endsSession, 'function');
   checkOption('retry', given.retry, 'object');
   if (typeof key !== 'string' || !key) fail('key', 'a string that is not empty', key);
   if (!OWN.includes(refreshTokenIn)) fail('refreshTokenIn', OWN.join(' or '), refreshTokenIn);
@@ -107,19 +98,7 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
   checkOption('platform.random', platform.random, 'function');
   const { proactive = platform.proactive ?? true } = given;
   checkOption('proactive', proactive, 'boolean');
-  const isCookie = refreshTokenIn === 'cookie';
-  return {
-    refresh,
-    revoke,
-    name: `evertoken:${key}`,
-    isCookie,
-    leewayMs,
-    timeoutMs,
-    retry,
-    endsSession,
-    proactive,
-    platform,
-  };
+  return { ...given, name: `evertoken:${key}`, isCookie: refreshTokenIn === 'cookie', retry, proactive, platform };
 }
 
 /** What is given, over the defaults; `undefined` counts as not given. */

@@ -1,31 +1,75 @@
-import { failingOf, recordOf, type SessionInput, type SessionState, transition } from '../core/session.js';
+import {
+  type Failing,
+  failingOf,
+  recordOf,
+  type SessionEffect,
+  type SessionInput,
+  type SessionState,
+  transition,
+} from '../core/session.js';
+import type { SessionRecord } from '../core/session-record.js';
 import { readClaims } from '../core/token-set.js';
-import type { Engine } from './engine.js';
 import type { SessionSnapshot } from './token-manager.js';
 
-/** Applies a fact to the session; then the effects are carried out. The only caller of `transition`. */
-export function dispatch(engine: Engine, input: SessionInput): void {
-  const before = engine.state;
-  const { state, effects } = transition(before, input);
-  engine.state = state;
-  engine.effects.push(...effects);
-  if (state !== before) {
-    engine.snapshot = undefined;
-    engine.reactions.changed(engine, before);
+/** Is told of every change of the session. */
+export interface SessionObserver {
+  /** There is a new state; called before any effect is carried out. */
+  sessionChanged(before: SessionState): void;
+  carryOut(effect: SessionEffect): void;
+}
+
+const NONE: readonly never[] = [];
+
+/** Holds the state of the session; the only caller of `transition`. */
+export class SessionStore {
+  readonly #observer: SessionObserver;
+  #state: SessionState = { status: 'loading', revision: 0 };
+  #snapshot: SessionSnapshot | undefined;
+  /** Effects that are left to carry out. */
+  #effects: readonly SessionEffect[] = NONE;
+
+  constructor(observer: SessionObserver) {
+    this.#observer = observer;
   }
-  // a fact that comes of an effect carries out what is left of these first
-  for (let effect = engine.effects.shift(); effect; effect = engine.effects.shift()) {
-    engine.reactions.run(engine, effect);
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get record(): SessionRecord | undefined {
+    return recordOf(this.#state);
+  }
+
+  /** Why refreshing fails, while it does. */
+  get failing(): Failing | undefined {
+    return failingOf(this.#state);
+  }
+
+  /** The same object until something changes. */
+  get snapshot(): SessionSnapshot {
+    this.#snapshot ??= snapshotOf(this.#state);
+    return this.#snapshot;
+  }
+
+  /** Applies a fact to the session, then carries the effects out. */
+  dispatch(input: SessionInput): void {
+    const before = this.#state;
+    const { state, effects } = transition(before, input);
+    this.#state = state;
+    this.#effects = this.#effects.concat(effects);
+    if (state !== before) {
+      this.#snapshot = undefined;
+      this.#observer.sessionChanged(before);
+    }
+    // An effect may dispatch another fact, which carries out the effects that are left before its own.
+    for (let [effect] = this.#effects; effect; [effect] = this.#effects) {
+      this.#effects = this.#effects.length > 1 ? this.#effects.slice(1) : NONE;
+      this.#observer.carryOut(effect);
+    }
   }
 }
 
-/** The same object until something changes. */
-export function getSnapshot(engine: Engine): SessionSnapshot {
-  engine.snapshot ??= show(engine.state);
-  return engine.snapshot;
-}
-
-function show(state: SessionState): SessionSnapshot {
+function snapshotOf(state: SessionState): SessionSnapshot {
   const record = recordOf(state);
   const failing = failingOf(state);
   return Object.freeze({

@@ -1,27 +1,32 @@
-import type { TokenSet } from '../core/token-set.js';
-import type { Engine } from './engine.js';
-
-// Nothing is still under way that was sent so many refreshes ago.
+/** No request is still under way that was sent so many refreshes ago. */
 const KEPT = 100;
 
+const NONE: readonly number[] = [];
+
 /**
- * Keeps the marks of the access tokens of each session apart.
+ * Tells the access tokens of past sessions from those of the present one, by marks that are no tokens.
  *
  * A server may refuse an access token long after its session was replaced: whoever sent it must not be given a token of
- * the new session, which may be another user's. Marks tell, and are no tokens.
+ * the new session, which may be another user's.
  */
-export function markTokens(engine: Engine, isSameSession: boolean, next: TokenSet | undefined): void {
-  if (!isSameSession) {
-    engine.outlived = [...engine.outlived, ...engine.issued].slice(-KEPT);
-    engine.issued = [];
-  }
-  if (next) engine.issued = [...engine.issued, markOf(next.accessToken)].slice(-KEPT);
-}
+export class TokenMarks {
+  #present = NONE;
+  #past = NONE;
 
-/** Whether an access token is known as one of a session that is over. */
-export function isOutlived({ issued, outlived }: Engine, accessToken: string): boolean {
-  const mark = markOf(accessToken);
-  return outlived.includes(mark) && !issued.includes(mark);
+  /** Notes an access token, of the same session as those before or of another one. */
+  add(accessToken: string | undefined, isSameSession: boolean): void {
+    if (!isSameSession) {
+      this.#past = this.#past.concat(this.#present).slice(-KEPT);
+      this.#present = NONE;
+    }
+    if (accessToken !== undefined) this.#present = this.#present.concat(markOf(accessToken)).slice(-KEPT);
+  }
+
+  /** Whether an access token is known as one of a session that is over. */
+  isPast(accessToken: string): boolean {
+    const mark = markOf(accessToken);
+    return this.#past.includes(mark) && !this.#present.includes(mark);
+  }
 }
 
 function markOf(text: string): number {

@@ -30,8 +30,8 @@ const record = (met: StoredFailure | undefined): SessionRecord => ({
 /** When the next attempt comes after a waiting session has found what a peer has stored. */
 function afterFinding(held: StoredFailure, found: StoredFailure): number | undefined {
   const active: SessionState = { status: 'active', revision: 1, record: record(undefined) };
-  const { state } = transition(active, { type: 'found', record: record(held), isSeen: true });
-  const next = transition(state, { type: 'found', record: record(found), isSeen: true }).state;
+  const { state } = transition(active, { type: 'found', record: record(held), wasStored: true });
+  const next = transition(state, { type: 'found', record: record(found), wasStored: true }).state;
   return next.status === 'waiting' ? next.failing.retryAt : undefined;
 }
 

@@ -39,7 +39,7 @@ function apply(state: SessionState, input: SessionInput): { state: SessionState;
 const found = (held: SessionRecord | undefined, more: object = {}): SessionInput => ({
   type: 'found',
   record: held,
-  isSeen: true,
+  wasStored: true,
   ...more,
 });
 
@@ -60,7 +60,7 @@ describe('what a look at the storage does', () => {
     ['a peer has met a failure while we refresh', refreshing, found(record({ failure })), 'refreshing', []],
     ['an older record changes nothing', active, found(record({ revision: 0 })), 'active', []],
     ['a peer has signed out', active, found(undefined), 'none', ['refuse', 'sessionEnded peer']],
-    ['what was never stored cannot be missing', active, found(undefined, { isSeen: false }), 'active', []],
+    ['what was never stored cannot be missing', active, found(undefined, { wasStored: false }), 'active', []],
     ['a damaged record ends nothing', active, found(undefined, { error: damage }), 'active', []],
     [
       'a peer has signed in as another',
@@ -72,14 +72,14 @@ describe('what a look at the storage does', () => {
     [
       'an older session is not taken for a newer one',
       active,
-      found(record({ sessionId: 't', revision: 0 }), { isSeen: false }),
+      found(record({ sessionId: 't', revision: 0 }), { wasStored: false }),
       'active',
       [],
     ],
     [
       'a newer session is, though ours was never stored',
       active,
-      found(record({ sessionId: 't', revision: 1 }), { isSeen: false }),
+      found(record({ sessionId: 't', revision: 1 }), { wasStored: false }),
       'active',
       ['refuse', 'sessionEnded peer', 'sessionStarted peer'],
     ],

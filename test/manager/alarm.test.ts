@@ -1,14 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { SessionState } from '../../src/core/session.js';
 import type { SessionRecord } from '../../src/core/session-record.js';
 import { RefreshError } from '../../src/errors.js';
 import type { TokenStorage } from '../../src/index.js';
-import { planAlarm, wake } from '../../src/manager/alarm.js';
 import { withDeadline } from '../../src/manager/deadline.js';
-import { createEngine, type Engine } from '../../src/manager/engine.js';
+import type { Manager } from '../../src/manager/manager.js';
 import { createScheduler } from '../../src/manager/scheduler.js';
 import { fakeClock } from '../../src/testing.js';
-import { bareEngine } from '../support/engine.js';
+import { bareManager, hold } from '../support/bare-manager.js';
 import { signedIn } from '../support/signed-in.js';
 import { createWorld } from '../support/world.js';
 
@@ -34,52 +32,79 @@ const recordAt = (now: number): SessionRecord => ({
   failure: undefined,
 });
 
-function engineIn(state: (now: number) => SessionState, isCookie = false): Engine & { clock: typeof clock } {
+type Facts = (manager: Manager, now: number) => void;
+
+const isHeld: Facts = (manager, now) => hold(manager, recordAt(now));
+const isRefreshing: Facts = (manager, now) => {
+  hold(manager, recordAt(now));
+  manager.session.dispatch({ type: 'attempted', reason: 'due', attempt: 1 });
+};
+const isNone: Facts = ({ session }) => session.dispatch({ type: 'found', record: undefined, wasStored: false });
+const isUnread: Facts = () => undefined;
+const hasFailed =
+  (afterMs: number): Facts =>
+  ({ session }, now) =>
+    session.dispatch({
+      type: 'failed',
+      base: undefined,
+      record: undefined,
+      failing: failing(now + afterMs),
+      again: false,
+    });
+
+/** The alarm of a manager of which these facts are known, on a page that is seen or not, and the refreshes it starts. */
+function alarmAfter(facts: Facts, { isCookie = false, isAwake = true } = {}) {
   const clock = fakeClock();
-  const { settings, reactions } = bareEngine({ clock });
-  const engine = createEngine({ ...settings, isCookie }, reactions);
-  engine.state = state(clock.now());
-  engine.dueAt = clock.now() + 1_000;
-  return Object.assign(engine, { clock });
+  const refreshes: number[] = [];
+  const wakeups = { subscribe: () => () => undefined, isAwake: () => isAwake, isOnline: () => true };
+  const manager = bareManager(
+    { clock, wakeups },
+    {},
+    async () => {
+      refreshes.push(clock.now());
+      return new Response('', { status: 503 });
+    },
+    { retry: { attempts: 1 }, ...(isCookie && { refreshTokenIn: 'cookie' }) },
+  );
+  facts(manager, clock.now());
+  return { clock, manager, alarm: manager.alarm, refreshes };
 }
 
 describe('the alarm', () => {
-  const idle: [string, (now: number) => SessionState, boolean][] = [
-    ['while a refresh is under way', (now) => ({ status: 'refreshing', revision: 1, record: recordAt(now) }), false],
-    ['where nobody is signed in', () => ({ status: 'none', revision: 1 }), false],
-    ['before the storage was read', () => ({ status: 'loading', revision: 0 }), false],
-    ['before a cookie was asked about', () => ({ status: 'loading', revision: 0 }), true],
-    [
-      'where the storage cannot be read',
-      (now) => ({ status: 'loading', revision: 0, failing: failing(now + 5) }),
-      false,
-    ],
+  const idle: [string, Facts, boolean][] = [
+    ['while a refresh is under way', isRefreshing, false],
+    ['where nobody is signed in', isNone, false],
+    ['before the storage was read', isUnread, false],
+    ['before a cookie was asked about', isUnread, true],
+    ['where the storage cannot be read', hasFailed(5), false],
   ];
-  test.each(idle)('is not set %s', (_, state, isCookie) => {
-    const engine = engineIn(state, isCookie);
-    planAlarm(engine);
-    expect(engine.clock.pending).toBe(0);
-    expect(engine.scheduler).toBeUndefined();
+  test.each(idle)('is not set %s', (_, facts, isCookie) => {
+    const { clock, alarm } = alarmAfter(facts, { isCookie });
+    alarm.plan(clock.now() + 1_000);
+    expect(clock.pending).toBe(0);
   });
 
-  const set: [string, (now: number) => SessionState, boolean][] = [
-    ['for a session', (now) => ({ status: 'active', revision: 1, record: recordAt(now) }), false],
-    ['for a cookie that failed', (now) => ({ status: 'loading', revision: 0, failing: failing(now + 1_000) }), true],
+  const set: [string, Facts, boolean][] = [
+    ['for a session', isHeld, false],
+    ['for a cookie that failed', hasFailed(1_000), true],
   ];
-  test.each(set)('is set %s', (_, state, isCookie) => {
-    const engine = engineIn(state, isCookie);
-    planAlarm(engine);
-    expect(engine.clock.nextAt).toBe(engine.clock.now() + 1_000);
+  test.each(set)('is set %s', (_, facts, isCookie) => {
+    const { clock, alarm } = alarmAfter(facts, { isCookie });
+    alarm.plan(clock.now() + 1_000);
+    expect(clock.nextAt).toBe(clock.now() + 1_000);
   });
 
-  test('takes the leave for a probe back once a refresh is under way, not before', () => {
-    const engine = engineIn((now) => ({ status: 'active', revision: 1, record: recordAt(now) }));
-    engine.mayProbe = true;
-    planAlarm(engine);
-    expect(engine.mayProbe).toBe(true);
-    engine.state = { status: 'refreshing', revision: 1, record: recordAt(engine.clock.now()) };
-    planAlarm(engine);
-    expect(engine.mayProbe).toBe(false);
+  test('takes the leave for a probe back once a refresh is under way, not before', async () => {
+    const { clock, manager, alarm } = alarmAfter(isHeld, { isAwake: false });
+    expect(alarm.isProbeAllowed).toBe(false);
+    alarm.plan(clock.now());
+    await alarm.wake();
+    expect(alarm.isProbeAllowed).toBe(true);
+    alarm.plan(clock.now());
+    expect(alarm.isProbeAllowed).toBe(true);
+    manager.session.dispatch({ type: 'attempted', reason: 'due', attempt: 1 });
+    alarm.plan(clock.now());
+    expect(alarm.isProbeAllowed).toBe(false);
   });
 
   test('says why it refreshes', async () => {
@@ -114,20 +139,35 @@ describe('the alarm', () => {
 
 describe('a wake-up', () => {
   test('refreshes at the very moment it is due', async () => {
-    const engine = engineIn((now) => ({ status: 'active', revision: 1, record: recordAt(now) }));
-    engine.dueAt = engine.clock.now();
-    wake(engine);
-    await engine.clock.settle();
-    expect([engine.wokeAt, engine.mayProbe]).toEqual([engine.clock.now(), true]);
+    const { clock, alarm, refreshes } = alarmAfter(isHeld);
+    const from = clock.now();
+    alarm.plan(from + 1_000);
+    clock.set(from + 999);
+    await alarm.wake();
+    await clock.settle();
+    expect([alarm.isProbeAllowed, refreshes]).toEqual([false, []]);
+    clock.set(from + 1_000);
+    await alarm.wake();
+    await clock.settle();
+    expect([alarm.isProbeAllowed, refreshes]).toEqual([true, [from + 1_000]]);
   });
 
   test('counts although the clock was set back since the last one', async () => {
-    const engine = engineIn((now) => ({ status: 'active', revision: 1, record: recordAt(now) }));
-    engine.dueAt = engine.clock.now();
-    engine.wokeAt = engine.clock.now() + 60_000;
-    wake(engine);
-    await engine.clock.settle();
-    expect(engine.wokeAt).toBe(engine.clock.now());
+    const { clock, alarm, refreshes } = alarmAfter(isHeld);
+    const from = clock.now();
+    const wakeAt = async (at: number) => {
+      clock.set(at);
+      await alarm.wake();
+      await clock.settle();
+    };
+    alarm.plan(from);
+    await wakeAt(from + 60_000);
+    await wakeAt(from + 64_999);
+    expect(refreshes).toEqual([from + 60_000]);
+    await wakeAt(from);
+    expect(refreshes).toEqual([from + 60_000, from]);
+    await wakeAt(from + 5_000);
+    expect(refreshes).toEqual([from + 60_000, from, from + 5_000]);
   });
 
   test('lets nothing be served before the storage was read', async () => {

@@ -1,9 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { RefreshTokens } from '../../src/index.js';
-import { ask, isInside } from '../../src/manager/exchange.js';
 import { safeCause } from '../../src/manager/safe-cause.js';
 import { fakeClock } from '../../src/testing.js';
-import { bareEngine } from '../support/engine.js';
+import { bareManager } from '../support/bare-manager.js';
 import { recordWith } from '../support/session-records.js';
 
 const { tokens: previous } = recordWith();
@@ -20,14 +19,14 @@ const json = (body: unknown, init?: ResponseInit) => Response.json(body, init);
 
 function exchange(refresh: RefreshTokens, limitMs = 1_000) {
   const clock = fakeClock();
-  const engine = bareEngine({ clock }, {}, refresh);
+  const { exchange: one } = bareManager({ clock }, {}, refresh);
   const onLate = vi.fn();
   const from = clock.now();
   const run = async () => {
-    const answer = await clock.runUntil(ask(engine, request, previous, limitMs, onLate));
+    const answer = await clock.runUntil(one.request(request, previous, limitMs, onLate));
     return { answer, afterMs: clock.now() - from };
   };
-  return { clock, engine, onLate, run, from };
+  return { clock, exchange: one, onLate, run, from };
 }
 
 /** What comes of a refresh function that ends like this. */
@@ -200,9 +199,9 @@ describe('an OAuth code that has a part of a secret in it', () => {
   });
 
   test('a word in capitals is a code, whatever else it is a part of', async () => {
-    const { clock, engine } = exchange(async () => json({ error: 'TOKEN_EXPIRED' }, { status: 400 }));
+    const { clock, exchange: one } = exchange(async () => json({ error: 'TOKEN_EXPIRED' }, { status: 400 }));
     const secret = { ...request, refreshToken: 'my.TOKEN_EXPIRED.1' };
-    const answer = await clock.runUntil(ask(engine, secret, previous, 1_000, () => undefined));
+    const answer = await clock.runUntil(one.request(secret, previous, 1_000, () => undefined));
     expect(answer).toMatchObject({ failure: { kind: 'dead', oauthError: 'TOKEN_EXPIRED' } });
   });
 
@@ -335,26 +334,26 @@ describe('what is inside the refresh function', () => {
   test('is told by its signal, and until its first await by the moment', async () => {
     const seen: unknown[] = [];
     let given: AbortSignal | undefined;
-    const { engine, run } = exchange(async ({ signal }) => {
+    const { exchange: one, run } = exchange(async ({ signal }) => {
       given = signal;
-      seen.push(isInside(engine, undefined), isInside(engine, signal));
+      seen.push(one.isInside(undefined), one.isInside(signal));
       await undefined;
-      seen.push(isInside(engine, undefined), isInside(engine, signal), isInside(engine, new AbortController().signal));
+      seen.push(one.isInside(undefined), one.isInside(signal), one.isInside(new AbortController().signal));
       return good;
     });
-    expect(isInside(engine, undefined)).toBe(false);
+    expect(one.isInside(undefined)).toBe(false);
     await run();
     expect(seen).toEqual([true, true, false, true, false]);
-    expect(isInside(engine, undefined)).toBe(false);
-    expect(isInside(engine, given)).toBe(true);
+    expect(one.isInside(undefined)).toBe(false);
+    expect(one.isInside(given)).toBe(true);
   });
 
   test('a function that throws at once leaves nothing open', async () => {
-    const { engine, run } = exchange(() => {
+    const { exchange: one, run } = exchange(() => {
       throw new Error('no');
     });
     await run();
-    expect(isInside(engine, undefined)).toBe(false);
+    expect(one.isInside(undefined)).toBe(false);
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { StorageError } from '../../src/index.js';
-import { unreadable } from '../../src/manager/attempt.js';
-import { oneAttempt } from '../support/one-attempt.js';
+import { unavailable } from '../../src/manager/attempt.js';
+import { hold, wasStored } from '../support/bare-manager.js';
+import { type OneAttempt, oneAttempt } from '../support/one-attempt.js';
 import { failureUntil, recordWith } from '../support/session-records.js';
 
 const base = recordWith();
@@ -13,10 +14,10 @@ describe('a session that is ended or replaced in mid-attempt', () => {
   test('while the storage is read: nothing is written, nobody is asked', async () => {
     const one = oneAttempt(base);
     one.read = () => {
-      one.run.isOver = true;
+      void one.run.detach();
       return { record: base };
     };
-    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(await one.outcome()).toEqual({ kind: 'superseded' });
     expect(one.written).toEqual([]);
     expect(one.asked).toEqual([]);
   });
@@ -24,30 +25,34 @@ describe('a session that is ended or replaced in mid-attempt', () => {
   test('by another session: nothing is written, nobody is asked', async () => {
     const one = oneAttempt(base);
     one.read = () => {
-      one.engine.state = { status: 'active', revision: 9, record: other };
+      hold(one.manager, other);
       return { record: base };
     };
-    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(await one.outcome()).toEqual({ kind: 'superseded' });
     expect(one.written).toEqual([]);
+    expect(one.asked).toEqual([]);
   });
 
   test('while the mark is written: nobody is asked', async () => {
     const one = oneAttempt(base);
     one.write = () => {
-      one.run.isOver = true;
+      void one.run.detach();
     };
-    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(await one.outcome()).toEqual({ kind: 'superseded' });
     expect(one.asked).toEqual([]);
   });
 
-  test('while the server is asked: its answer is not written', async () => {
+  test.each<[string, (one: OneAttempt) => void]>([
+    ['ended here', (one) => void one.run.detach()],
+    ['replaced by another session', (one) => hold(one.manager, other)],
+  ])('while the server is asked: its answer is not written (%s)', async (_, leave) => {
     const one = oneAttempt(base);
     const { answer } = one;
     one.answer = (request) => {
-      one.run.isOver = true;
+      leave(one);
       return answer(request);
     };
-    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(await one.outcome()).toEqual({ kind: 'superseded' });
     expect(one.written).toMatchObject([{ unanswered: true }]);
   });
 
@@ -55,17 +60,17 @@ describe('a session that is ended or replaced in mid-attempt', () => {
     const one = oneAttempt(base);
     const from = one.clock.now();
     one.answer = () => {
-      one.run.detach(undefined);
+      void one.run.detach();
       return new Promise(() => undefined);
     };
-    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(await one.outcome()).toEqual({ kind: 'superseded' });
     expect(one.clock.now()).toBe(from);
   });
 
   test('after dispose() nobody is asked, and nothing is marked', async () => {
     const one = oneAttempt(base);
-    one.engine.isDisposed = true;
-    expect(await one.verdict()).toEqual({ is: 'moved' });
+    one.run.stop();
+    expect(await one.outcome()).toEqual({ kind: 'superseded' });
     expect(one.written).toEqual([]);
     expect(one.asked).toEqual([]);
   });
@@ -74,19 +79,19 @@ describe('a session that is ended or replaced in mid-attempt', () => {
 describe('damage in the storage', () => {
   test('stops a session that was stored: a newer refresh token may be hidden there', async () => {
     const one = oneAttempt(base);
-    one.engine.seen = new Set(['s1']);
+    await wasStored(one.manager, base);
     one.read = () => ({ record: undefined, damage: damage() });
-    expect(await one.verdict()).toMatchObject({ is: 'failed', error: { code: 'ERR_STORAGE_CORRUPT' } });
+    expect(await one.outcome()).toMatchObject({ kind: 'failed', error: { code: 'ERR_STORAGE_CORRUPT' } });
   });
 
   test('does not stop a session that never got there: it is none of its own', async () => {
     const one = oneAttempt(base);
     one.read = () => ({ record: undefined, damage: damage() });
-    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us' });
+    expect(await one.outcome()).toMatchObject({ kind: 'refreshed', by: 'us' });
   });
 
   test('is not tried again by itself, and the next call may do so at once: no server has named a moment', () => {
-    expect(unreadable(damage(), 5)).toMatchObject({ isPassing: false, isOwn: true, retryAt: 5, named: false });
+    expect(unavailable(damage(), 5)).toMatchObject({ isPassing: false, isOwn: true, retryAt: 5, named: false });
   });
 });
 
@@ -94,7 +99,7 @@ describe('with a cookie, and no session yet', () => {
   test('nothing is marked or named: the server is asked with the cookie alone', async () => {
     const one = oneAttempt(undefined);
     one.read = () => ({ record: undefined });
-    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us', record: { revision: 1 } });
+    expect(await one.outcome()).toMatchObject({ kind: 'refreshed', by: 'us', record: { revision: 1 } });
     expect(one.asked).toMatchObject([{ scopes: [], accessToken: undefined }]);
     expect(one.asked[0]).not.toHaveProperty('refreshToken');
     expect(one.written).toMatchObject([{ tokens: { accessToken: 'new-access' } }]);
@@ -104,7 +109,7 @@ describe('with a cookie, and no session yet', () => {
     const one = oneAttempt(undefined);
     one.read = () => ({ record: undefined });
     one.answer = async () => new Response('', { status: 503 });
-    expect(await one.verdict()).toMatchObject({ is: 'failed', record: undefined });
+    expect(await one.outcome()).toMatchObject({ kind: 'failed', record: undefined });
     expect(one.written).toEqual([]);
   });
 
@@ -112,9 +117,9 @@ describe('with a cookie, and no session yet', () => {
     const one = oneAttempt(undefined);
     one.read = () => ({ record: undefined });
     one.answer = async () => new Response('', { status: 401 });
-    const verdict = await one.verdict();
-    expect(verdict).toMatchObject({ is: 'ended', reason: 'rejected' });
-    expect(verdict).toHaveProperty('error.message', expect.stringContaining('(401)'));
+    const outcome = await one.outcome();
+    expect(outcome).toMatchObject({ kind: 'ended', reason: 'rejected' });
+    expect(outcome).toHaveProperty('error.message', expect.stringContaining('(401)'));
     expect(one.erased).toBe(0);
   });
 });
@@ -124,9 +129,9 @@ describe('what a peer has stored', () => {
 
   test.each(['expired', 'asked', 'rejected'] as const)('is taken instead of asking: %s', async (reason) => {
     const one = oneAttempt(base);
-    one.about = { ...one.about, reason };
+    one.request = { ...one.request, reason };
     one.read = () => ({ record: newer });
-    expect(await one.verdict()).toEqual({ is: 'refreshed', by: 'peer', record: newer });
+    expect(await one.outcome()).toEqual({ kind: 'refreshed', by: 'peer', record: newer });
     expect(one.asked).toEqual([]);
   });
 
@@ -134,9 +139,9 @@ describe('what a peer has stored', () => {
     const same = recordWith({ revision: 4 }, { refreshToken: 'peer-refresh', expiresAt: undefined });
     const one = oneAttempt(base);
     one.read = () => ({ record: same });
-    expect(await one.verdict()).toEqual({ is: 'refreshed', by: 'peer', record: same });
-    one.about = { ...one.about, reason: 'rejected' };
-    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us' });
+    expect(await one.outcome()).toEqual({ kind: 'refreshed', by: 'peer', record: same });
+    one.request = { ...one.request, reason: 'rejected' };
+    expect(await one.outcome()).toMatchObject({ kind: 'refreshed', by: 'us' });
     expect(one.asked).toMatchObject([{ refreshToken: 'peer-refresh' }]);
   });
 
@@ -144,7 +149,7 @@ describe('what a peer has stored', () => {
     const one = oneAttempt(base);
     const record = recordWith({ failure: failureUntil(one.clock.now() + 1_000) });
     one.read = () => ({ record });
-    expect(await one.verdict()).toMatchObject({ is: 'failed', record, isOwn: false, isPassing: true });
+    expect(await one.outcome()).toMatchObject({ kind: 'failed', record, isOwn: false, isPassing: true });
     expect(one.asked).toEqual([]);
   });
 
@@ -152,22 +157,22 @@ describe('what a peer has stored', () => {
     const one = oneAttempt(base);
     const failure = { ...failureUntil(one.clock.now() + 1_000), code } as typeof base.failure;
     one.read = () => ({ record: recordWith({ failure }) });
-    expect(await one.verdict()).toMatchObject({ is: 'failed', isPassing: false });
+    expect(await one.outcome()).toMatchObject({ kind: 'failed', isPassing: false });
   });
 
   test('makes no pause for who asks on purpose, unless the server has named it', async () => {
     const one = oneAttempt(base);
-    one.about = { ...one.about, reason: 'asked' };
+    one.request = { ...one.request, reason: 'asked' };
     one.read = () => ({ record: recordWith({ failure: failureUntil(one.clock.now() + 1_000, true) }) });
-    expect(await one.verdict()).toMatchObject({ is: 'failed', named: true });
+    expect(await one.outcome()).toMatchObject({ kind: 'failed', named: true });
     one.read = () => ({ record: recordWith({ failure: failureUntil(one.clock.now() + 1_000) }) });
-    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us' });
+    expect(await one.outcome()).toMatchObject({ kind: 'refreshed', by: 'us' });
   });
 
   test('makes no pause any more when its time is over', async () => {
     const one = oneAttempt(base);
     one.read = () => ({ record: recordWith({ failure: failureUntil(one.clock.now()) }) });
-    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us' });
+    expect(await one.outcome()).toMatchObject({ kind: 'refreshed', by: 'us' });
   });
 });
 
@@ -175,11 +180,11 @@ describe('the server is asked', () => {
   test('with the challenge of the API, where there was one', async () => {
     const one = oneAttempt(base);
     const challenge = { error: 'invalid_token' } as never;
-    one.about = { ...one.about, challenge };
-    await one.verdict();
+    one.request = { ...one.request, challenge };
+    await one.outcome();
     expect(one.asked[0]?.challenge).toBe(challenge);
     const plain = oneAttempt(base);
-    await plain.verdict();
+    await plain.outcome();
     expect(plain.asked[0]).not.toHaveProperty('challenge');
   });
 
@@ -191,7 +196,7 @@ describe('the server is asked', () => {
       return { record: base };
     };
     one.answer = () => new Promise(() => undefined);
-    expect(await one.verdict()).toMatchObject({ is: 'failed', error: { code: 'ERR_REFRESH_TIMEOUT' } });
+    expect(await one.outcome()).toMatchObject({ kind: 'failed', error: { code: 'ERR_REFRESH_TIMEOUT' } });
     expect(one.clock.now() - from).toBe(10_000);
   });
 });
@@ -200,18 +205,18 @@ describe('tokens whose life a slow storage has used up', () => {
   test.each([
     [1, false],
     [2, true],
-  ])('in attempt %i are all there is: %s', async (attempt, isAllThereIs) => {
+  ])('in attempt %i are all there is: %s', async (attempt, isBestAvailable) => {
     const one = oneAttempt(base);
-    one.about = { ...one.about, attempt };
+    one.request = { ...one.request, attempt };
     one.write = () => new Promise((resolve) => one.clock.after(one.written.length > 1 ? 61_000 : 0, resolve));
-    expect(await one.verdict()).toMatchObject({ is: 'refreshed', isAllThereIs });
+    expect(await one.outcome()).toMatchObject({ kind: 'refreshed', isBestAvailable });
   });
 });
 
 test('an answer of no use with the same refresh token changes no token', async () => {
   const one = oneAttempt(base);
   one.answer = async () => Response.json({ refresh_token: base.tokens.refreshToken });
-  expect(await one.verdict()).toMatchObject({ is: 'failed', record: { revision: 3, unanswered: true } });
+  expect(await one.outcome()).toMatchObject({ kind: 'failed', record: { revision: 3, unanswered: true } });
 });
 
 describe('endsSession', () => {
@@ -219,17 +224,17 @@ describe('endsSession', () => {
     const endsSession = vi.fn(() => true);
     const one = oneAttempt(base, { endsSession });
     one.answer = () => Promise.reject(new Error('offline'));
-    expect(await one.verdict()).toMatchObject({ is: 'failed' });
+    expect(await one.outcome()).toMatchObject({ kind: 'failed' });
     expect(endsSession).not.toHaveBeenCalled();
     one.answer = async () => ({ error: 'login_required' }) as never;
-    expect(await one.verdict()).toMatchObject({ is: 'ended' });
+    expect(await one.outcome()).toMatchObject({ kind: 'ended' });
     expect(endsSession).toHaveBeenCalledOnce();
   });
 
   test('is asked about a dead grant also where the code is an echo that is not passed on', async () => {
     const one = oneAttempt(base);
     one.answer = async () => ({ error: 'refresh-token-1', error_code: 'invalid_grant' }) as never;
-    expect(await one.verdict()).toMatchObject({ is: 'ended', reason: 'rejected' });
+    expect(await one.outcome()).toMatchObject({ kind: 'ended', reason: 'rejected' });
   });
 });
 
@@ -239,29 +244,29 @@ describe('before a refusal ends a session', () => {
   test('the error names the status and the code', async () => {
     const one = oneAttempt(base);
     one.answer = async () => refused();
-    expect(await one.verdict()).toHaveProperty('error.message', expect.stringContaining('(400, invalid_grant)'));
+    expect(await one.outcome()).toHaveProperty('error.message', expect.stringContaining('(400, invalid_grant)'));
     one.answer = async () => ({ error: 'invalid_grant' }) as never;
-    expect(await one.verdict()).toHaveProperty('error.message', expect.stringContaining('(invalid_grant)'));
+    expect(await one.outcome()).toHaveProperty('error.message', expect.stringContaining('(invalid_grant)'));
     expect(one.erased).toBe(2);
   });
 
   test('tokens that came late are kept', async () => {
     const one = oneAttempt(base);
     one.answer = async () => {
-      one.engine.late = { base, tokens: { ...base.tokens, ...fresh } };
+      one.manager.unstored.put(base, { ...base.tokens, ...fresh });
       return refused();
     };
-    expect(await one.verdict()).toMatchObject({ is: 'refreshed', by: 'us', record: { tokens: fresh } });
+    expect(await one.outcome()).toMatchObject({ kind: 'refreshed', by: 'us', record: { tokens: fresh } });
   });
 
   test('the storage is read again: a session that ended meanwhile is not ended once more', async () => {
     const one = oneAttempt(base);
     one.answer = async () => refused();
     one.read = () => {
-      one.run.isOver = one.asked.length > 0;
+      if (one.asked.length > 0) void one.run.detach();
       return { record: base };
     };
-    expect(await one.verdict()).toEqual({ is: 'moved' });
+    expect(await one.outcome()).toEqual({ kind: 'superseded' });
     expect(one.erased).toBe(0);
   });
 
@@ -269,7 +274,7 @@ describe('before a refusal ends a session', () => {
     const one = oneAttempt(base);
     one.answer = async () => refused();
     one.read = () => ({ record: one.asked.length > 0 ? other : base });
-    expect(await one.verdict()).toEqual({ is: 'elsewhere', record: other });
+    expect(await one.outcome()).toEqual({ kind: 'replaced', record: other });
     expect(one.erased).toBe(0);
   });
 
@@ -277,9 +282,15 @@ describe('before a refusal ends a session', () => {
     const one = oneAttempt(base);
     one.answer = async () => refused();
     one.erase = () => Promise.reject(new Error('full'));
-    expect(await one.verdict()).toMatchObject({ is: 'ended' });
-    expect([...(one.engine.ended ?? [])]).toEqual(['s1']);
-    expect(one.engine.repairs).toBe(1);
-    one.engine.cancelRepair?.();
+    await wasStored(one.manager, base);
+    expect(await one.outcome()).toMatchObject({ kind: 'ended' });
+    const { manager, clock } = one;
+    const { storage } = manager.settings.platform;
+    expect(manager.store.isBuried(base)).toBe(true);
+    expect(clock.pending).toBe(1);
+    manager.session.dispatch({ type: 'ended', reason: 'rejected' });
+    await clock.advance(1_000);
+    expect(await storage.getItem(manager.settings.name)).toBe(null);
+    expect(clock.pending).toBe(0);
   });
 });

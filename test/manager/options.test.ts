@@ -165,7 +165,9 @@ describe('right options', () => {
     expect(rest).toEqual({
       refresh,
       revoke: undefined,
+      key: 'session',
       name: 'evertoken:session',
+      refreshTokenIn: 'response',
       isCookie: false,
       leewayMs: undefined,
       timeoutMs: 10_000,

@@ -18,9 +18,9 @@ const REFRESHER = 'manager/refresher.ts';
 const SESSION = 'core/session.ts';
 const RECORD = 'core/session-record.ts';
 const COMMANDS = 'manager/session-commands.ts';
-const MOVED = 'run.isOver || !isSameSession(recordOf(engine.state), about.base)';
-const STORE = 'await slot.write(record).catch(() => repair(engine));';
-const OLDER = 'const isOlder = found.revision < base.revision;';
+const RECONCILE = 'core/reconcile.ts';
+const SUPERSEDED = 'this.#run.isDetached || !isSameSession(this.#parts.session.record, this.#request.base)';
+const OLDER = 'base !== undefined && found.revision < base.revision;';
 
 function mutation(name: string, means: string, file: string, find: string, replace: string): Mutation {
   return { name, means, patches: [{ file, find, replace }] };
@@ -32,24 +32,24 @@ export const mutations: readonly Mutation[] = [
     'no look at the storage under the lock',
     'What the storage holds once the lock is ours is read but not used: the refresh goes on with what this manager knew before it waited.',
     ATTEMPT,
-    'compare(found.record, held)',
-    'compare(about.base, held)',
+    'this.#choose(found.record)',
+    'this.#choose(base)',
   ),
   mutation(
     'the write comes after the lock was released',
     'New tokens are written 20 ms after the attempt returned, when another may hold the lock already.',
     ATTEMPT,
-    `const record = grow(engine, current, tokens);\n  ${STORE}`,
-    `const record = grow(engine, current, tokens);\n  engine.settings.platform.clock.after(20, () => void ${STORE.slice(6, -1)});`,
+    'await this.#write(record);\n    // A token',
+    'clock.after(20, () => void this.#write(record));\n    // A token',
   ),
   {
     name: 'a straggling refresh counts after a sign-out or sign-in',
     means:
       'A refresh whose session was ended or replaced meanwhile goes on: it keeps the lock until the server answers, writes its tokens, and its outcome brings the ended session back.',
     patches: [
-      { file: ATTEMPT, find: MOVED, replace: 'about.base === undefined && run.isOver' },
-      { file: REFRESHER, find: 'if (run.isOver) return;\n    if (verdict.is', replace: 'if (verdict.is' },
-      { file: ATTEMPT, find: ', run.detached]);', replace: ']);' },
+      { file: ATTEMPT, find: SUPERSEDED, replace: 'this.#request.base === undefined && this.#run.isDetached' },
+      { file: REFRESHER, find: 'if (run.isDetached) return;\n      if (outcome.kind', replace: 'if (outcome.kind' },
+      { file: 'manager/refresh-run.ts', find: ', this.#detached]);', replace: ']);' },
       {
         file: SESSION,
         find: '!held || !isSameSession(held, base) || record.revision <= held.revision',
@@ -64,7 +64,12 @@ export const mutations: readonly Mutation[] = [
     patches: [
       { file: SESSION, find: ' || record.revision <= held.revision) return', replace: ') return' },
       { file: RECORD, find: 'found.revision > held.revision', replace: 'found.revision !== held.revision' },
-      { file: ATTEMPT, find: OLDER, replace: 'const isOlder = false as boolean;' },
+      {
+        file: RECONCILE,
+        find: "found.revision > held.revision ? 'found'",
+        replace: "found.revision !== held.revision ? 'found'",
+      },
+      { file: ATTEMPT, find: OLDER, replace: 'false as boolean;' },
     ],
   },
   mutation(
@@ -85,27 +90,27 @@ export const mutations: readonly Mutation[] = [
     'no mark before asking',
     'The record is not marked as being presented before the request goes out, so that a crash or reload in between leaves no trace.',
     ATTEMPT,
-    'if (current) await slot.write({ ...current, unanswered: true }).catch(() => undefined);',
+    'if (current) await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);',
     '',
   ),
   mutation(
     'sleeps with the lock in hand',
     'The delay before the next attempt is spent while the lock is held.',
     ATTEMPT,
-    `if (record) ${STORE}`,
-    `if (record) ${STORE}\n  await new Promise<void>((resolve) => platform.clock.after(delayMs, resolve));`,
+    'if (record) await this.#write(record);',
+    'if (record) await this.#write(record);\n    await new Promise<void>((resolve) => platform.clock.after(delayMs, resolve));',
   ),
   mutation(
     'no second look before a refusal is believed',
     'The storage is read again after a refusal, but a newer refresh token in it is ignored and the session ends.',
     ATTEMPT,
-    'if (record && !isOld && supersedes(record, current)) {',
+    "if (record && store.standing(current, record) === 'found') {",
     'if (false as boolean && record) {',
   ),
   mutation(
     'no cool-down',
     'Callers start a refresh although the session is waiting for `retryAt`.',
-    'manager/token-access.ts',
+    'manager/access-tokens.ts',
     "if (state.status !== 'waiting') return true;",
     'if (state.status) return true;',
   ),
@@ -133,8 +138,8 @@ export const mutations: readonly Mutation[] = [
   mutation(
     'the loss of the lock goes unnoticed',
     'A write or an erasure is carried out although the lease was taken away.',
-    'manager/persistence.ts',
-    'if (lease.signal.aborted) throw lostLock();',
+    'manager/record-store.ts',
+    'if (lease.signal.aborted) throw lockLost();',
     '',
   ),
   mutation(
@@ -142,20 +147,20 @@ export const mutations: readonly Mutation[] = [
     'A refresh goes on with the older record of the storage, and with its spent refresh token, where the newer tokens live in memory only (D5).',
     ATTEMPT,
     OLDER,
-    'const isOlder = false as boolean;',
+    'false as boolean;',
   ),
   mutation(
     'the proactive timer has no floor',
     'The proactive timer is planned for the due moment or `retryAt` even right after a failure: at once, over and over, where both have passed.',
     'manager/alarm.ts',
-    'Math.max(failing?.retryAt ?? engine.dueAt, quietUntil)',
-    '(failing?.retryAt ?? engine.dueAt)',
+    'Math.max(failing?.retryAt ?? dueAt, refresher.quietUntil)',
+    '(failing?.retryAt ?? dueAt)',
   ),
   mutation(
     'signing out leaves the record',
     '`endSession` ends the session here but does not erase its record.',
     COMMANDS,
-    'newest = record;\n      await slot.erase();',
+    'newest = record;\n        await storage.erase();',
     'newest = record;',
   ),
   mutation(
@@ -168,21 +173,21 @@ export const mutations: readonly Mutation[] = [
   mutation(
     'callers wait for any retryAt',
     'A run sleeps until its next attempt however far away that is, and callers with it.',
-    REFRESHER,
-    'waitMs <= MAX_WAIT_MS',
-    'waitMs < Number.POSITIVE_INFINITY',
+    'core/next-step.ts',
+    'delayMs <= MAX_WAIT_MS',
+    'delayMs < Number.POSITIVE_INFINITY',
   ),
   mutation(
     'which sessions the storage has held is forgotten',
     'A session that is missing in the storage always counts as one that never got there: nobody follows the end of a session, and it is written again.',
-    'manager/stored-session.ts',
-    'seen?.has(sessionId) === true',
-    'seen?.has(sessionId) === true && seen.size === 0',
+    'manager/record-store.ts',
+    'this.#storedIds.includes(record.sessionId)',
+    'this.#storedIds.includes(record.sessionId) && !record.sessionId',
   ),
   mutation(
     'a refresh under way may give a rejected token back',
     '`replaceAccessToken` resolves with the rejected token when it joined a refresh that had begun before and ends with that very token.',
-    'manager/token-access.ts',
+    'manager/access-tokens.ts',
     'token === rejected && isJoined',
     'token === rejected && isJoined && !token',
   ),

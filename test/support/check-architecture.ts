@@ -1,5 +1,7 @@
 import { basename } from 'node:path/posix';
 import ts from 'typescript';
+import { checkParts, partRules, type Report } from './check-parts.js';
+import { findCircles } from './import-circles.js';
 import { forbidden, isNode, layerOf } from './import-table.js';
 import { parse, readImports, walk } from './read-imports.js';
 
@@ -13,9 +15,7 @@ export interface Violation {
   readonly rule: string;
 }
 
-type Report = (found: string, rule: string) => void;
-
-/** Every rule about single files, by the sentence that it is reported with. */
+/** Every rule about files, by the sentence that it is reported with. */
 export const rules = {
   place: 'Every file has a place in the tree of CONTRIBUTING.md.',
   name: 'Files are named in kebab-case after their main export; no utils, helpers, types, constants, no index in a folder.',
@@ -29,12 +29,14 @@ export const rules = {
     'core, ports, manager, integrations and errors declare no ambient names: purity is checked against what they see.',
   reference: 'Only adapters, presets and testing may reference the types of a runtime.',
   suppressed: 'src suppresses no type error.',
-  classes: 'Factories, not classes; classes are for errors.',
+  circle: 'No file imports itself by way of others, not even for a type.',
+  ...partRules,
 } as const;
 
 /** Checks a tree of sources against the import table and the rules about files. */
 export function checkArchitecture(tree: SourceTree, dependencies: readonly string[]): Violation[] {
   const violations: Violation[] = [];
+  const graph = new Map<string, string[]>();
   for (const [file, text] of Object.entries(tree)) {
     const report: Report = (found, rule) => violations.push({ file, found, rule });
     const source = parse(file, text);
@@ -43,6 +45,14 @@ export function checkArchitecture(tree: SourceTree, dependencies: readonly strin
     checkText(file, source, report);
     checkStatements(file, source, report);
     checkPurity(file, source, report);
+    checkParts(file, source, report);
+    graph.set(
+      file,
+      readImports(source).map((edge) => edge.specifier),
+    );
+  }
+  for (const circle of findCircles(graph)) {
+    violations.push({ file: circle[0] ?? '', found: circle.join(' → '), rule: rules.circle });
   }
   return violations;
 }
@@ -91,7 +101,6 @@ function checkStatements(file: string, source: ts.SourceFile, report: Report): v
     if (layer === 'index' && !isNamedReExport(statement)) report(found, rules.indexIsNames);
   }
   walk(source, (node) => {
-    if (ts.isClassLike(node) && layer !== 'errors') report(`class ${node.name?.text ?? ''}`.trim(), rules.classes);
     const runtime = layer === 'adapters' || layer === 'presets' || layer === 'testing';
     if (!runtime && isAmbient(node)) report(node.getText(source).split('\n')[0] ?? '', rules.ambient);
   });

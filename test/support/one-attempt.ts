@@ -1,18 +1,17 @@
 import type { SessionRecord } from '../../src/core/session-record.js';
 import type { RefreshRequest, RefreshTokens, TokenManagerOptions } from '../../src/index.js';
-import { type Attempt, attemptRefresh, type Verdict } from '../../src/manager/attempt.js';
-import type { Engine } from '../../src/manager/engine.js';
-import type { Slot } from '../../src/manager/persistence.js';
-import { createRun, type Run } from '../../src/manager/run.js';
-import type { Found } from '../../src/manager/stored-session.js';
+import { Attempt, type AttemptOutcome, type AttemptRequest } from '../../src/manager/attempt.js';
+import type { Manager } from '../../src/manager/manager.js';
+import type { Found, LockedStorage } from '../../src/manager/record-store.js';
+import { RefreshRun } from '../../src/manager/refresh-run.js';
 import { type FakeClock, fakeClock } from '../../src/testing.js';
-import { bareEngine } from './engine.js';
+import { bareManager, hold } from './bare-manager.js';
 
 /** One attempt under a lock that is held, with a storage that does what the test says. */
 export interface OneAttempt {
   readonly clock: FakeClock;
-  readonly engine: Engine;
-  readonly run: Run;
+  readonly manager: Manager;
+  readonly run: RefreshRun;
   readonly abort: AbortController;
   readonly asked: RefreshRequest[];
   readonly written: SessionRecord[];
@@ -21,17 +20,17 @@ export interface OneAttempt {
   write: () => void | Promise<void>;
   erase: () => void | Promise<void>;
   answer: RefreshTokens;
-  about: Attempt;
+  request: AttemptRequest;
   /** Whether peers might hold the lock as well. */
   exclusive: boolean | undefined;
-  verdict(): Promise<Verdict>;
+  outcome(): Promise<AttemptOutcome>;
 }
 
 /** Makes an attempt about this record; none, for a cookie. The storage holds it, too, until the test says otherwise. */
 export function oneAttempt(base: SessionRecord | undefined, options: Partial<TokenManagerOptions> = {}): OneAttempt {
   const clock = fakeClock();
   const abort = new AbortController();
-  const engine = bareEngine(
+  const manager = bareManager(
     { clock, random: () => 0.5 },
     {},
     async (request) => {
@@ -40,11 +39,11 @@ export function oneAttempt(base: SessionRecord | undefined, options: Partial<Tok
     },
     options,
   );
-  if (base) engine.state = { status: 'active', revision: base.revision, record: base };
+  if (base) hold(manager, base);
   const one: OneAttempt = {
     clock,
-    engine,
-    run: createRun(),
+    manager,
+    run: new RefreshRun(false),
     abort,
     asked: [],
     written: [],
@@ -53,11 +52,11 @@ export function oneAttempt(base: SessionRecord | undefined, options: Partial<Tok
     write: () => undefined,
     erase: () => undefined,
     answer: async () => ({ access_token: 'new-access', refresh_token: 'new-refresh', expires_in: 60 }),
-    about: { base, reason: 'expired', attempt: 1, challenge: undefined },
+    request: { base, reason: 'expired', attempt: 1, challenge: undefined, failures: 0 },
     exclusive: undefined,
-    verdict: () => clock.runUntil(attemptRefresh(engine, slot, one.about, one.run)),
+    outcome: () => clock.runUntil(new Attempt(manager, one.run, one.request, storage).execute()),
   };
-  const slot: Slot = {
+  const storage: LockedStorage = {
     get lease() {
       return { signal: abort.signal, ...(one.exclusive !== undefined && { exclusive: one.exclusive }) };
     },

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { withDeadline } from '../../src/manager/deadline.js';
 import { createEmitter } from '../../src/manager/emitter.js';
-import { attend, check, dispose } from '../../src/manager/lifetime.js';
+import { Manager } from '../../src/manager/manager.js';
 import { createScheduler } from '../../src/manager/scheduler.js';
-import { abortReason, createWaitingRoom } from '../../src/manager/waiting-room.js';
+import { abortReason, Waiters } from '../../src/manager/waiters.js';
 import { fakeClock } from '../../src/testing.js';
+import { bareManager } from '../support/bare-manager.js';
 import { consoleCalls } from '../support/console-calls.js';
-import { bareEngine } from '../support/engine.js';
 
 /** What a promise has come to so far. */
 function outcome(promise: Promise<unknown>): { value?: unknown; error?: unknown } {
@@ -90,67 +90,95 @@ describe('a deadline', () => {
   });
 });
 
-describe('a waiting room', () => {
-  test('settles or refuses everybody who waits, once', async () => {
+describe('callers who wait for one outcome', () => {
+  test('are all served or refused, once', async () => {
     const clock = fakeClock();
-    const room = createWaitingRoom<string>(clock);
-    const first = [room.join(undefined), room.join(new AbortController().signal)].map(outcome);
-    room.settle('one');
-    const second = outcome(room.join(undefined));
-    room.refuse('two');
-    room.settle('three');
+    const callers = new Waiters<string>(clock);
+    const first = [callers.wait(undefined), callers.wait(new AbortController().signal)].map(outcome);
+    callers.resolve('one');
+    const second = outcome(callers.wait(undefined));
+    callers.reject('two');
+    callers.resolve('three');
     await clock.settle();
     expect([...first, second]).toEqual([{ value: 'one' }, { value: 'one' }, { error: 'two' }]);
   });
 
   test('keeps the process alive while somebody waits, with one timer, and not a moment longer', async () => {
     const clock = fakeClock();
-    const room = createWaitingRoom<string>(clock);
+    const callers = new Waiters<string>(clock);
     const abort = new AbortController();
-    for (const signal of [undefined, abort.signal]) outcome(room.join(signal));
+    for (const signal of [undefined, abort.signal]) outcome(callers.wait(signal));
     expect([clock.pending, clock.pendingKeepAlive]).toEqual([1, 1]);
     abort.abort();
     expect(clock.pending).toBe(1);
-    room.settle('done');
+    callers.resolve('done');
     expect(clock.pending).toBe(0);
     const second = new AbortController();
-    outcome(room.join(second.signal));
+    outcome(callers.wait(second.signal));
     expect(clock.pendingKeepAlive).toBe(1);
     second.abort();
     expect(clock.pending).toBe(0);
-    outcome(room.join(undefined));
-    room.refuse('no');
+    outcome(callers.wait(undefined));
+    callers.reject('no');
+    expect(clock.pending).toBe(0);
+  });
+
+  test('without a signal share one promise, which is another one after each outcome', async () => {
+    const callers = new Waiters<string>(fakeClock());
+    const first = callers.wait(undefined);
+    expect(callers.wait(undefined)).toBe(first);
+    callers.resolve('one');
+    const second = callers.wait(undefined);
+    callers.reject('two');
+    expect(await first).toBe('one');
+    await expect(second).rejects.toBe('two');
+  });
+
+  test('are refused at once after the end, as those who waited were', async () => {
+    const clock = fakeClock();
+    const callers = new Waiters<string>(clock);
+    const waiting = outcome(callers.wait(undefined));
+    callers.close('over');
+    const late = [callers.wait(undefined), callers.wait(new AbortController().signal)].map(outcome);
+    await clock.settle();
+    expect([waiting, ...late]).toEqual([{ error: 'over' }, { error: 'over' }, { error: 'over' }]);
     expect(clock.pending).toBe(0);
   });
 
   test('lets one caller leave with its own reason', async () => {
     const clock = fakeClock();
-    const room = createWaitingRoom<string>(clock);
+    const callers = new Waiters<string>(clock);
     const abort = new AbortController();
-    const [leaver, stayer] = [room.join(abort.signal), room.join(undefined)].map(outcome);
+    const [leaver, stayer] = [callers.wait(abort.signal), callers.wait(undefined)].map(outcome);
     abort.abort('mine');
     await clock.settle();
     expect([leaver, stayer]).toEqual([{ error: 'mine' }, {}]);
-    room.settle('token');
+    callers.resolve('token');
     await clock.settle();
     expect([leaver, stayer]).toEqual([{ error: 'mine' }, { value: 'token' }]);
   });
 
   test('does not let in whoever has left already', async () => {
     const clock = fakeClock();
-    const room = createWaitingRoom<string>(clock);
-    await expect(room.join(AbortSignal.abort('mine'))).rejects.toBe('mine');
+    const callers = new Waiters<string>(clock);
+    await expect(callers.wait(AbortSignal.abort('mine'))).rejects.toBe('mine');
     expect(clock.pending).toBe(0);
   });
 
-  test('takes its hands off the signal of a caller who is served or refused', () => {
-    const room = createWaitingRoom<string>(fakeClock());
-    for (const end of [() => room.settle('token'), () => room.refuse('no')]) {
-      const { signal } = new AbortController();
+  test('takes its hands off the signal of a caller who is served or refused, or has left', async () => {
+    const clock = fakeClock();
+    const callers = new Waiters<string>(clock);
+    const abort = new AbortController();
+    for (const [signal, end] of [
+      [new AbortController().signal, () => callers.resolve('token')],
+      [new AbortController().signal, () => callers.reject('no')],
+      [abort.signal, () => abort.abort()],
+    ] as const) {
       const added = vi.spyOn(signal, 'addEventListener');
       const removed = vi.spyOn(signal, 'removeEventListener');
-      outcome(room.join(signal));
+      outcome(callers.wait(signal));
       end();
+      await clock.settle();
       expect(removed.mock.calls).toEqual(added.mock.calls);
       expect(added).toHaveBeenCalledTimes(1);
     }
@@ -300,12 +328,10 @@ describe('the emitter', () => {
 
 describe('a lifetime', () => {
   test('lets calls through until its end, and refuses them after it', () => {
-    const engine = bareEngine({});
-    check(engine);
-    expect(engine.isDisposed).toBe(false);
-    dispose(engine);
-    expect(engine.isDisposed).toBe(true);
-    expect(() => check(engine)).toThrowError(
+    const manager = bareManager({});
+    expect(() => manager.checkUse()).not.toThrow();
+    manager.dispose();
+    expect(() => manager.checkUse()).toThrowError(
       expect.objectContaining({
         code: 'ERR_DISPOSED',
         message: 'Expected a manager in use, but dispose() was called: create another one.',
@@ -314,14 +340,15 @@ describe('a lifetime', () => {
   });
 
   test('ends once: lets go of what it listens to, and refuses those who wait', async () => {
-    const engine = bareEngine({ clock: fakeClock() });
     const gone = vi.fn();
-    engine.subscriptions = [gone, gone];
-    engine.room = createWaitingRoom(engine.settings.platform.clock);
-    engine.gate = createWaitingRoom(engine.settings.platform.clock);
-    const waiting = [engine.room.join(undefined), engine.gate.join(undefined)].map(outcome);
-    dispose(engine);
-    dispose(engine);
+    const wakeups = { subscribe: () => gone, isAwake: () => true, isOnline: () => true };
+    const channel = { subscribe: () => gone, announce: () => undefined };
+    const { settings } = bareManager({ clock: fakeClock(), channel, wakeups });
+    const manager = new Manager(settings);
+    manager.activate();
+    const waiting = [manager.callers.wait(undefined), manager.reader.wait(undefined)].map(outcome);
+    manager.dispose();
+    manager.dispose();
     await Promise.resolve();
     expect(gone).toHaveBeenCalledTimes(2);
     expect(waiting).toMatchObject([{ error: { code: 'ERR_DISPOSED' } }, { error: { code: 'ERR_DISPOSED' } }]);
@@ -329,14 +356,14 @@ describe('a lifetime', () => {
 
   test('attends work: gives its outcome, keeps the process alive meanwhile, and refuses at its end', async () => {
     const clock = fakeClock();
-    const engine = bareEngine({ clock });
-    expect(await attend(engine, Promise.resolve(5))).toBe(5);
-    await expect(attend(engine, Promise.reject('bad'))).rejects.toBe('bad');
+    const manager = bareManager({ clock });
+    expect(await manager.track(Promise.resolve())).toBe(undefined);
+    await expect(manager.track(Promise.reject('bad'))).rejects.toBe('bad');
     await clock.settle();
     expect(clock.pending).toBe(0);
-    const waiting = outcome(attend(engine, new Promise(() => 0)));
+    const waiting = outcome(manager.track(new Promise(() => 0)));
     expect(clock.pendingKeepAlive).toBe(1);
-    dispose(engine);
+    manager.dispose();
     await clock.settle();
     expect(waiting.error).toMatchObject({ name: 'OptionsError', code: 'ERR_DISPOSED' });
     expect(clock.pending).toBe(0);

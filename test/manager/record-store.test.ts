@@ -1,13 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { encodeRecord } from '../../src/core/codec.js';
 import type { SessionRecord } from '../../src/core/session-record.js';
-import { type Lease, type Lock, LockError, StorageError, type TokenStorage } from '../../src/index.js';
-import { createEmitter } from '../../src/manager/emitter.js';
-import type { Engine } from '../../src/manager/engine.js';
-import { readStored, type Slot, withSlot } from '../../src/manager/persistence.js';
-import { eraseRecord, hasSeen, type ReportFault, readRecord, writeRecord } from '../../src/manager/stored-session.js';
+import { type Lease, type Lock, LockError, type Platform, StorageError, type TokenStorage } from '../../src/index.js';
 import { fakeClock } from '../../src/testing.js';
-import { bareEngine } from '../support/engine.js';
+import { bareManager } from '../support/bare-manager.js';
 import { recordWith } from '../support/session-records.js';
 
 const NAME = 'evertoken:session';
@@ -35,41 +31,47 @@ function scripted(members: Partial<TokenStorage> = {}) {
   return { storage, calls };
 }
 
-/** The functions of a stored session, on one engine. */
-function storedSession(engine: Engine) {
+/** Reads without the lock; writes and erases each under a lock of its own, with this fence. */
+function recordStore(platform: Partial<Platform>, onLateWrite: () => void = () => undefined) {
+  const lease: { fence?: number } = {};
+  const run: Lock['run'] = (_name, _signal, task) => task({ signal: new AbortController().signal, ...lease });
+  const { store, emitter } = bareManager({ ...platform, lock: { run } }, { storedLate: onLateWrite });
+  const reports: unknown[][] = [];
+  emitter.on('storageFailed', ({ operation, error }) => reports.push([operation, error.code]));
+  const fenced = (fence: number | undefined) => {
+    if (fence === undefined) delete lease.fence;
+    else lease.fence = fence;
+  };
   return {
-    hasSeen: (seen: SessionRecord) => hasSeen(engine, seen),
-    read: (report: ReportFault) => readRecord(engine, report),
-    write: (written: SessionRecord, fence: number | undefined, report: ReportFault) =>
-      writeRecord(engine, written, fence, report),
-    erase: (fence: number | undefined, report: ReportFault) => eraseRecord(engine, fence, report),
+    reports,
+    wasStored: (stored: SessionRecord) => store.wasStored(stored),
+    read: () => store.read(),
+    write: (written: SessionRecord, fence?: number) => {
+      fenced(fence);
+      return store.withLock((storage) => storage.write(written));
+    },
+    erase: (fence?: number) => {
+      fenced(fence);
+      return store.withLock((storage) => storage.erase());
+    },
   };
 }
 
 function session(members?: Partial<TokenStorage>) {
   const clock = fakeClock();
   const { storage, calls } = scripted(members);
-  const onLateWrite = vi.fn();
-  const reports: unknown[][] = [];
-  const report: ReportFault = (operation, { code }) => reports.push([operation, code]);
-  return {
-    clock,
-    calls,
-    reports,
-    report,
-    onLateWrite,
-    session: storedSession(bareEngine({ storage, clock }, { wroteLate: onLateWrite })),
-  };
+  const one = recordStore({ storage, clock });
+  return { clock, calls, reports: one.reports, session: one };
 }
 
 describe('a stored session', () => {
   test('is one string under one name', async () => {
-    const { session: one, calls, report, clock } = session({ getItem: () => stored });
-    expect(await one.read(report)).toEqual({ record });
-    await one.write(record, undefined, report);
-    await one.write(record, 7, report);
-    await one.erase(undefined, report);
-    await one.erase(8, report);
+    const { session: one, calls, clock } = session({ getItem: () => stored });
+    expect(await one.read()).toEqual({ record });
+    await one.write(record);
+    await one.write(record, 7);
+    await one.erase();
+    await one.erase(8);
     expect(calls).toEqual([
       ['getItem', NAME],
       ['setItem', NAME, stored, undefined],
@@ -81,23 +83,23 @@ describe('a stored session', () => {
     expect(clock.pending).toBe(0);
   });
 
-  test('has been seen when it was read or written, and not before', async () => {
+  test('was stored when it was read or written, and not before', async () => {
     const reading = session({ getItem: () => stored });
-    expect(reading.session.hasSeen(record)).toBe(false);
-    await reading.session.read(reading.report);
-    expect(reading.session.hasSeen(record)).toBe(true);
-    expect(reading.session.hasSeen({ ...record, sessionId: 'other' })).toBe(false);
+    expect(reading.session.wasStored(record)).toBe(false);
+    await reading.session.read();
+    expect(reading.session.wasStored(record)).toBe(true);
+    expect(reading.session.wasStored({ ...record, sessionId: 'other' })).toBe(false);
     const writing = session();
-    await writing.session.write(record, undefined, writing.report);
-    expect(writing.session.hasSeen(record)).toBe(true);
+    await writing.session.write(record);
+    expect(writing.session.wasStored(record)).toBe(true);
     const failing = session({ setItem: () => Promise.reject(new Error('full')) });
-    await failing.session.write(record, undefined, failing.report).catch(() => undefined);
-    expect(failing.session.hasSeen(record)).toBe(false);
+    await failing.session.write(record).catch(() => undefined);
+    expect(failing.session.wasStored(record)).toBe(false);
   });
 
   test.each([null, undefined])('nothing is there when %s is', async (value) => {
-    const { session: one, report, reports } = session({ getItem: () => value as null });
-    expect(await one.read(report)).toEqual({ record: undefined });
+    const { session: one, reports } = session({ getItem: () => value as null });
+    expect(await one.read()).toEqual({ record: undefined });
     expect(reports).toEqual([]);
   });
 
@@ -120,11 +122,11 @@ describe('a stored session', () => {
     test.each(failures)(
       `${operation}: a storage that %s is a typed error within 5 s, reported once`,
       async (how, fail) => {
-        const { session: one, clock, report, reports } = session({ [method]: fail });
+        const { session: one, clock, reports } = session({ [method]: fail });
         const run = {
-          read: () => one.read(report),
-          write: () => one.write(record, undefined, report),
-          remove: () => one.erase(undefined, report),
+          read: () => one.read(),
+          write: () => one.write(record),
+          remove: () => one.erase(),
         };
         const from = clock.now();
         const error = await clock.runUntil(
@@ -144,11 +146,11 @@ describe('a stored session', () => {
 
     test(`${operation}: an error of ours is passed on as it is`, async () => {
       const own = new StorageError('ERR_STORAGE_WRITE', 'Expected fence 8, got 7.');
-      const { session: one, report, reports } = session({ [method]: () => Promise.reject(own) });
+      const { session: one, reports } = session({ [method]: () => Promise.reject(own) });
       const run = {
-        read: () => one.read(report),
-        write: () => one.write(record, undefined, report),
-        remove: () => one.erase(undefined, report),
+        read: () => one.read(),
+        write: () => one.write(record),
+        remove: () => one.erase(),
       };
       await expect(run[operation]()).rejects.toBe(own);
       expect(reports).toEqual([[operation, own.code]]);
@@ -160,55 +162,54 @@ describe('a stored session', () => {
     const late = () => new Promise<null>((resolve) => clock.after(9_000, () => resolve(null)));
     const onLateWrite = vi.fn();
     const { storage } = scripted({ getItem: late, setItem: late, removeItem: late });
-    const one = storedSession(bareEngine({ storage, clock }, { wroteLate: onLateWrite }));
-    const report = () => undefined;
-    one.read(report).catch(() => undefined);
+    const one = recordStore({ storage, clock }, onLateWrite);
+    one.read().catch(() => undefined);
     await clock.advance(20_000);
     expect(onLateWrite).not.toHaveBeenCalled();
-    one.write(record, undefined, report).catch(() => undefined);
+    one.write(record).catch(() => undefined);
     await clock.advance(8_999);
     expect(onLateWrite).not.toHaveBeenCalled();
     await clock.advance(1);
     expect(onLateWrite).toHaveBeenCalledTimes(1);
-    one.erase(undefined, report).catch(() => undefined);
+    one.erase().catch(() => undefined);
     await clock.advance(20_000);
     expect(onLateWrite).toHaveBeenCalledTimes(2);
   });
 
   test('damage is told once for each damaged text', async () => {
     let text = 'x';
-    const { session: one, report, reports } = session({ getItem: () => text });
-    for (let look = 0; look < 3; look++) {
-      const found = await one.read(report);
+    const { session: one, reports } = session({ getItem: () => text });
+    for (let time = 0; time < 3; time++) {
+      const found = await one.read();
       expect(found).toMatchObject({ record: undefined, isNewer: false, damage: { code: 'ERR_STORAGE_CORRUPT' } });
       expect(found.damage?.message).toContain('damaged or foreign');
     }
     expect(reports).toEqual([['read', 'ERR_STORAGE_CORRUPT']]);
     text = 'y';
-    await one.read(report);
-    await one.read(report);
+    await one.read();
+    await one.read();
     expect(reports).toHaveLength(2);
   });
 
   test('a newer version is told from damage', async () => {
-    const { session: one, report } = session({ getItem: () => stored.replace(':1,', ':2,') });
-    const found = await one.read(report);
+    const { session: one } = session({ getItem: () => stored.replace(':1,', ':2,') });
+    const found = await one.read();
     expect(found).toMatchObject({ record: undefined, isNewer: true, damage: { code: 'ERR_STORAGE_CORRUPT' } });
     expect(found.damage?.message).toContain('newer version');
   });
 
   test('a storage that says itself that all of it is damaged is believed, and told once', async () => {
     const damage = new StorageError('ERR_STORAGE_CORRUPT', 'Expected a file of ours.');
-    const { session: one, report, reports } = session({ getItem: () => Promise.reject(damage) });
-    for (let look = 0; look < 3; look++) expect(await one.read(report)).toEqual({ record: undefined, damage });
+    const { session: one, reports } = session({ getItem: () => Promise.reject(damage) });
+    for (let time = 0; time < 3; time++) expect(await one.read()).toEqual({ record: undefined, damage });
     expect(reports).toEqual([['read', 'ERR_STORAGE_CORRUPT']]);
   });
 
   test('a storage that fell back to memory says so, once, after a read', async () => {
     const fault = new StorageError('ERR_STORAGE_READ', 'an opaque origin');
-    const { session: one, report, reports } = session({ fault });
-    await one.read(report);
-    await one.read(report);
+    const { session: one, reports } = session({ fault });
+    await one.read();
+    await one.read();
     expect(reports).toEqual([['read', 'ERR_STORAGE_READ']]);
   });
 });
@@ -216,27 +217,22 @@ describe('a stored session', () => {
 describe('the right to write', () => {
   const lease: Lease = { signal: new AbortController().signal };
 
-  function persistence(run: Lock['run'], storage = scripted().storage) {
+  function locked(run: Lock['run'], storage = scripted().storage) {
     const clock = fakeClock();
     const reports: unknown[][] = [];
-    const engine = bareEngine({ clock, lock: { run }, storage });
-    engine.emitter = createEmitter();
-    engine.emitter.on('storageFailed', ({ operation, error }) => reports.push([operation, error.code]));
-    const one = {
-      read: () => readStored(engine),
-      withSlot: <T>(task: (slot: Slot) => Promise<T>) => withSlot(engine, task),
-    };
-    return { clock, reports, persistence: one };
+    const { store, emitter } = bareManager({ clock, lock: { run }, storage });
+    emitter.on('storageFailed', ({ operation, error }) => reports.push([operation, error.code]));
+    return { clock, reports, store };
   }
   const grant: Lock['run'] = (_name, _signal, task) => task(lease);
 
   test('is asked for by name, with a signal and the longest time it may be held', async () => {
     const asked: unknown[][] = [];
-    const { persistence: one, clock } = persistence((name, signal, task, options) => {
+    const { store, clock } = locked((name, signal, task, options) => {
       asked.push([name, signal.aborted, options]);
       return task(lease);
     });
-    expect(await one.withSlot(async (slot) => slot.lease === lease)).toBe(true);
+    expect(await store.withLock(async (held) => held.lease === lease)).toBe(true);
     expect(asked).toEqual([[NAME, false, { holdMs: 13_000 }]]);
     expect(clock.pending).toBe(0);
   });
@@ -245,9 +241,9 @@ describe('the right to write', () => {
     for (const fence of [undefined, 4]) {
       const { storage, calls } = scripted();
       const fenced: Lock['run'] = (_name, _signal, task) => task({ ...lease, ...(fence && { fence }) });
-      await persistence(fenced, storage).persistence.withSlot(async (slot) => {
-        await slot.write(record);
-        await slot.erase();
+      await locked(fenced, storage).store.withLock(async (held) => {
+        await held.write(record);
+        await held.erase();
       });
       const options = fence && { fence };
       expect(calls).toEqual([
@@ -259,13 +255,13 @@ describe('the right to write', () => {
 
   test('what the task throws is what comes out, after the lock is released', async () => {
     const order: string[] = [];
-    const { persistence: one } = persistence(async (_name, _signal, task) => {
+    const { store } = locked(async (_name, _signal, task) => {
       await task(lease).catch(() => order.push('the lock saw it fail'));
       order.push('released');
       return undefined as never;
     });
     const fault = new Error('task');
-    await expect(one.withSlot(() => Promise.reject(fault)).finally(() => order.push('told'))).rejects.toBe(fault);
+    await expect(store.withLock(() => Promise.reject(fault)).finally(() => order.push('told'))).rejects.toBe(fault);
     expect(order).toEqual(['released', 'told']);
   });
 
@@ -273,13 +269,13 @@ describe('the right to write', () => {
     const order: unknown[] = [];
     const fails = () => Promise.reject(new Error('no'));
     const { storage } = scripted({ getItem: fails, setItem: fails, removeItem: fails });
-    const { persistence: one, reports } = persistence(async (_name, _signal, task) => {
+    const { store, reports } = locked(async (_name, _signal, task) => {
       const result = await task(lease);
       order.push(...reports, 'released');
       return result;
     }, storage);
-    await one.withSlot(async (slot) => {
-      for (const call of [slot.read, () => slot.write(record), slot.erase]) await call().catch(() => undefined);
+    await store.withLock(async (held) => {
+      for (const call of [held.read, () => held.write(record), held.erase]) await call().catch(() => undefined);
     });
     expect(order).toEqual(['released']);
     expect(reports).toEqual([
@@ -296,8 +292,8 @@ describe('the right to write', () => {
       return grant(...args);
     };
     const { storage } = scripted({ getItem: () => Promise.reject(new Error('no')) });
-    const { persistence: one, reports } = persistence(run, storage);
-    await expect(one.read()).rejects.toMatchObject({ code: 'ERR_STORAGE_READ' });
+    const { store, reports } = locked(run, storage);
+    await expect(store.read()).rejects.toMatchObject({ code: 'ERR_STORAGE_READ' });
     expect(reports).toEqual([['read', 'ERR_STORAGE_READ']]);
     expect(asked).toBe(0);
   });
@@ -307,9 +303,9 @@ describe('the right to write', () => {
     async function ask(run: (clock: ReturnType<typeof fakeClock>) => Lock['run'], work = async () => 'done') {
       const clock = fakeClock();
       const task = vi.fn(work);
-      const engine = bareEngine({ clock, lock: { run: run(clock) } });
+      const { store } = bareManager({ clock, lock: { run: run(clock) } });
       const from = clock.now();
-      const outcome = await clock.runUntil(withSlot(engine, task).catch((error: unknown) => error as Error));
+      const outcome = await clock.runUntil(store.withLock(task).catch((error: unknown) => error as Error));
       const afterMs = clock.now() - from;
       await clock.advance(60_000);
       return { outcome, afterMs, ran: task.mock.calls.length, pending: clock.pending };

@@ -1,0 +1,206 @@
+import { dueAt, freshFrom, freshness, isUsable, outlives } from '../core/freshness.js';
+import { noSession, type SessionState } from '../core/session.js';
+import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
+import { isTokenError, OptionsError, SessionError } from '../errors.js';
+import type { Alarm } from './alarm.js';
+import type { Exchange } from './exchange.js';
+import type { Settings } from './options.js';
+import { isPauseOver } from './pause.js';
+import type { Refresher } from './refresher.js';
+import type { SessionStore } from './session-store.js';
+import type { StorageReader } from './storage-reader.js';
+import type { TokenManager } from './token-manager.js';
+import { TokenMarks } from './token-marks.js';
+import { abortReason, type Waiters } from './waiters.js';
+
+/** The parts that serving needs. */
+export interface AccessParts {
+  readonly settings: Settings;
+  readonly session: SessionStore;
+  readonly exchange: Exchange;
+  readonly callers: Waiters<SessionRecord>;
+  readonly refresher: Refresher;
+  readonly reader: StorageReader;
+  readonly alarm: Alarm;
+  /** Loads at first use; throws after `dispose()`. */
+  activate(): void;
+}
+
+type Live = Extract<SessionState, { record: SessionRecord }>;
+type GetOptions = NonNullable<Parameters<TokenManager['getAccessToken']>[0]>;
+type RefreshOptions = NonNullable<Parameters<TokenManager['replaceAccessToken']>[1]>;
+
+/** Serves access tokens: at once while usable, after a refresh otherwise. */
+export class AccessTokens {
+  readonly #parts: AccessParts;
+  readonly #marks = new TokenMarks();
+  /** The access token, ready to be handed out from `#freshFrom` until `#dueAt`. */
+  #fresh: Promise<string> | undefined;
+  #freshFrom = 0;
+  #dueAt = 0;
+  /** What callers without options wait for together, until the session changes. */
+  #pending: Promise<string> | undefined;
+
+  constructor(parts: AccessParts) {
+    this.#parts = parts;
+  }
+
+  /** Follows a change of the session; returns when its access token is due. */
+  update(next: SessionRecord | undefined, last: SessionRecord | undefined): number {
+    this.#pending = undefined;
+    if (!isSameTokenSet(next, last)) {
+      const { leewayMs, platform } = this.#parts.settings;
+      const accessToken = next?.tokens.accessToken;
+      this.#marks.add(accessToken, isSameSession(next, last));
+      this.#fresh = accessToken === undefined ? undefined : Promise.resolve(accessToken);
+      this.#freshFrom = next ? freshFrom(next.tokens) : 0;
+      this.#dueAt = next ? dueAt(next.tokens, leewayMs, platform.random()) : 0;
+    }
+    return this.#dueAt;
+  }
+
+  /** From now on every call goes the long way, and is refused there. */
+  dispose(): void {
+    this.#fresh = undefined;
+    this.#pending = undefined;
+  }
+
+  /** Whether an access token is known as one of a session that is over. */
+  isOfPastSession(accessToken: string): boolean {
+    return this.#marks.isPast(accessToken);
+  }
+
+  get(options?: GetOptions): Promise<string> {
+    const { settings, session, reader, exchange } = this.#parts;
+    if (reader.isBlocking) return this.#get(options);
+    const now = settings.platform.clock.now();
+    const isFresh = now < this.#dueAt && now >= this.#freshFrom;
+    if (this.#fresh && isFresh && (options === undefined || isPlain(options))) return this.#fresh;
+    const { record } = session;
+    // The refresh function must not wait for itself, and nobody for a refresh while a usable token is there.
+    const isAlone = options !== undefined || exchange.isInside(undefined) || (record && isUsable(record.tokens, now));
+    if (isAlone) return this.#get(options);
+    if (!this.#pending) {
+      const pending = this.#get();
+      const clear = () => {
+        if (this.#pending === pending) this.#pending = undefined;
+      };
+      this.#pending = pending;
+      pending.then(clear, clear);
+    }
+    return this.#pending;
+  }
+
+  /** Another access token than the one that was refused. */
+  async replace(rejected: string, options: RefreshOptions = {}): Promise<string> {
+    await this.#ready(options.signal);
+    const state = this.#requireSession();
+    if (this.isOfPastSession(rejected)) {
+      const message =
+        'The session of the refused access token is over, and another one has begun: ask again for its token.';
+      throw new SessionError('ERR_NO_SESSION', message);
+    }
+    if (!state) return this.#waitForToken(options.signal);
+    const { tokens } = state.record;
+    if (tokens.accessToken === rejected) {
+      // A refresh under way may have begun before the rejected token came, and end with it.
+      const isJoined = this.#parts.refresher.isRunning;
+      const token = await this.#refresh(state, 'rejected', options);
+      return token === rejected && isJoined ? this.replace(rejected, options) : token;
+    }
+    const isGood = isUsable(tokens, this.#parts.settings.platform.clock.now());
+    return isGood ? tokens.accessToken : this.#refresh(state, 'expired', options);
+  }
+
+  /** New tokens although the present ones are good. */
+  async refresh(options: RefreshOptions = {}): Promise<void> {
+    await this.#ready(options.signal);
+    const state = this.#requireSession();
+    if (state) await this.#refresh(state, 'asked', options);
+    else await this.#waitForToken(options.signal);
+  }
+
+  async #get({ signal, minValidityMs = 0 }: GetOptions = {}): Promise<string> {
+    const { settings, session, refresher } = this.#parts;
+    const { clock } = settings.platform;
+    if (!(minValidityMs >= 0)) {
+      throw new OptionsError('ERR_OPTIONS', 'Option minValidityMs: expected a number of at least 0.');
+    }
+    await this.#ready(signal);
+    const state = this.#requireSession();
+    if (!state) return this.#waitForToken(signal);
+    const { tokens } = state.record;
+    const now = clock.now();
+    const worth = freshness(tokens, this.#dueAt, now);
+    const isGood = worth !== 'expired';
+    if (isGood && outlives(tokens, this.#dueAt, now, minValidityMs)) {
+      const isQuiet = !isPauseOver(settings, { retryAt: refresher.quietUntil, named: false });
+      if (worth === 'stale' && this.#isBreakerClosed(state) && !isQuiet) refresher.start('due');
+      return tokens.accessToken;
+    }
+    try {
+      return await this.#refresh(state, isGood ? 'due' : 'expired', { signal });
+    } catch (error) {
+      // A usable token beats none, though it does not live as long as was asked for.
+      const isFault = isTokenError(error) && !(error instanceof SessionError || error instanceof OptionsError);
+      const isOurs = session.record?.sessionId === state.record.sessionId;
+      if (isGood && isFault && isOurs && isUsable(tokens, clock.now())) return tokens.accessToken;
+      throw error;
+    }
+  }
+
+  /** Waits until the session is known, or a cookie is being asked about. */
+  async #ready(signal: AbortSignal | undefined): Promise<void> {
+    const { session, refresher, reader } = this.#parts;
+    this.#parts.activate();
+    if (signal?.aborted) throw abortReason(signal);
+    if (reader.isBlocking || (session.state.status === 'loading' && !refresher.isRunning)) {
+      void reader.read(true);
+      await reader.wait(signal);
+    }
+  }
+
+  /** The session, read in the same turn that acts on it; undefined while a cookie is being asked about. */
+  #requireSession(): Live | undefined {
+    this.#parts.activate();
+    const { session, refresher } = this.#parts;
+    const { state } = session;
+    if ('record' in state) return state;
+    if (state.status === 'loading' && refresher.isRunning) return undefined;
+    throw session.failing?.error ?? noSession(state);
+  }
+
+  async #waitForToken(signal: AbortSignal | undefined): Promise<string> {
+    return (await this.#parts.callers.wait(signal)).tokens.accessToken;
+  }
+
+  /** Waits for the refresh under way, or for one that starts now; refused while refreshing fails. */
+  async #refresh(
+    state: Live,
+    reason: 'due' | 'expired' | 'rejected' | 'asked',
+    { signal, challenge }: RefreshOptions,
+  ): Promise<string> {
+    if (this.#parts.exchange.isInside(signal)) {
+      const message =
+        'The refresh function asked for an access token, which waits for that same refresh: use the request it was given, and pass its signal on.';
+      throw new OptionsError('ERR_OPTIONS', message);
+    }
+    const isProbe = reason === 'asked' && !(state.status === 'waiting' && state.failing.named);
+    if (!isProbe && state.status === 'waiting' && !this.#isBreakerClosed(state)) throw state.failing.error;
+    const token = this.#waitForToken(signal);
+    this.#parts.refresher.start(reason, challenge);
+    return token;
+  }
+
+  /** Refreshing does not fail, its pause is over, or a wake-up lets a probe through. */
+  #isBreakerClosed(state: Live): boolean {
+    if (state.status !== 'waiting') return true;
+    const { settings, alarm } = this.#parts;
+    const { failing } = state;
+    return isPauseOver(settings, failing) || (!failing.named && alarm.isProbeAllowed);
+  }
+}
+
+function isPlain({ minValidityMs, signal }: GetOptions): boolean {
+  return minValidityMs === undefined && !signal?.aborted;
+}

@@ -1,0 +1,53 @@
+import { LockError } from '../errors.js';
+import type { Lease } from '../ports/lock.js';
+import type { Settings } from './options.js';
+import { safeCause } from './safe-cause.js';
+
+/** How long one call to the storage may take. */
+export const STORAGE_LIMIT_MS = 5_000;
+
+/** The lock is held for at least this much less than others wait for it, so that they can take it from a frozen holder. */
+const TAKEOVER_MS = 2_000;
+
+/**
+ * Runs a task under the lock. Waits for it as long as one request and the storage around it may take.
+ *
+ * Settles after the lock was released; throws `LockError`, or what the task throws.
+ */
+export async function holdLock<T>(settings: Settings, task: (lease: Lease) => Promise<T>): Promise<T> {
+  const { name, timeoutMs, platform } = settings;
+  const { clock, lock } = platform;
+  const limitMs = timeoutMs + STORAGE_LIMIT_MS;
+  const waiting = new AbortController();
+  let outcome: Promise<T> | undefined;
+  await new Promise<void>((resolve, reject) => {
+    let cancel = clock.after(limitMs, () => {
+      const message = `Expected the lock '${name}' within ${limitMs} ms, but its holder kept it; try again.`;
+      reject(new LockError('ERR_LOCK_TIMEOUT', message));
+      waiting.abort();
+    });
+    const granted = async (lease: Lease): Promise<void> => {
+      cancel();
+      if (waiting.signal.aborted) return; // granted after the wait was given up
+      outcome = task(lease);
+      await outcome.catch(() => undefined);
+      // a lock whose release never answers holds nobody up
+      cancel = clock.after(STORAGE_LIMIT_MS, resolve);
+    };
+    new Promise((done) => done(lock.run(name, waiting.signal, granted, { holdMs: limitMs - TAKEOVER_MS })))
+      .catch((error: unknown) => error)
+      .then((error) => {
+        if (outcome) return resolve();
+        const message = `Expected the lock '${name}' to be granted, but it failed; try again.`;
+        reject(new LockError('ERR_LOCK_LOST', message, { cause: error && safeCause(error, []) }));
+      })
+      .finally(() => cancel());
+  });
+  return outcome as Promise<T>;
+}
+
+/** The lock was taken over by another holder, who writes from now on. */
+export function lockLost(): LockError {
+  const message = 'Expected to hold the lock until the session was stored, but it was taken over; try again.';
+  return new LockError('ERR_LOCK_LOST', message);
+}

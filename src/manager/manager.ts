@@ -1,0 +1,162 @@
+import { isUsable } from '../core/freshness.js';
+import { recordOf, type SessionEffect, type SessionState } from '../core/session.js';
+import type { TokenEvent } from '../core/session-events.js';
+import { isSameSession, type SessionRecord } from '../core/session-record.js';
+import { type AnyTokenError, OptionsError } from '../errors.js';
+import { type AccessParts, AccessTokens } from './access-tokens.js';
+import { Alarm, type AlarmParts } from './alarm.js';
+import { announce } from './announce.js';
+import { createEmitter, type Emitter } from './emitter.js';
+import { Exchange } from './exchange.js';
+import type { Settings } from './options.js';
+import { PendingCommands } from './pending-commands.js';
+import { Reconciler } from './reconciler.js';
+import { RecordFactory } from './record-factory.js';
+import { RecordStore, type StorageObserver } from './record-store.js';
+import { Refresher, type RefreshParts } from './refresher.js';
+import { type CommandParts, SessionCommands } from './session-commands.js';
+import { type SessionObserver, SessionStore } from './session-store.js';
+import { type ReaderParts, StorageReader } from './storage-reader.js';
+import { type UnstoredObserver, UnstoredTokens } from './unstored-tokens.js';
+import { Waiters } from './waiters.js';
+
+type Observers = SessionObserver & StorageObserver & UnstoredObserver;
+type Parts = RefreshParts & ReaderParts & AlarmParts & AccessParts & CommandParts;
+
+const NONE: readonly never[] = [];
+
+/** The composition root: makes the parts, each from those before it, and carries out what follows from a change. */
+export class Manager implements Observers, Parts {
+  declare readonly settings: Settings;
+  declare readonly session: SessionStore;
+  declare readonly store: RecordStore;
+  declare readonly reconciler: Reconciler;
+  declare readonly records: RecordFactory;
+  declare readonly exchange: Exchange;
+  declare readonly unstored: UnstoredTokens;
+  declare readonly pending: PendingCommands;
+  declare readonly callers: Waiters<SessionRecord>;
+  declare readonly refresher: Refresher;
+  declare readonly reader: StorageReader;
+  declare readonly alarm: Alarm;
+  declare readonly accessTokens: AccessTokens;
+  declare readonly commands: SessionCommands;
+  #emitter: Emitter | undefined;
+  /** What ends with the manager; undefined before the first use. */
+  #subscriptions: readonly (() => void)[] | undefined;
+  /** Callers who wait for a sign-in or a sign-out. */
+  #commandCallers: readonly Waiters<void>[] = NONE;
+  #isDisposed = false;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    this.session = new SessionStore(this);
+    this.store = new RecordStore(this);
+    this.reconciler = new Reconciler(this);
+    this.records = new RecordFactory(settings);
+    this.exchange = new Exchange(settings);
+    this.unstored = new UnstoredTokens(this);
+    this.pending = new PendingCommands();
+    this.callers = new Waiters(settings.platform.clock);
+    this.refresher = new Refresher(this);
+    this.reader = new StorageReader(this);
+    this.alarm = new Alarm(this);
+    this.accessTokens = new AccessTokens(this);
+    this.commands = new SessionCommands(this);
+  }
+
+  get emitter(): Emitter {
+    this.#emitter ??= createEmitter();
+    return this.#emitter;
+  }
+
+  /** What follows from a change of the session, in this order; its effects come after all of it. */
+  sessionChanged(before: SessionState): void {
+    if (this.#isDisposed) return; // a refresh that was under way still stores its tokens, and nobody is left to serve
+    const { state } = this.session;
+    const next = recordOf(state);
+    const last = recordOf(before);
+    const dueAt = this.accessTokens.update(next, last);
+    if (last && !isSameSession(next, last)) void this.refresher.detach();
+    if (next && !last && isUsable(next.tokens, this.settings.platform.clock.now())) this.callers.resolve(next);
+    else if (before.status === 'loading' && state.status === 'active') {
+      // Somebody has asked, and waits, or was refused when the cookie failed.
+      if (this.callers.isWaiting || (this.settings.isCookie && before.failing)) this.refresher.start('expired');
+    }
+    this.alarm.plan(dueAt);
+    this.#emitter?.changed();
+  }
+
+  carryOut(effect: SessionEffect): void {
+    if (effect.type === 'announce') announce(this.settings);
+    else if (effect.type === 'refuse') this.callers.reject(effect.error);
+    else this.emit(effect.event);
+  }
+
+  storageFailed(operation: 'read' | 'write' | 'remove', error: AnyTokenError): void {
+    this.emit({ type: 'storageFailed', payload: { operation, error }, sessionId: this.session.record?.sessionId });
+  }
+
+  storedLate(): void {
+    this.reconciler.schedule();
+  }
+
+  tokensArrivedLate(): void {
+    this.refresher.storeLateTokens();
+  }
+
+  emit(event: TokenEvent): void {
+    this.#emitter?.emit(event, this.settings.platform.clock.now());
+  }
+
+  checkUse(): void {
+    if (this.#isDisposed) throw disposed();
+  }
+
+  /** Listens to peers and wake-ups from the first use to the end; throws after `dispose()`. */
+  activate(): void {
+    this.checkUse();
+    if (this.#subscriptions) return;
+    const { name, platform } = this.settings;
+    this.#subscriptions = NONE;
+    this.#subscriptions = [platform.channel.subscribe(name, () => void this.reader.read(false))];
+    const unsubscribe = platform.wakeups.subscribe(() => void this.alarm.wake());
+    this.#subscriptions = this.#subscriptions.concat(unsubscribe);
+  }
+
+  /** Waits for a command that goes on by itself: the process stays alive meanwhile, and `dispose()` refuses the caller. */
+  track(command: Promise<void>): Promise<void> {
+    const callers = new Waiters<void>(this.settings.platform.clock);
+    const outcome = callers.wait(undefined);
+    this.#commandCallers = this.#commandCallers.concat(callers);
+    command
+      .then(
+        () => callers.resolve(),
+        (error) => callers.reject(error),
+      )
+      .then(() => {
+        this.#commandCallers = this.#commandCallers.filter((other) => other !== callers);
+      });
+    return outcome;
+  }
+
+  /** Lets go of callers, timers and listeners. */
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    const error = disposed();
+    for (const callers of this.#commandCallers) callers.reject(error);
+    this.callers.close(error);
+    this.reader.refuse(error);
+    this.accessTokens.dispose();
+    this.alarm.dispose();
+    this.reconciler.dispose();
+    this.refresher.dispose();
+    for (const unsubscribe of this.#subscriptions ?? []) unsubscribe();
+    this.#emitter?.clear();
+  }
+}
+
+function disposed(): OptionsError {
+  return new OptionsError('ERR_DISPOSED', 'Expected a manager in use, but dispose() was called: create another one.');
+}

@@ -1,0 +1,62 @@
+/** One call of `startSession` that is under way. */
+export interface StartTurn {
+  /** Counts the starts; a later one wins. */
+  readonly turn: number;
+  /** No later start has begun. */
+  isLatest(): boolean;
+  /** A sign-out has begun since: it wins. */
+  isEnded(): boolean;
+  finish(): void;
+}
+
+const NONE: readonly string[] = [];
+
+/** Which sign-ins and sign-outs are under way. The later one wins over an earlier one that still waits for the lock. */
+export class PendingCommands {
+  #starts = 0;
+  #lastFinished = 0;
+  #startingIds = NONE;
+  #ends = 0;
+  #erasing = 0;
+
+  /** A session is being started: nothing is refreshed meanwhile, and what the storage holds is no news. */
+  get isStarting(): boolean {
+    return this.#lastFinished < this.#starts;
+  }
+
+  /** The record of an ended session is being erased. */
+  get isErasing(): boolean {
+    return this.#erasing > 0;
+  }
+
+  /** How many sign-outs have begun. */
+  get ends(): number {
+    return this.#ends;
+  }
+
+  beginStart(sessionId: string): StartTurn {
+    const turn = ++this.#starts;
+    const ends = this.#ends;
+    this.#startingIds = this.#startingIds.concat(sessionId);
+    return {
+      turn,
+      isLatest: () => turn === this.#starts,
+      isEnded: () => ends !== this.#ends,
+      finish: () => {
+        this.#startingIds = this.#startingIds.filter((id) => id !== sessionId);
+        this.#lastFinished = Math.max(this.#lastFinished, turn);
+      },
+    };
+  }
+
+  /** Returns the sessions whose start is not over: their records may be stored already. */
+  beginEnd(): readonly string[] {
+    this.#ends++;
+    this.#erasing++;
+    return this.#startingIds;
+  }
+
+  finishEnd(): void {
+    this.#erasing--;
+  }
+}

@@ -1,0 +1,64 @@
+import { backoffDelay } from '../core/backoff.js';
+import { isBehind, merge } from '../core/reconcile.js';
+import { announce } from './announce.js';
+import type { Settings } from './options.js';
+import type { RecordStore } from './record-store.js';
+import type { SessionStore } from './session-store.js';
+
+/** The parts that repairs need. */
+export interface ReconcilerParts {
+  readonly settings: Settings;
+  readonly session: SessionStore;
+  readonly store: RecordStore;
+}
+
+/** Brings the storage in line with the session after a write or an erasure failed; goes on until it succeeds. */
+export class Reconciler {
+  readonly #parts: ReconcilerParts;
+  #cancel: (() => void) | undefined;
+  #failures = 0;
+  #isDisposed = false;
+
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts;
+  }
+
+  /** Plans a repair, unless one is planned. */
+  schedule(): void {
+    if (this.#cancel || this.#isDisposed) return;
+    const { retry, platform } = this.#parts.settings;
+    this.#failures++;
+    this.#cancel = platform.clock.after(backoffDelay(this.#failures, retry, platform.random()), () => {
+      this.#cancel = undefined; // what fails from now on needs another repair
+      this.#reconcile().then(
+        (hasChanged) => {
+          this.#failures = 0;
+          if (hasChanged) announce(this.#parts.settings);
+        },
+        () => this.schedule(),
+      );
+    });
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#cancel?.();
+  }
+
+  #reconcile(): Promise<boolean> {
+    return this.#parts.store.withLock(async (storage) => {
+      const { record: found, isNewer } = await storage.read();
+      const held = this.#parts.session.record;
+      const standing = this.#parts.store.standing(held, found);
+      if (standing === 'neither' && found) {
+        await storage.erase();
+        return true;
+      }
+      if (standing !== 'held' || !held || isNewer) return false;
+      const record = merge(held, found, this.#parts.settings.platform.clock.now());
+      if (!isBehind(found, record)) return false;
+      await storage.write(record);
+      return true;
+    });
+  }
+}

@@ -1,0 +1,190 @@
+import { decodeRecord, encodeRecord } from '../core/codec.js';
+import { reconcile, type Standing, withMark } from '../core/reconcile.js';
+import type { SessionRecord } from '../core/session-record.js';
+import { type AnyTokenError, isTokenError, StorageError } from '../errors.js';
+import type { Lease } from '../ports/lock.js';
+import { withDeadline } from './deadline.js';
+import { holdLock, lockLost, STORAGE_LIMIT_MS } from './hold-lock.js';
+import type { Settings } from './options.js';
+import { safeCause } from './safe-cause.js';
+import type { SessionStore } from './session-store.js';
+
+type Operation = 'read' | 'write' | 'remove';
+type Report = (operation: Operation, error: AnyTokenError) => void;
+
+/** Is told what the storage does when nobody waits for it. */
+export interface StorageObserver {
+  storageFailed(operation: Operation, error: AnyTokenError): void;
+  /** A write or a removal that had timed out was carried out after all, perhaps over a newer record. */
+  storedLate(): void;
+}
+
+/** The parts that the storage of records needs. */
+export interface StoreParts extends StorageObserver {
+  readonly settings: Settings;
+  readonly session: SessionStore;
+}
+
+/** What the storage holds: a record, nothing, or something that cannot be read as one. */
+export interface Found {
+  readonly record: SessionRecord | undefined;
+  /** The stored string is damaged or foreign. */
+  readonly damage?: StorageError;
+  /** The stored string comes from a newer version: a running session must not overwrite it. */
+  readonly isNewer?: boolean;
+}
+
+/** The storage while the lock is held: the only way to write. Every method throws `StorageError`. */
+export interface LockedStorage {
+  readonly lease: Lease;
+  read(): Promise<Found>;
+  write(record: SessionRecord): Promise<void>;
+  erase(): Promise<void>;
+}
+
+const NONE: readonly never[] = [];
+
+/** The record in the storage: reading is open, writing needs the lock. */
+export class RecordStore {
+  readonly #parts: StoreParts;
+  /** The sessions that the storage is known to have held. */
+  #storedIds: readonly string[] = NONE;
+  /** The sessions that ended here for good: a record of one of them has to go. */
+  #tombstones: Set<string> | undefined;
+  /** The fault of the storage that was reported last; each is reported once. */
+  #reported: unknown;
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+  }
+
+  /** Reads the record without the lock; throws `StorageError`. */
+  read(): Promise<Found> {
+    return this.#read((operation, error) => this.#parts.storageFailed(operation, error));
+  }
+
+  /**
+   * Runs a task that may write. Settles after the lock was released; throws `LockError`, or what the task throws.
+   *
+   * Faults of the storage are reported after the release, because listeners never run under the lock.
+   */
+  async withLock<T>(task: (storage: LockedStorage) => Promise<T>): Promise<T> {
+    const { platform, name } = this.#parts.settings;
+    const { storage } = platform;
+    const faults: Parameters<Report>[] = [];
+    const report: Report = (...fault) => faults.push(fault);
+    try {
+      return await holdLock(this.#parts.settings, (lease) => {
+        const fenced = () => (lease.fence === undefined ? undefined : { fence: lease.fence });
+        const change = (operation: Operation, work: () => unknown) => {
+          if (lease.signal.aborted) throw lockLost();
+          return this.#bounded(operation, report, work);
+        };
+        return task({
+          lease,
+          read: () => this.#read(report),
+          write: async (record) => {
+            await change('write', () => storage.setItem(name, encodeRecord(record), fenced()));
+            this.#markStored(record);
+          },
+          erase: async () => {
+            await change('remove', () => storage.removeItem(name, fenced()));
+          },
+        });
+      });
+    } finally {
+      for (const fault of faults) this.#parts.storageFailed(...fault);
+    }
+  }
+
+  /** Whether the storage is known to have held this session. */
+  wasStored(record: SessionRecord | undefined): boolean {
+    return record !== undefined && this.#storedIds.includes(record.sessionId);
+  }
+
+  /** Ends a session for good: from now on a record of it is a remnant, whoever wrote it. */
+  bury(sessionId: string): void {
+    this.#tombstones ??= new Set();
+    this.#tombstones.add(sessionId);
+  }
+
+  isBuried({ sessionId }: SessionRecord): boolean {
+    return this.#tombstones?.has(sessionId) === true;
+  }
+
+  /** Which record is right, as far as this manager knows. */
+  standing(held: SessionRecord | undefined, found: SessionRecord | undefined): Standing {
+    return reconcile(held, found, {
+      wasStored: this.wasStored(held),
+      isBuried: found !== undefined && this.isBuried(found),
+    });
+  }
+
+  async #read(report: Report): Promise<Found> {
+    const { platform, name } = this.#parts.settings;
+    const { storage } = platform;
+    let text: unknown;
+    try {
+      text = await this.#bounded<unknown>('read', report, () => storage.getItem(name));
+    } catch (error) {
+      // A storage that finds its whole content damaged says so itself.
+      if (!isDamage(error)) throw error;
+      return { record: undefined, damage: this.#reportOnce(report, error.message, error) };
+    }
+    if (isTokenError(storage.fault)) this.#reportOnce(report, storage.fault, storage.fault);
+    if (text === null || text === undefined) return { record: undefined };
+    if (typeof text !== 'string') {
+      const message = `Expected a string or null under '${name}', but a value of type ${typeof text} came; the storage must not parse it.`;
+      const parsed = new StorageError('ERR_STORAGE_READ', message);
+      report('read', parsed);
+      throw parsed;
+    }
+    const { kind, record } = decodeRecord(text);
+    if (record) {
+      this.#markStored(record);
+      return { record: withMark(record, this.#parts.session.record) };
+    }
+    const isNewer = kind === 'newer';
+    const what = isNewer ? 'a newer version wrote it' : 'it is damaged or foreign';
+    const message = `Expected a session of ours under '${name}', but ${what}; it is left alone until the next startSession().`;
+    const damage = new StorageError('ERR_STORAGE_CORRUPT', message);
+    return { record, isNewer, damage: this.#reportOnce(report, text, damage) };
+  }
+
+  #markStored({ sessionId }: SessionRecord): void {
+    if (!this.#storedIds.includes(sessionId)) this.#storedIds = this.#storedIds.concat(sessionId);
+  }
+
+  #reportOnce(report: Report, fault: unknown, error: StorageError): StorageError {
+    if (this.#reported !== fault) report('read', error);
+    this.#reported = fault;
+    return error;
+  }
+
+  async #bounded<T>(operation: Operation, report: Report, work: () => T | PromiseLike<T>): Promise<T> {
+    const { platform, name } = this.#parts.settings;
+    const isRead = operation === 'read';
+    const late = () => {
+      // A removal that timed out has happened: an empty storage no longer proves that a peer ended the session.
+      if (operation === 'remove') this.#storedIds = NONE;
+      if (!isRead) this.#parts.storedLate();
+    };
+    try {
+      return await withDeadline(platform.clock, STORAGE_LIMIT_MS, work, () => undefined, late);
+    } catch (error) {
+      const fault = isTokenError(error)
+        ? error
+        : new StorageError(
+            isRead ? 'ERR_STORAGE_READ' : 'ERR_STORAGE_WRITE',
+            `Expected the storage to ${operation} '${name}' within ${STORAGE_LIMIT_MS} ms, but it ${error ? 'failed' : 'did not answer'}; nothing is lost, try again.`,
+            { cause: error && safeCause(error, []) },
+          );
+      if (!isRead || !isDamage(fault)) report(operation, fault);
+      throw fault;
+    }
+  }
+}
+
+function isDamage(error: unknown): error is StorageError {
+  return isTokenError(error) && error.code === 'ERR_STORAGE_CORRUPT';
+}

@@ -1,0 +1,97 @@
+import { isSameSession } from '../core/session-record.js';
+import type { AnyTokenError } from '../errors.js';
+import { unavailable } from './attempt.js';
+import type { Settings } from './options.js';
+import { isPauseOver } from './pause.js';
+import type { PendingCommands } from './pending-commands.js';
+import type { RecordStore } from './record-store.js';
+import type { Refresher } from './refresher.js';
+import type { SessionStore } from './session-store.js';
+import { Waiters } from './waiters.js';
+
+/** The parts that reading needs. */
+export interface ReaderParts {
+  readonly settings: Settings;
+  readonly session: SessionStore;
+  readonly store: RecordStore;
+  readonly pending: PendingCommands;
+  readonly refresher: Refresher;
+}
+
+/** Brings the session up to date with the storage: at first use, after a wake-up, and when a peer announces a change. */
+export class StorageReader {
+  readonly #parts: ReaderParts;
+  #reading: Promise<void> | undefined;
+  #isRequestedAgain = false;
+  #isBlocking = false;
+  #callers: Waiters<void> | undefined;
+
+  constructor(parts: ReaderParts) {
+    this.#parts = parts;
+  }
+
+  /** While blocking, callers wait: the session may not exist, or may have ended elsewhere. */
+  get isBlocking(): boolean {
+    return this.#isBlocking;
+  }
+
+  /** Single-flight; reads again if asked meanwhile, and never rejects. `isBlocking` holds callers back until it is over. */
+  read(isBlocking: boolean): Promise<void> {
+    this.#isBlocking ||= isBlocking;
+    if (this.#reading) this.#isRequestedAgain = true;
+    else this.#reading = this.#readUntilDone();
+    return this.#reading;
+  }
+
+  /** Waits for the read under way. */
+  wait(signal: AbortSignal | undefined): Promise<void> {
+    return this.#waiters().wait(signal);
+  }
+
+  /** Refuses the callers who wait, and those who will. */
+  refuse(error: unknown): void {
+    this.#waiters().close(error);
+  }
+
+  #waiters(): Waiters<void> {
+    this.#callers ??= new Waiters(this.#parts.settings.platform.clock);
+    return this.#callers;
+  }
+
+  async #readUntilDone(): Promise<void> {
+    do {
+      this.#isRequestedAgain = false;
+      await this.#readOnce();
+    } while (this.#isRequestedAgain);
+    // In the same turn as the check: a request from now on starts another read.
+    this.#reading = undefined;
+    this.#isBlocking = false;
+    this.#callers?.resolve();
+  }
+
+  async #readOnce(): Promise<void> {
+    const { settings, session, store, pending, refresher } = this.#parts;
+    const { clock } = settings.platform;
+    const { ends } = pending;
+    const before = session.record;
+    const wasStored = store.wasStored(before); // before the storage is asked
+    try {
+      const { record, damage } = await store.read();
+      const held = session.record;
+      // While a session is being started or ended, the storage tells nothing but that ours was ended elsewhere.
+      const isGone = held && !record && !damage;
+      const isBusy = pending.isErasing || ends !== pending.ends || (pending.isStarting && !isGone);
+      if (isBusy || (record && store.isBuried(record))) return;
+      if (!isSameSession(before, held)) this.#isRequestedAgain = true;
+      else if (record || damage || !settings.isCookie || session.state.status !== 'loading') {
+        const isKnown = wasStored && store.wasStored(before);
+        session.dispatch({ type: 'found', record, error: damage, wasStored: isKnown });
+      } else if (isPauseOver(settings, session.failing)) refresher.start('resume');
+    } catch (error) {
+      // A pause that the server named outlives a storage that cannot be read.
+      if (session.state.status !== 'loading' || !isPauseOver(settings, session.failing)) return;
+      const failing = unavailable(error as AnyTokenError, clock.now());
+      session.dispatch({ type: 'failed', base: undefined, record: undefined, failing, again: false });
+    }
+  }
+}

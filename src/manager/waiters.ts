@@ -1,0 +1,93 @@
+import type { Clock } from '../ports/clock.js';
+
+interface Waiter<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+const MAX_DELAY_MS = 2_147_483_647;
+
+/** Callers who wait for one outcome. While somebody waits, one timer keeps the process running; no other does. */
+export class Waiters<T> {
+  readonly #clock: Clock;
+  #waiting: Set<Waiter<T>> | undefined;
+  /** Callers without a signal leave together, and share one promise. */
+  #shared: Promise<T> | undefined;
+  #release: (() => void) | undefined;
+  #refusal: unknown;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined && this.#waiting.size > 0;
+  }
+
+  /** Waits for the next `resolve` or `reject`; an abort rejects this caller alone, with the signal's reason. */
+  wait(signal: AbortSignal | undefined): Promise<T> {
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    if (signal) return signal.aborted ? Promise.reject(abortReason(signal)) : this.#waitUntilAborted(signal);
+    this.#shared ??= new Promise((resolve, reject) => this.#add({ resolve, reject }));
+    return this.#shared;
+  }
+
+  resolve(value: T): void {
+    for (const waiter of this.#empty()) waiter.resolve(value);
+  }
+
+  reject(error: unknown): void {
+    for (const waiter of this.#empty()) waiter.reject(error);
+  }
+
+  /** Refuses those who wait, and whoever comes later. */
+  close(error: unknown): void {
+    this.#refusal = error;
+    this.reject(error);
+  }
+
+  #waitUntilAborted(signal: AbortSignal): Promise<T> {
+    let abort = (): void => undefined;
+    const outcome = new Promise<T>((resolve, reject) => {
+      const waiter: Waiter<T> = { resolve, reject };
+      this.#add(waiter);
+      abort = () => {
+        this.#waiting?.delete(waiter);
+        this.#releaseIfEmpty();
+        reject(abortReason(signal));
+      };
+    });
+    const settled = () => signal.removeEventListener('abort', abort);
+    signal.addEventListener('abort', abort);
+    outcome.then(settled, settled);
+    return outcome;
+  }
+
+  #add(waiter: Waiter<T>): void {
+    this.#waiting ??= new Set();
+    this.#waiting.add(waiter);
+    this.#release ??= this.#clock.after(MAX_DELAY_MS, () => undefined, { keepAlive: true });
+  }
+
+  #empty(): Iterable<Waiter<T>> {
+    const all = this.#waiting ?? [];
+    this.#waiting = undefined;
+    this.#shared = undefined;
+    this.#releaseIfEmpty();
+    return all;
+  }
+
+  #releaseIfEmpty(): void {
+    if (this.#waiting?.size) return;
+    this.#release?.();
+    this.#release = undefined;
+  }
+}
+
+/** The reason of an abort; an `AbortError` where the runtime knows no reasons. */
+export function abortReason(signal: AbortSignal | undefined): unknown {
+  if (signal?.reason !== undefined) return signal.reason;
+  const error = new Error('The operation was aborted.');
+  error.name = 'AbortError';
+  return error;
+}
