@@ -121,7 +121,8 @@ export function transition(state: SessionState, input: SessionInput): Transition
     case 'ended':
       return end(state, input.reason, input.error);
     case 'attempted':
-      if (!held && state.status !== 'loading') return { state, effects: [] };
+      // with nobody signed in, only a cookie may be asked about
+      if (state.status === 'none' && !/asked|resume/.test(input.reason)) return { state, effects: [] };
       return {
         state: held ? { status: 'refreshing', revision: state.revision, record: held } : state,
         effects: [emit('refreshStarted', { reason: input.reason, attempt: input.attempt }, held)],
@@ -195,15 +196,17 @@ function end(state: SessionState, reason: EndReason, error?: AnyTokenError): Tra
   const held = recordOf(state);
   const next: SessionState = { status: 'none', revision: state.revision + 1, error, endedId: held?.sessionId };
   const refusal: SessionEffect = { type: 'refuse', error: noSession(next) };
-  const ended = emit('sessionEnded', { reason, ...(error && { error }) }, held);
+  // a sign-out tells so itself, when nothing of the session is left
+  const ended = held && reason !== 'ended' && emit('sessionEnded', { reason, ...(error && { error }) }, held);
   const isFound = reason === 'rejected' || reason === 'lost';
-  return { state: next, effects: [...(isFound ? [announce] : []), refusal, ...(held ? [ended] : [])] };
+  return { state: next, effects: [...(isFound ? [announce] : []), refusal, ...(ended ? [ended] : [])] };
 }
 
 function fail(state: SessionState, { base, record, failing, again, own }: InputOf<'failed'>): Transition {
   const held = recordOf(state);
   const effects = own ? [emit('refreshFailed', { ...own, error: failing.error, retryAt: failing.retryAt }, held)] : [];
   if (state.status === 'loading') return { state: { ...state, failing }, effects };
+  if (state.status === 'none' && !base) return { state, effects };
   if (!held || !isSameTokenSet(held, base)) return { state, effects: [] };
   const kept = record ?? held;
   const { failure } = kept;

@@ -6,6 +6,7 @@ import type { Alarm } from './alarm.js';
 import type { Exchange } from './exchange.js';
 import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
+import type { PendingCommands } from './pending-commands.js';
 import type { Refresher } from './refresher.js';
 import type { SessionStore } from './session-store.js';
 import type { StorageReader } from './storage-reader.js';
@@ -22,6 +23,7 @@ export interface AccessParts {
   readonly refresher: Refresher;
   readonly reader: StorageReader;
   readonly alarm: Alarm;
+  readonly pending: PendingCommands;
   /** Loads at first use; throws after `dispose()`. */
   activate(): void;
 }
@@ -114,7 +116,14 @@ export class AccessTokens {
 
   /** New tokens although the present ones are good. */
   async refresh(options: RefreshOptions = {}): Promise<void> {
+    const { settings, session, refresher } = this.#parts;
     await this.#ready(options.signal);
+    if (settings.isCookie && session.state.status === 'none') {
+      const outcome = this.#waitForToken(options.signal);
+      refresher.signIn('asked');
+      await outcome;
+      return;
+    }
     const state = this.#requireSession();
     if (state) await this.#refresh(state, 'asked', options);
     else await this.#waitForToken(options.signal);
@@ -151,10 +160,13 @@ export class AccessTokens {
 
   /** Waits until the session is known, or a cookie is being asked about. */
   async #ready(signal: AbortSignal | undefined): Promise<void> {
-    const { session, refresher, reader } = this.#parts;
+    const { session, refresher, reader, pending } = this.#parts;
     this.#parts.activate();
     if (signal?.aborted) throw abortReason(signal);
-    if (reader.isBlocking || (session.state.status === 'loading' && !refresher.isRunning)) {
+    // Whoever asks beside a sign-in, with no session there yet, waits for it.
+    if (pending.isStarting && !session.record) await pending.whenStarted(signal);
+    const isUnknown = session.state.status === 'loading' && !refresher.isRunning;
+    if (reader.isBlocking || isUnknown || reader.isOutdated) {
       void reader.read(true);
       await reader.wait(signal);
     }

@@ -5,8 +5,8 @@ import { isUsable } from '../core/freshness.js';
 import type { RefreshReason } from '../core/session-events.js';
 import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
 import { type TokenSet, withRefreshToken } from '../core/token-set.js';
-import { type AnyTokenError, SessionError, type SessionErrorCode } from '../errors.js';
 import type { Answer, Refused } from './answer.js';
+import { type AttemptOutcome, ended, failed, failureOfPeer, unavailable } from './attempt-outcome.js';
 import type { Exchange } from './exchange.js';
 import { lockLost } from './hold-lock.js';
 import type { Settings } from './options.js';
@@ -35,41 +35,11 @@ export interface AttemptRequest {
   readonly base: SessionRecord | undefined;
   readonly reason: RefreshReason;
   readonly attempt: number;
+  /** A cookie is asked whose it is: neither our tokens nor those in the storage are presented or taken over. */
+  readonly isSignIn: boolean;
   readonly challenge: Challenge | undefined;
   /** Failures in a row, where there is no record to count them. */
   readonly failures: number;
-}
-
-/** What one attempt came to; published after the lock was released. */
-export type AttemptOutcome =
-  /** There are new tokens: our own, or those of a peer that was faster. */
-  | {
-      readonly kind: 'refreshed';
-      readonly by: 'us' | 'peer';
-      readonly record: SessionRecord;
-      /** The server would give no better tokens: these are served although they may have expired on the way. */
-      readonly isBestAvailable?: boolean;
-    }
-  /** The storage holds another session, or none any more. */
-  | { readonly kind: 'replaced'; readonly record: SessionRecord | undefined }
-  | { readonly kind: 'ended'; readonly reason: 'rejected' | 'lost'; readonly error: SessionError }
-  | AttemptFailure
-  /** Tokens came, but the lock was lost: they are kept, and stored in another attempt. */
-  | { readonly kind: 'lock-lost' }
-  /** The session was ended or replaced here meanwhile: the outcome is dropped. */
-  | { readonly kind: 'superseded' };
-
-export interface AttemptFailure {
-  readonly kind: 'failed';
-  readonly error: AnyTokenError;
-  readonly retryAt: number;
-  /** The server named `retryAt`. */
-  readonly named: boolean;
-  readonly record: SessionRecord | undefined;
-  /** Another attempt soon may help. */
-  readonly isPassing: boolean;
-  /** False where it is the failure of a peer that was found in the storage. */
-  readonly isOwn: boolean;
 }
 
 const SUPERSEDED: AttemptOutcome = { kind: 'superseded' };
@@ -134,7 +104,8 @@ export class Attempt {
 
   /** The record to go on with, or the outcome that makes asking needless. */
   #choose(found: SessionRecord | undefined): { readonly current: SessionRecord | undefined } | AttemptOutcome {
-    const { base, reason } = this.#request;
+    const { base, reason, isSignIn } = this.#request;
+    if (isSignIn) return { current: undefined };
     const standing = this.#parts.store.standing(base, found);
     if (!found || !isSameSession(found, base)) {
       if (standing === 'held') return { current: base };
@@ -205,7 +176,7 @@ export class Attempt {
       if (late) return this.#storeTokens(current, late);
       const { record } = await this.#storage.read();
       if (this.#isSuperseded()) return SUPERSEDED;
-      if (record && store.standing(current, record) === 'found') {
+      if (record && !this.#request.isSignIn && store.standing(current, record) === 'found') {
         return isSameSession(record, current)
           ? { kind: 'refreshed', by: 'peer', record }
           : { kind: 'replaced', record };
@@ -213,9 +184,10 @@ export class Attempt {
     }
     // The new holder of the lock decides.
     if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
-    if (current) {
+    const over = current ?? (this.#request.isSignIn ? this.#request.base : undefined);
+    if (over) {
       await this.#storage.erase().catch(() => {
-        store.bury(current.sessionId);
+        store.bury([over.sessionId]);
         reconciler.schedule();
       });
     }
@@ -273,29 +245,4 @@ function isProof({ failure }: Refused, { endsSession }: Settings): boolean {
   } catch {
     return false; // a check that throws proves nothing
   }
-}
-
-function ended(reason: 'rejected' | 'lost', code: SessionErrorCode, message: string): AttemptOutcome {
-  return { kind: 'ended', reason, error: new SessionError(code, message) };
-}
-
-function failureOfPeer(record: SessionRecord, failure: StoredFailure): AttemptFailure {
-  const isPassing = !/CONFIG|INTERACTION/.test(failure.code);
-  return failed(failureError(failure), failure, record, isPassing, false);
-}
-
-function failed(
-  error: AnyTokenError,
-  { retryAt, named }: Pick<StoredFailure, 'retryAt' | 'named'>,
-  record: SessionRecord | undefined,
-  isPassing: boolean,
-  isOwn: boolean,
-): AttemptFailure {
-  return { kind: 'failed', error, retryAt, named, record, isPassing, isOwn };
-}
-
-/** The storage or the lock failed: no request was made, and the next call may try again at once. */
-export function unavailable(error: AnyTokenError, now: number): AttemptFailure {
-  Object.assign(error, { retryAt: now });
-  return failed(error, { retryAt: now, named: false }, undefined, false, true);
 }

@@ -10,6 +10,7 @@ import { createEmitter, type Emitter } from './emitter.js';
 import { Exchange } from './exchange.js';
 import type { Settings } from './options.js';
 import { PendingCommands } from './pending-commands.js';
+import { PendingWork } from './pending-work.js';
 import { Reconciler } from './reconciler.js';
 import { RecordFactory } from './record-factory.js';
 import { RecordStore, type StorageObserver } from './record-store.js';
@@ -35,6 +36,7 @@ export class Manager implements Observers, Parts {
   declare readonly exchange: Exchange;
   declare readonly unstored: UnstoredTokens;
   declare readonly pending: PendingCommands;
+  declare readonly work: PendingWork;
   declare readonly callers: Waiters<SessionRecord>;
   declare readonly refresher: Refresher;
   declare readonly reader: StorageReader;
@@ -56,7 +58,8 @@ export class Manager implements Observers, Parts {
     this.records = new RecordFactory(settings);
     this.exchange = new Exchange(settings);
     this.unstored = new UnstoredTokens(this);
-    this.pending = new PendingCommands();
+    this.pending = new PendingCommands(settings.platform.clock);
+    this.work = new PendingWork(settings.platform.clock);
     this.callers = new Waiters(settings.platform.clock);
     this.refresher = new Refresher(this);
     this.reader = new StorageReader(this);
@@ -97,6 +100,10 @@ export class Manager implements Observers, Parts {
     this.emit({ type: 'storageFailed', payload: { operation, error }, sessionId: this.session.record?.sessionId });
   }
 
+  finishSignOut(): Promise<void> {
+    return this.commands.finish();
+  }
+
   storedLate(): void {
     this.reconciler.schedule();
   }
@@ -129,7 +136,8 @@ export class Manager implements Observers, Parts {
     const callers = new Waiters<void>(this.settings.platform.clock);
     const outcome = callers.wait(undefined);
     this.#commandCallers = this.#commandCallers.concat(callers);
-    command
+    this.work
+      .track(command)
       .then(
         () => callers.resolve(),
         (error) => callers.reject(error),

@@ -1,3 +1,6 @@
+import type { Clock } from '../ports/clock.js';
+import { Waiters } from './waiters.js';
+
 /** One call of `startSession` that is under way. */
 export interface StartTurn {
   /** Counts the starts; a later one wins. */
@@ -18,6 +21,12 @@ export class PendingCommands {
   #startingIds = NONE;
   #ends = 0;
   #erasing = 0;
+  readonly #clock: Clock;
+  #waiters: Waiters<void> | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** A session is being started: nothing is refreshed meanwhile, and what the storage holds is no news. */
   get isStarting(): boolean {
@@ -45,8 +54,15 @@ export class PendingCommands {
       finish: () => {
         this.#startingIds = this.#startingIds.filter((id) => id !== sessionId);
         this.#lastFinished = Math.max(this.#lastFinished, turn);
+        if (!this.isStarting) this.#waiters?.resolve();
       },
     };
+  }
+
+  /** Waits until no session is being started. */
+  whenStarted(signal: AbortSignal | undefined): Promise<void> {
+    this.#waiters ??= new Waiters(this.#clock);
+    return this.#waiters.wait(signal);
   }
 
   /** Returns the sessions whose start is not over: their records may be stored already. */

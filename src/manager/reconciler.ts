@@ -2,6 +2,7 @@ import { backoffDelay } from '../core/backoff.js';
 import { isBehind, merge } from '../core/reconcile.js';
 import { announce } from './announce.js';
 import type { Settings } from './options.js';
+import type { PendingWork } from './pending-work.js';
 import type { RecordStore } from './record-store.js';
 import type { SessionStore } from './session-store.js';
 
@@ -10,6 +11,7 @@ export interface ReconcilerParts {
   readonly settings: Settings;
   readonly session: SessionStore;
   readonly store: RecordStore;
+  readonly work: PendingWork;
 }
 
 /** Brings the storage in line with the session after a write or an erasure failed; goes on until it succeeds. */
@@ -30,7 +32,7 @@ export class Reconciler {
     this.#failures++;
     this.#cancel = platform.clock.after(backoffDelay(this.#failures, retry, platform.random()), () => {
       this.#cancel = undefined; // what fails from now on needs another repair
-      this.#reconcile().then(
+      this.#parts.work.track(this.#reconcile()).then(
         (hasChanged) => {
           this.#failures = 0;
           if (hasChanged) announce(this.#parts.settings);

@@ -1,4 +1,5 @@
 import { decodeRecord, encodeRecord } from '../core/codec.js';
+import { addMarks, isMarked, markFor, removeMarks } from '../core/ended-marks.js';
 import { reconcile, type Standing, withMark } from '../core/reconcile.js';
 import type { SessionRecord } from '../core/session-record.js';
 import { type AnyTokenError, isTokenError, StorageError } from '../errors.js';
@@ -32,13 +33,16 @@ export interface Found {
   readonly damage?: StorageError;
   /** The stored string comes from a newer version: a running session must not overwrite it. */
   readonly isNewer?: boolean;
+  /** Another page is signing out, or left while it did; the record, if there is one, is what it has yet to erase. */
+  readonly isEnding?: boolean;
 }
 
 /** The storage while the lock is held: the only way to write. Every method throws `StorageError`. */
 export interface LockedStorage {
   readonly lease: Lease;
   read(): Promise<Found>;
-  write(record: SessionRecord): Promise<void>;
+  /** `isStart`: it begins a session, and whatever was signed out of before is overwritten. */
+  write(record: SessionRecord, isStart?: boolean): Promise<void>;
   erase(): Promise<void>;
 }
 
@@ -83,12 +87,14 @@ export class RecordStore {
         return task({
           lease,
           read: () => this.#read(report),
-          write: async (record) => {
+          write: async (record, isStart) => {
             await change('write', () => storage.setItem(name, encodeRecord(record), fenced()));
+            if (isStart) this.#setMarks(() => null);
             this.#markStored(record);
           },
           erase: async () => {
             await change('remove', () => storage.removeItem(name, fenced()));
+            this.#setMarks(() => null); // nothing is left of what they were about
           },
         });
       });
@@ -102,14 +108,23 @@ export class RecordStore {
     return record !== undefined && this.#storedIds.includes(record.sessionId);
   }
 
-  /** Ends a session for good: from now on a record of it is a remnant, whoever wrote it. */
-  bury(sessionId: string): void {
-    this.#tombstones ??= new Set();
-    this.#tombstones.add(sessionId);
+  /**
+   * Ends sessions for good, in this very turn and also for the pages to come: from now on a record of one of them is a
+   * remnant, whoever wrote it. Undefined stands for a session that is stored and not known.
+   *
+   * Returns what takes the marks for the pages back, once nothing of the sessions is left.
+   */
+  bury(sessionIds: readonly (string | undefined)[]): () => void {
+    const now = this.#parts.settings.platform.clock.now();
+    for (const id of sessionIds) if (id !== undefined) this.#tombstones = (this.#tombstones ?? new Set()).add(id);
+    const marked = sessionIds.map((id) => markFor(id, now));
+    this.#setMarks((marks) => addMarks(marks, marked));
+    return () => this.#setMarks((marks) => removeMarks(marks, marked));
   }
 
-  isBuried({ sessionId }: SessionRecord): boolean {
-    return this.#tombstones?.has(sessionId) === true;
+  /** Whether the session of a record was signed out of: here, or by a page that left in the meantime. */
+  isBuried(record: SessionRecord): boolean {
+    return this.#tombstones?.has(record.sessionId) === true || isMarked(this.#getMarks(), record);
   }
 
   /** Which record is right, as far as this manager knows. */
@@ -132,7 +147,7 @@ export class RecordStore {
       return { record: undefined, damage: this.#reportOnce(report, error.message, error) };
     }
     if (isTokenError(storage.fault)) this.#reportOnce(report, storage.fault, storage.fault);
-    if (text === null || text === undefined) return { record: undefined };
+    if (text === null || text === undefined) return { record: undefined, isEnding: this.#getMarks() !== null };
     if (typeof text !== 'string') {
       const message = `Expected a string or null under '${name}', but a value of type ${typeof text} came; the storage must not parse it.`;
       const parsed = new StorageError('ERR_STORAGE_READ', message);
@@ -142,13 +157,28 @@ export class RecordStore {
     const { kind, record } = decodeRecord(text);
     if (record) {
       this.#markStored(record);
-      return { record: withMark(record, this.#parts.session.record) };
+      return {
+        record: withMark(record, this.#parts.session.record),
+        isEnding: isMarked(this.#getMarks(), record) && !this.#tombstones?.has(record.sessionId),
+      };
     }
     const isNewer = kind === 'newer';
     const what = isNewer ? 'a newer version wrote it' : 'it is damaged or foreign';
     const message = `Expected a session of ours under '${name}', but ${what}; it is left alone until the next startSession().`;
     const damage = new StorageError('ERR_STORAGE_CORRUPT', message);
     return { record, isNewer, damage: this.#reportOnce(report, text, damage) };
+  }
+
+  #getMarks(): string | null {
+    const { platform, name } = this.#parts.settings;
+    return platform.marks?.get(`${name}:ended`) ?? null;
+  }
+
+  #setMarks(change: (marks: string | null) => string | null): void {
+    const { platform, name } = this.#parts.settings;
+    const before = this.#getMarks();
+    const marks = change(before);
+    if (marks !== before) platform.marks?.set(`${name}:ended`, marks);
   }
 
   #markStored({ sessionId }: SessionRecord): void {

@@ -6,8 +6,10 @@ import type { RefreshReason } from '../core/session-events.js';
 import { isSameSession, type SessionRecord, supersedes } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
-import { Attempt, type AttemptOutcome, type AttemptParts, type AttemptRequest, unavailable } from './attempt.js';
+import { Attempt, type AttemptParts, type AttemptRequest } from './attempt.js';
+import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
 import type { PendingCommands } from './pending-commands.js';
+import type { PendingWork } from './pending-work.js';
 import { RefreshRun } from './refresh-run.js';
 import type { Waiters } from './waiters.js';
 
@@ -16,6 +18,7 @@ export interface RefreshParts extends AttemptParts {
   readonly pending: PendingCommands;
   /** Callers who wait for the outcome of a refresh. */
   readonly callers: Waiters<SessionRecord>;
+  readonly work: PendingWork;
 }
 
 /** Single-flight: at most one refresh, its attempts, and the publishing of their outcomes. */
@@ -42,12 +45,21 @@ export class Refresher {
 
   /** Starts a refresh unless one is under way. The outcome goes to the session and to the callers who wait. */
   start(reason: RefreshReason, challenge?: Challenge): void {
-    const { settings, session, pending } = this.#parts;
     // While a session is being started, callers wait for that one.
-    if (this.#run || pending.isStarting || session.state.status === 'none') return;
+    const { session, pending } = this.#parts;
+    if (!this.#run && !pending.isStarting && session.state.status !== 'none') this.#start(reason, false, challenge);
+  }
+
+  /** Asks the endpoint whom the cookie belongs to, whatever session there is or was. */
+  signIn(reason: RefreshReason): void {
+    if (!this.#run) this.#start(reason, true, undefined);
+  }
+
+  #start(reason: RefreshReason, isSignIn: boolean, challenge: Challenge | undefined): void {
+    const { settings, work } = this.#parts;
     const run = new RefreshRun(this.#isDisposed);
     this.#run = run;
-    void this.#refresh(run, reason, challenge).then(() => {
+    void work.track(this.#refresh(run, reason, isSignIn, challenge)).then(() => {
       this.#clear(run);
       // After a failure the alarm retries instead, so that a failing storage is not written in a loop.
       if (settings.platform.clock.now() >= this.#quietUntil) this.storeLateTokens();
@@ -80,7 +92,12 @@ export class Refresher {
     this.#run?.stop();
   }
 
-  async #refresh(run: RefreshRun, first: RefreshReason, challenge: Challenge | undefined): Promise<void> {
+  async #refresh(
+    run: RefreshRun,
+    first: RefreshReason,
+    isSignIn: boolean,
+    challenge: Challenge | undefined,
+  ): Promise<void> {
     const { settings, session, callers } = this.#parts;
     const { retry, platform } = settings;
     const { clock, wakeups } = platform;
@@ -90,7 +107,7 @@ export class Refresher {
     let reason = first;
     for (let attempt = 1; ; attempt++) {
       const base = session.record;
-      const request: AttemptRequest = { base, reason, attempt, challenge, failures: this.#failures };
+      const request: AttemptRequest = { base, reason, attempt, isSignIn, challenge, failures: this.#failures };
       session.dispatch({ type: 'attempted', reason, attempt });
       const outcome = await this.#attempt(run, request);
       if (run.isDetached) return;
@@ -167,7 +184,7 @@ export class Refresher {
   /** Changes the state of the session, then settles the callers. */
   #publish(
     outcome: AttemptOutcome,
-    { base, reason, attempt }: AttemptRequest,
+    { base, reason, attempt, isSignIn }: AttemptRequest,
     durationMs: number,
     again: boolean,
   ): void {
@@ -191,7 +208,8 @@ export class Refresher {
     this.#quietUntil = now + retry.minDelayMs;
     if (outcome.kind === 'refreshed') {
       const { record, by } = outcome;
-      if (base) session.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
+      if (base && !isSignIn)
+        session.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
       else session.dispatch({ type: 'started', record, from: 'cookie' });
       this.#serve(record, outcome.isBestAvailable, now);
     } else if (outcome.kind === 'replaced') {

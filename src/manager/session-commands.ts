@@ -1,10 +1,11 @@
 import type { TokenEvent } from '../core/session-events.js';
-import type { SessionRecord } from '../core/session-record.js';
+import { isSameTokenSet, type SessionRecord } from '../core/session-record.js';
 import { readTokenResponse, type TokenResponse, type TokenSet } from '../core/token-set.js';
 import { LockError, OptionsError, SessionError } from '../errors.js';
 import { announce } from './announce.js';
 import type { Settings } from './options.js';
 import type { PendingCommands } from './pending-commands.js';
+import type { PendingWork } from './pending-work.js';
 import type { Reconciler } from './reconciler.js';
 import type { RecordFactory } from './record-factory.js';
 import type { RecordStore, StorageObserver } from './record-store.js';
@@ -12,6 +13,7 @@ import type { Refresher } from './refresher.js';
 import { revoke } from './revoke.js';
 import type { SessionStore } from './session-store.js';
 import type { StorageReader } from './storage-reader.js';
+import type { Waiters } from './waiters.js';
 
 /** The parts that sign-in and sign-out need. */
 export interface CommandParts extends Pick<StorageObserver, 'storageFailed'> {
@@ -23,6 +25,8 @@ export interface CommandParts extends Pick<StorageObserver, 'storageFailed'> {
   readonly pending: PendingCommands;
   readonly refresher: Refresher;
   readonly reader: StorageReader;
+  readonly work: PendingWork;
+  readonly callers: Waiters<SessionRecord>;
   emit(event: TokenEvent): void;
 }
 
@@ -35,7 +39,9 @@ export class SessionCommands {
     this.#parts = parts;
   }
 
-  async start(response: TokenResponse): Promise<void> {
+  /** Starts a session with a token response; with none, in cookie mode, with what the endpoint says now. */
+  async start(response: TokenResponse | undefined): Promise<void> {
+    if (response === undefined && this.#parts.settings.isCookie) return this.#startFromCookie();
     const now = this.#parts.settings.platform.clock.now();
     const { tokens, problem } = { tokens: undefined, ...readTokenResponse(response, now, now) };
     if (!tokens) {
@@ -49,7 +55,7 @@ export class SessionCommands {
     }
   }
 
-  /** Ends the session: here at once, then in the storage, under the lock; then tells the server. */
+  /** Ends the session: here, for the server and for the next page at once; then in the storage, under the lock. */
   end(): Promise<void> {
     const { session, pending } = this.#parts;
     if (session.state.status === 'none' && !pending.isStarting) return this.#ending ?? Promise.resolve();
@@ -58,6 +64,30 @@ export class SessionCommands {
     });
     this.#ending = ending;
     return ending;
+  }
+
+  /** Finishes a sign-out whose page left: erases what it left, and tells the server. */
+  async finish(): Promise<void> {
+    const { settings, store, reconciler } = this.#parts;
+    const ended = await store
+      .withLock(async (storage) => {
+        const { record, isEnding } = await storage.read();
+        if (isEnding) await storage.erase();
+        return isEnding && { record };
+      })
+      .catch(() => reconciler.schedule());
+    if (!ended) return;
+    const { record } = ended;
+    const revocation = this.#revoke(record?.sessionId, record?.tokens);
+    if (settings.isCookie) await revocation; // until then, the cookie may still bring the session back
+  }
+
+  async #startFromCookie(): Promise<void> {
+    const { refresher, callers } = this.#parts;
+    void refresher.detach();
+    const outcome = callers.wait(undefined);
+    refresher.signIn('resume');
+    await outcome;
   }
 
   async #start(tokens: TokenSet): Promise<void> {
@@ -80,7 +110,7 @@ export class SessionCommands {
         const found = await storage.read().catch(() => undefined);
         if (!turn.isLatest() || turn.isEnded()) return;
         record = recordAfter(found?.record?.revision);
-        await storage.write(record);
+        await storage.write(record, true);
         if (turn.isEnded()) await storage.erase(); // signing out wins, also over a write under way
       });
     } catch (error) {
@@ -91,7 +121,10 @@ export class SessionCommands {
       this.#erase(replaced);
     }
     turn.finish(); // before the session is published: a listener may ask for a refresh at once
-    if (turn.isEnded()) throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
+    if (turn.isEnded()) {
+      this.#revoke(ids.sessionId, tokens);
+      throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
+    }
     if (turn.isLatest()) session.dispatch({ type: 'started', record: record ?? recordAfter(), from: 'sign-in' });
     else if (record) this.#erase(ids.sessionId); // the later start has replaced it, and may fail to store that
   }
@@ -99,13 +132,14 @@ export class SessionCommands {
   async #end(): Promise<void> {
     const { settings, session, store, pending, refresher, reader } = this.#parts;
     const own = session.record;
-    if (own) store.bury(own.sessionId);
-    for (const id of pending.beginEnd()) store.bury(id);
+    // All of this is done before the first `await`, because the page may leave in this turn.
+    const startingIds = pending.beginEnd();
+    const unmark = store.bury([...startingIds, own?.sessionId]);
     const inFlight = refresher.detach(); // before the session ends, which detaches the refresh as well
     session.dispatch({ type: 'ended', reason: 'ended' });
-    let newest = own;
+    this.#revoke(own?.sessionId, own?.tokens);
+    void inFlight.then((tokens) => tokens && this.#revoke(own?.sessionId, tokens));
     let erased = own;
-    let failure: unknown;
     try {
       await store.withLock(async (storage) => {
         const found = await storage.read().catch(() => undefined);
@@ -113,26 +147,37 @@ export class SessionCommands {
         // A sign-out erases what is stored: ours, or what ours has replaced; not the new session of a peer.
         if (found && (!record || (own && store.standing(own, record) === 'found'))) return;
         erased = record ?? own;
-        if (record && record.revision >= (own?.revision ?? 0)) newest = record;
         await storage.erase();
+        const isNewer = record && !isSameTokenSet(record, own) && record.revision >= (own?.revision ?? 0);
+        // a session that is being started is revoked by its start
+        if (isNewer && !startingIds.includes(record.sessionId)) this.#revoke(record.sessionId, record.tokens);
       });
+      unmark();
       announce(settings);
     } catch (error) {
       this.#reportLock('remove', error);
       this.#erase(erased?.sessionId);
-      failure = error;
+      throw error;
     } finally {
       pending.finishEnd();
+      const { sessionId } = own ?? {};
+      if (own) this.#parts.emit({ type: 'sessionEnded', payload: { reason: 'ended' }, sessionId });
       void reader.read(false);
     }
-    const error = await revoke(settings, (await inFlight) ?? newest?.tokens);
-    if (error) this.#parts.emit({ type: 'revokeFailed', payload: { error }, sessionId: newest?.sessionId });
-    if (failure !== undefined) throw failure;
+  }
+
+  /** Tells the server; nobody waits for it. */
+  #revoke(sessionId: string | undefined, tokens: TokenSet | undefined): Promise<void> {
+    const { settings, work } = this.#parts;
+    const revocation = revoke(settings, tokens).then((error) => {
+      if (error) this.#parts.emit({ type: 'revokeFailed', payload: { error }, sessionId });
+    });
+    return work.track(revocation);
   }
 
   /** The record of this session has to go from the storage, where there is one. */
   #erase(sessionId: string | undefined): void {
-    if (sessionId !== undefined) this.#parts.store.bury(sessionId);
+    if (sessionId !== undefined) this.#parts.store.bury([sessionId]);
     this.#parts.reconciler.schedule();
   }
 

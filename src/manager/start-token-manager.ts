@@ -3,6 +3,10 @@ import { hooks, type IntegrationHooks } from '../core/hooks.js';
 import { Manager } from './manager.js';
 import { checkOption, type Settings } from './options.js';
 import type { TokenManager } from './token-manager.js';
+import { whenReady } from './when-ready.js';
+
+/** Waiting for the lock and for the storage, beside the request and the revocation. */
+const SETTLED_MARGIN_MS = 15_000;
 
 type VisibleMembers = Omit<TokenManager, typeof Symbol.dispose>;
 
@@ -27,6 +31,8 @@ export function startTokenManager(settings: Settings): TokenManager {
       return manager.track(manager.commands.end());
     },
     getSnapshot: () => session.snapshot,
+    ready: () => whenReady(manager),
+    settled: () => manager.work.settled(2 * settings.timeoutMs + SETTLED_MARGIN_MS),
     subscribe: (listener) => {
       checkOption('listener', listener, 'function');
       manager.activate();

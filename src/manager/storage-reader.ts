@@ -1,9 +1,10 @@
 import { isSameSession } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
-import { unavailable } from './attempt.js';
+import { unavailable } from './attempt-outcome.js';
 import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands } from './pending-commands.js';
+import type { PendingWork } from './pending-work.js';
 import type { RecordStore } from './record-store.js';
 import type { Refresher } from './refresher.js';
 import type { SessionStore } from './session-store.js';
@@ -16,7 +17,13 @@ export interface ReaderParts {
   readonly store: RecordStore;
   readonly pending: PendingCommands;
   readonly refresher: Refresher;
+  readonly work: PendingWork;
+  /** Finishes a sign-out whose page left; resolves when the server may be asked again. */
+  finishSignOut(): Promise<void>;
 }
+
+/** How long "nobody is signed in" is believed without another look. */
+const BELIEVED_MS = 1_000;
 
 /** Brings the session up to date with the storage: at first use, after a wake-up, and when a peer announces a change. */
 export class StorageReader {
@@ -24,6 +31,7 @@ export class StorageReader {
   #reading: Promise<void> | undefined;
   #isRequestedAgain = false;
   #isBlocking = false;
+  #readAt = Number.NEGATIVE_INFINITY;
   #callers: Waiters<void> | undefined;
 
   constructor(parts: ReaderParts) {
@@ -35,11 +43,17 @@ export class StorageReader {
     return this.#isBlocking;
   }
 
+  /** That nobody is signed in was seen long enough ago to be looked at again. */
+  get isOutdated(): boolean {
+    const agoMs = this.#parts.settings.platform.clock.now() - this.#readAt;
+    return this.#parts.session.state.status === 'none' && !(agoMs >= 0 && agoMs < BELIEVED_MS);
+  }
+
   /** Single-flight; reads again if asked meanwhile, and never rejects. `isBlocking` holds callers back until it is over. */
   read(isBlocking: boolean): Promise<void> {
     this.#isBlocking ||= isBlocking;
     if (this.#reading) this.#isRequestedAgain = true;
-    else this.#reading = this.#readUntilDone();
+    else this.#reading = this.#parts.work.track(this.#readUntilDone());
     return this.#reading;
   }
 
@@ -66,6 +80,7 @@ export class StorageReader {
     // In the same turn as the check: a request from now on starts another read.
     this.#reading = undefined;
     this.#isBlocking = false;
+    this.#readAt = this.#parts.settings.platform.clock.now();
     this.#callers?.resolve();
   }
 
@@ -76,13 +91,17 @@ export class StorageReader {
     const before = session.record;
     const wasStored = store.wasStored(before); // before the storage is asked
     try {
-      const { record, damage } = await store.read();
+      const { record: stored, damage, isEnding } = await store.read();
       const held = session.record;
+      const isRemnant = stored !== undefined && store.isBuried(stored);
+      const record = isRemnant ? undefined : stored;
       // While a session is being started or ended, the storage tells nothing but that ours was ended elsewhere.
-      const isGone = held && !record && !damage;
+      const isGone = held && !stored && !damage;
       const isBusy = pending.isErasing || ends !== pending.ends || (pending.isStarting && !isGone);
-      if (isBusy || (record && store.isBuried(record))) return;
-      if (!isSameSession(before, held)) this.#isRequestedAgain = true;
+      if (isBusy) return;
+      if (isEnding && !held) await this.#parts.finishSignOut();
+      if (isRemnant && held) return;
+      if (!isSameSession(before, session.record)) this.#isRequestedAgain = true;
       else if (record || damage || !settings.isCookie || session.state.status !== 'loading') {
         const isKnown = wasStored && store.wasStored(before);
         session.dispatch({ type: 'found', record, error: damage, wasStored: isKnown });

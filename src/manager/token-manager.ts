@@ -49,13 +49,19 @@ export interface TokenManager extends TokenSource, ForUsing {
   /**
    * Starts a session with the token response of a sign-in; replaces whatever session there was.
    *
+   * Without an argument, where the refresh token is in a cookie: asks the endpoint now, and what it answers counts.
+   *
    * Resolves when the session lives, in memory if the storage fails (`storageFailed` says so).
    *
    * @throws {OptionsError} `ERR_OPTIONS`: this is no token response
    */
-  startSession(tokens: TokenResponse): Promise<void>;
+  startSession(tokens?: TokenResponse): Promise<void>;
   /**
-   * Ends the session here, at once; then in storage and in every peer; then revokes it.
+   * Ends the session here and tells the server, in the turn of the call; then in storage and in every peer.
+   *
+   * Resolves when nothing is left here, and does not wait for the server: `revokeFailed` and {@link TokenManager.settled}
+   * tell what came of that. Wherever a page goes meanwhile, the next one finds nobody signed in, as far as the platform
+   * has marks that survive it; let `revoke` send its request with `keepalive`.
    *
    * @throws {StorageError | LockError} the storage could not be cleared yet; goes on trying
    */
@@ -66,6 +72,18 @@ export interface TokenManager extends TokenSource, ForUsing {
    * @throws as {@link TokenSource.getAccessToken}
    */
   refresh(options?: { signal?: AbortSignal | undefined }): Promise<void>;
+  /**
+   * Waits until it is known whether there is a session, or that it cannot be known now: then the snapshot has `error`.
+   *
+   * @throws {OptionsError} `ERR_DISPOSED`
+   */
+  ready(): Promise<SessionSnapshot>;
+  /**
+   * Waits until nothing is under way: refreshes, writes, repairs, revocations. For `waitUntil`, SIGTERM, `process.exit()`.
+   *
+   * Never rejects, and takes at most twice `timeoutMs` and 15 s.
+   */
+  settled(): Promise<void>;
   /** What a user interface shows; the same object until something changes, and without any token. */
   getSnapshot(): SessionSnapshot;
   /** Calls the listener after every change of the snapshot; returns an unsubscribe function. Loads the session. */

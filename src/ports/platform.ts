@@ -1,6 +1,7 @@
 import type { Channel } from './channel.js';
 import type { Clock } from './clock.js';
 import type { Lock } from './lock.js';
+import type { Marks } from './marks.js';
 import type { TokenStorage } from './storage.js';
 import type { Wakeups } from './wakeups.js';
 
@@ -24,4 +25,6 @@ export interface Platform {
   random: () => number;
   /** Whether managers refresh ahead of expiry when nobody asks, unless their own `proactive` says. Default `true`. */
   proactive?: boolean;
+  /** What survives a page that leaves in the same turn; without them, a page that leaves during a sign-out may not finish it. */
+  marks?: Marks;
 }

@@ -37,6 +37,8 @@ export interface RevokeRequest {
   readonly refreshToken?: string;
   /** The newest access token of the session that ended. */
   readonly accessToken?: string;
+  /** The newest ID token of the session that ended; providers want it as a hint when signing out. */
+  readonly idToken?: string;
   /** Aborts after `timeoutMs`. */
   readonly signal: AbortSignal;
 }

@@ -1,5 +1,6 @@
 import { OptionsError } from '../errors.js';
 import type { Clock } from '../ports/clock.js';
+import type { Marks } from '../ports/marks.js';
 import type { Platform } from '../ports/platform.js';
 import type { Wakeups } from '../ports/wakeups.js';
 import { createGate, type Gate, type GateState } from './gate.js';
@@ -68,6 +69,8 @@ interface Shared {
   readonly items: SharedItems;
   readonly lock: SharedLock;
   readonly channel: SharedChannel;
+  /** What survives every page. */
+  readonly marks: Map<string, string>;
 }
 
 /**
@@ -91,6 +94,7 @@ export function peers<Count extends number>(count: Count, options: PeersOptions 
     items: createSharedItems(fences),
     lock: createSharedLock(clock, fences),
     channel: createSharedChannel(),
+    marks: new Map(),
   };
   return Array.from({ length: count }, () => createPeer(shared)) as Peers<Count>;
 }
@@ -151,7 +155,19 @@ function createContext(shared: Shared, decide: StorageFaultDecision): Context {
   const { clock, cancelAll } = connectClock(shared.clock, gate);
   const wakeups = createWakeups(gate);
   const storage = connectStorage(shared.items, gate, shared.clock, decide);
-  return { gate, wakeups, platform: { storage, lock, channel, wakeups, clock, random: shared.random } };
+  const marks = connectMarks(shared.marks, gate);
+  return { gate, wakeups, platform: { storage, lock, channel, wakeups, clock, random: shared.random, marks } };
+}
+
+function connectMarks(items: Map<string, string>, gate: Gate): Marks {
+  return {
+    get: (key) => items.get(key) ?? null,
+    set: (key, value) => {
+      if (gate.state === 'crashed') return; // nothing runs in a page that is gone
+      if (value === null) items.delete(key);
+      else items.set(key, value);
+    },
+  };
 }
 
 /** The clock as the context behind a gate has it: it can be read at any time, but runs no task that is held up. */

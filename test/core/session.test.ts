@@ -116,7 +116,8 @@ describe('a session starts and ends', () => {
   test('at the wish of the user: callers are refused, and the revision grows', () => {
     const { state, effects } = apply(refreshing, { type: 'ended', reason: 'ended' });
     expect(state).toEqual({ status: 'none', revision: 2, error: undefined, endedId: 's' });
-    expect(effects).toEqual(['refuse', 'sessionEnded ended']);
+    // the end is told by the sign-out itself, when nothing is left here
+    expect(effects).toEqual(['refuse']);
   });
 
   test.each(['rejected', 'lost'] as const)(
@@ -258,7 +259,8 @@ describe('what an ending tells', () => {
       reason: 'rejected',
       error: rejected,
     });
-    expect(payload({ type: 'ended', reason: 'ended' })).toStrictEqual({ reason: 'ended' });
+    expect(payload({ type: 'ended', reason: 'ended' })).toBeUndefined();
+    expect(payload({ type: 'ended', reason: 'peer' })).toStrictEqual({ reason: 'peer' });
   });
 });
 

@@ -8,6 +8,7 @@ async function signOut(revoke: (request: RevokeRequest) => unknown, options: Par
   const home = await signedIn({ revoke: revoke as never, ...options });
   const { sessionId } = home.tokens.getSnapshot();
   await home.world.run(home.tokens.endSession());
+  await home.world.run(home.tokens.settled());
   const [failed] = home.seen('revokeFailed');
   return { ...home, sessionId, failed, error: failed?.error as Error & { status?: number } };
 }
@@ -17,8 +18,9 @@ const MESSAGE = 'Expected the revocation to succeed, but it failed; the session 
 test('the revoke function is given the tokens there are, a signal, and nothing else', async () => {
   const asked: RevokeRequest[] = [];
   const { first, seen } = await signOut((request) => asked.push(request));
-  const { access_token: accessToken, refresh_token: refreshToken } = first;
-  expect(asked).toStrictEqual([{ refreshToken, accessToken, signal: expect.any(AbortSignal) }]);
+  const { access_token: accessToken, refresh_token: refreshToken, id_token: idToken } = first;
+  expect(idToken).toBeDefined();
+  expect(asked).toStrictEqual([{ refreshToken, accessToken, idToken, signal: expect.any(AbortSignal) }]);
   expect(asked[0]?.signal.aborted).toBe(false);
   expect(seen('revokeFailed')).toEqual([]);
 });
@@ -84,14 +86,14 @@ test('an answer that is not 2xx is a failure with its status; one that is, and n
   }
 });
 
-test('what is revoked is the newest there is: what a peer has refreshed since', async () => {
+test('what is revoked is what is known here, and then the newest there is: what a peer has refreshed since', async () => {
   const asked: RevokeRequest[] = [];
   const home = await signedIn({ revoke: async (request) => void asked.push(request) });
   const peer = quietPeer(home.world);
   await home.world.run(peer.refresh());
   const newer = await home.world.run(peer.getAccessToken());
   await home.world.run(home.tokens.endSession());
-  expect(asked.map(({ accessToken }) => accessToken)).toEqual([newer]);
+  expect(asked.map(({ accessToken }) => accessToken)).toEqual([home.first.access_token, newer]);
 });
 
 test('what is revoked is the newest there is: what we could not store', async () => {

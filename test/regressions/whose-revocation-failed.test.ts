@@ -21,6 +21,7 @@ test.each([false, true])(
     const ending = tokens.endSession();
     if (starts) await tokens.startSession({ access_token: 'b', refresh_token: 's' });
     await clock.runUntil(ending);
+    await clock.runUntil(tokens.settled());
     expect(named).toEqual([sessionId]);
     tokens.dispose();
   },

@@ -76,15 +76,13 @@ async function lock(): Promise<void> {
 }
 
 async function signOut(): Promise<void> {
-  let isRevoked = false;
   const revoke = async () => {
     await unref(200);
-    isRevoked = true;
+    say('done');
   };
   const { server, tokens } = create(3_600_000, { revoke });
   await tokens.startSession(server.signIn());
   await tokens.endSession();
-  if (isRevoked) say('done');
 }
 
 async function hang(): Promise<void> {

@@ -20,7 +20,13 @@ export interface Struck {
   readonly events: readonly Seen[];
   /** What had been emitted when the interruption came. */
   readonly before: readonly Seen[];
-  readonly callers: readonly { token?: string; error?: Error & { code?: string }; wasSettled: boolean }[];
+  readonly callers: readonly {
+    token?: string;
+    error?: Error & { code?: string };
+    wasSettled: boolean;
+    /** The call was made after the interruption, which came in the midst of the calls. */
+    isLater: boolean;
+  }[];
   readonly first: string;
   /** Where the refresh was: the last moment, the storage and the number of promise jobs after it. */
   readonly where: string;
@@ -94,7 +100,11 @@ async function strike(
     moment = name;
     later(jobs, hit);
   };
-  const promises = settled.map(() => tokens.getAccessToken());
+  const isLater: boolean[] = [];
+  const promises = settled.map(() => {
+    isLater.push(before !== undefined);
+    return tokens.getAccessToken();
+  });
   if (at === -1) later(jobs, hit);
   const outcomes = promises.map((promise, index) =>
     promise
@@ -121,7 +131,11 @@ async function strike(
     tokens,
     events,
     before,
-    callers: callers.map((caller, index) => ({ ...caller, wasSettled: settledBefore[index] === true })),
+    callers: callers.map((caller, index) => ({
+      ...caller,
+      wasSettled: settledBefore[index] === true,
+      isLater: isLater[index] === true,
+    })),
     first: first.access_token,
     where,
     moment: moment || 'call',

@@ -1,0 +1,63 @@
+import { failureError } from '../core/failure-error.js';
+import type { SessionRecord, StoredFailure } from '../core/session-record.js';
+import { type AnyTokenError, SessionError, type SessionErrorCode } from '../errors.js';
+
+/** What one attempt came to; published after the lock was released. */
+export type AttemptOutcome =
+  /** There are new tokens: our own, or those of a peer that was faster. */
+  | {
+      readonly kind: 'refreshed';
+      readonly by: 'us' | 'peer';
+      readonly record: SessionRecord;
+      /** The server would give no better tokens: these are served although they may have expired on the way. */
+      readonly isBestAvailable?: boolean;
+    }
+  /** The storage holds another session, or none any more. */
+  | { readonly kind: 'replaced'; readonly record: SessionRecord | undefined }
+  | { readonly kind: 'ended'; readonly reason: 'rejected' | 'lost'; readonly error: SessionError }
+  | AttemptFailure
+  /** Tokens came, but the lock was lost: they are kept, and stored in another attempt. */
+  | { readonly kind: 'lock-lost' }
+  /** The session was ended or replaced here meanwhile: the outcome is dropped. */
+  | { readonly kind: 'superseded' };
+
+export interface AttemptFailure {
+  readonly kind: 'failed';
+  readonly error: AnyTokenError;
+  readonly retryAt: number;
+  /** The server named `retryAt`. */
+  readonly named: boolean;
+  readonly record: SessionRecord | undefined;
+  /** Another attempt soon may help. */
+  readonly isPassing: boolean;
+  /** False where it is the failure of a peer that was found in the storage. */
+  readonly isOwn: boolean;
+}
+
+/** A refusal that ends the session. */
+export function ended(reason: 'rejected' | 'lost', code: SessionErrorCode, message: string): AttemptOutcome {
+  return { kind: 'ended', reason, error: new SessionError(code, message) };
+}
+
+/** A failure that a peer has met and stored. */
+export function failureOfPeer(record: SessionRecord, failure: StoredFailure): AttemptFailure {
+  const isPassing = !/CONFIG|INTERACTION/.test(failure.code);
+  return failed(failureError(failure), failure, record, isPassing, false);
+}
+
+/** An attempt that failed; the session is kept. */
+export function failed(
+  error: AnyTokenError,
+  { retryAt, named }: Pick<StoredFailure, 'retryAt' | 'named'>,
+  record: SessionRecord | undefined,
+  isPassing: boolean,
+  isOwn: boolean,
+): AttemptFailure {
+  return { kind: 'failed', error, retryAt, named, record, isPassing, isOwn };
+}
+
+/** The storage or the lock failed: no request was made, and the next call may try again at once. */
+export function unavailable(error: AnyTokenError, now: number): AttemptFailure {
+  Object.assign(error, { retryAt: now });
+  return failed(error, { retryAt: now, named: false }, undefined, false, true);
+}

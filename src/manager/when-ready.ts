@@ -1,0 +1,32 @@
+import type { SessionRecord } from '../core/session-record.js';
+import type { Refresher } from './refresher.js';
+import type { SessionStore } from './session-store.js';
+import type { StorageReader } from './storage-reader.js';
+import type { SessionSnapshot } from './token-manager.js';
+import type { Waiters } from './waiters.js';
+
+/** The parts that tell whether there is a session. */
+export interface ReadyParts {
+  readonly session: SessionStore;
+  readonly reader: StorageReader;
+  readonly refresher: Refresher;
+  readonly callers: Waiters<SessionRecord>;
+  /** Loads at first use; throws after `dispose()`. */
+  activate(): void;
+}
+
+/** Waits until it is known whether there is a session, or that it cannot be known now. */
+export async function whenReady(parts: ReadyParts): Promise<SessionSnapshot> {
+  const { session, reader, refresher, callers } = parts;
+  parts.activate();
+  if (session.state.status === 'loading') {
+    if (!refresher.isRunning) {
+      void reader.read(true);
+      await reader.wait(undefined);
+    }
+    // what the cookie brings; that nobody is signed in is an answer, too
+    if (session.state.status === 'loading' && refresher.isRunning) await callers.wait(undefined).catch(() => undefined);
+    parts.activate();
+  }
+  return session.snapshot;
+}
