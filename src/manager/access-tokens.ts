@@ -26,6 +26,8 @@ export interface AccessParts {
   readonly pending: PendingCommands;
   /** Loads at first use; throws after `dispose()`. */
   activate(): void;
+  /** Waits for work that goes on by itself. */
+  track(work: Promise<void>, signal?: AbortSignal): Promise<void>;
 }
 
 type Live = Extract<SessionState, { record: SessionRecord }>;
@@ -119,10 +121,7 @@ export class AccessTokens {
     const { settings, session, refresher } = this.#parts;
     await this.#ready(options.signal);
     if (settings.isCookie && session.state.status === 'none') {
-      const outcome = this.#waitForToken(options.signal);
-      refresher.signIn('asked');
-      await outcome;
-      return;
+      return this.#parts.track(refresher.signIn('asked'), options.signal);
     }
     const state = this.#requireSession();
     if (state) await this.#refresh(state, 'asked', options);
@@ -166,10 +165,8 @@ export class AccessTokens {
     // Whoever asks beside a sign-in, with no session there yet, waits for it.
     if (pending.isStarting && !session.record) await pending.whenStarted(signal);
     const isUnknown = session.state.status === 'loading' && !refresher.isRunning;
-    if (reader.isBlocking || isUnknown || reader.isOutdated) {
-      void reader.read(true);
-      await reader.wait(signal);
-    }
+    if (!reader.isBlocking && (isUnknown || reader.isOutdated)) void reader.read(true);
+    if (reader.isBlocking) await reader.wait(signal);
   }
 
   /** The session, read in the same turn that acts on it; undefined while a cookie is being asked about. */

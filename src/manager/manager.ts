@@ -132,9 +132,9 @@ export class Manager implements Observers, Parts {
   }
 
   /** Waits for a command that goes on by itself: the process stays alive meanwhile, and `dispose()` refuses the caller. */
-  track(command: Promise<void>): Promise<void> {
+  track(command: Promise<void>, signal?: AbortSignal): Promise<void> {
     const callers = new Waiters<void>(this.settings.platform.clock);
-    const outcome = callers.wait(undefined);
+    const outcome = callers.wait(signal);
     this.#commandCallers = this.#commandCallers.concat(callers);
     this.work
       .track(command)

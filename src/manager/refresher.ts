@@ -2,6 +2,7 @@ import { backoffDelay } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { isUsable } from '../core/freshness.js';
 import { nextStep } from '../core/next-step.js';
+import { noSession } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
 import { isSameSession, type SessionRecord, supersedes } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
@@ -28,6 +29,7 @@ export class Refresher {
   /** Failures in a row, for where there is no record to count them. */
   #failures = 0;
   #quietUntil = 0;
+  #signingIn: Promise<void> | undefined;
   #isDisposed = false;
 
   constructor(parts: RefreshParts) {
@@ -47,23 +49,39 @@ export class Refresher {
   start(reason: RefreshReason, challenge?: Challenge): void {
     // While a session is being started, callers wait for that one.
     const { session, pending } = this.#parts;
-    if (!this.#run && !pending.isStarting && session.state.status !== 'none') this.#start(reason, false, challenge);
+    if (!this.#run && !pending.isStarting && session.state.status !== 'none')
+      void this.#start(reason, false, challenge);
   }
 
-  /** Asks the endpoint whom the cookie belongs to, whatever session there is or was. */
-  signIn(reason: RefreshReason): void {
-    if (!this.#run) this.#start(reason, true, undefined);
+  /** Asks the endpoint whom the cookie belongs to, whatever session there is or was; throws what came instead. */
+  signIn(reason: RefreshReason): Promise<void> {
+    if (this.#signingIn && reason === 'asked') return this.#signingIn;
+    void this.detach();
+    const signingIn = this.#start(reason, true, undefined).then((outcome) => {
+      if (this.#signingIn === signingIn) this.#signingIn = undefined;
+      if (outcome?.kind === 'refreshed') return;
+      throw outcome && 'error' in outcome ? outcome.error : noSession(this.#parts.session.state);
+    });
+    this.#signingIn = signingIn;
+    return signingIn;
   }
 
-  #start(reason: RefreshReason, isSignIn: boolean, challenge: Challenge | undefined): void {
+  /** Resolves with what the last attempt came to; with undefined where the run was detached. */
+  #start(
+    reason: RefreshReason,
+    isSignIn: boolean,
+    challenge: Challenge | undefined,
+  ): Promise<AttemptOutcome | undefined> {
     const { settings, work } = this.#parts;
     const run = new RefreshRun(this.#isDisposed);
     this.#run = run;
-    void work.track(this.#refresh(run, reason, isSignIn, challenge)).then(() => {
+    const outcome = work.track(this.#refresh(run, reason, isSignIn, challenge));
+    void outcome.then(() => {
       this.#clear(run);
       // After a failure the alarm retries instead, so that a failing storage is not written in a loop.
       if (settings.platform.clock.now() >= this.#quietUntil) this.storeLateTokens();
     });
+    return outcome;
   }
 
   /** Stores tokens that nobody waits for any more, if they still belong to the session. */
@@ -97,7 +115,7 @@ export class Refresher {
     first: RefreshReason,
     isSignIn: boolean,
     challenge: Challenge | undefined,
-  ): Promise<void> {
+  ): Promise<AttemptOutcome | undefined> {
     const { settings, session, callers } = this.#parts;
     const { retry, platform } = settings;
     const { clock, wakeups } = platform;
@@ -110,9 +128,9 @@ export class Refresher {
       const request: AttemptRequest = { base, reason, attempt, isSignIn, challenge, failures: this.#failures };
       session.dispatch({ type: 'attempted', reason, attempt });
       const outcome = await this.#attempt(run, request);
-      if (run.isDetached) return;
+      if (run.isDetached) return undefined;
       if (outcome.kind === 'lock-lost') {
-        if (this.#takePeerTokens(run, base)) return;
+        if (this.#takePeerTokens(run, base)) return undefined;
         continue;
       }
       const next = nextStep(
@@ -133,10 +151,10 @@ export class Refresher {
         reason = 'expired';
       } else if (next.step === 'retry') {
         await run.delay(clock, next.delayMs);
-        if (run.isDetached || run.isStopped || this.#takePeerTokens(run, base)) return;
+        if (run.isDetached || run.isStopped || this.#takePeerTokens(run, base)) return undefined;
       } else {
         if (next.isExpired && session.failing) callers.reject(session.failing.error);
-        return;
+        return outcome;
       }
     }
   }

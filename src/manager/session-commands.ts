@@ -13,7 +13,6 @@ import type { Refresher } from './refresher.js';
 import { revoke } from './revoke.js';
 import type { SessionStore } from './session-store.js';
 import type { StorageReader } from './storage-reader.js';
-import type { Waiters } from './waiters.js';
 
 /** The parts that sign-in and sign-out need. */
 export interface CommandParts extends Pick<StorageObserver, 'storageFailed'> {
@@ -26,7 +25,6 @@ export interface CommandParts extends Pick<StorageObserver, 'storageFailed'> {
   readonly refresher: Refresher;
   readonly reader: StorageReader;
   readonly work: PendingWork;
-  readonly callers: Waiters<SessionRecord>;
   emit(event: TokenEvent): void;
 }
 
@@ -41,7 +39,7 @@ export class SessionCommands {
 
   /** Starts a session with a token response; with none, in cookie mode, with what the endpoint says now. */
   async start(response: TokenResponse | undefined): Promise<void> {
-    if (response === undefined && this.#parts.settings.isCookie) return this.#startFromCookie();
+    if (response === undefined && this.#parts.settings.isCookie) return this.#parts.refresher.signIn('resume');
     const now = this.#parts.settings.platform.clock.now();
     const { tokens, problem } = { tokens: undefined, ...readTokenResponse(response, now, now) };
     if (!tokens) {
@@ -80,14 +78,6 @@ export class SessionCommands {
     const { record } = ended;
     const revocation = this.#revoke(record?.sessionId, record?.tokens);
     if (settings.isCookie) await revocation; // until then, the cookie may still bring the session back
-  }
-
-  async #startFromCookie(): Promise<void> {
-    const { refresher, callers } = this.#parts;
-    void refresher.detach();
-    const outcome = callers.wait(undefined);
-    refresher.signIn('resume');
-    await outcome;
   }
 
   async #start(tokens: TokenSet): Promise<void> {
