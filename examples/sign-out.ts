@@ -7,6 +7,7 @@ export function createTokens(platform: Platform, toSignIn: (why: string) => void
     revoke: ({ refreshToken, signal }) =>
       fetch('https://auth.example/revoke', {
         method: 'POST',
+        keepalive: true, // it gets there although the page leaves
         body: new URLSearchParams({ token: refreshToken ?? '', client_id: 'shop' }),
         signal,
       }),
