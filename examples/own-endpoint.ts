@@ -1,4 +1,5 @@
 import { createTokenManager, type TokenManager, type TokenResponse } from 'evertoken';
+import { browser } from 'evertoken/browser';
 
 /** An endpoint of one's own: JSON in, names of its own out, and a plain 401 when the session is over. */
 export function createTokens(): TokenManager {
@@ -16,5 +17,6 @@ export function createTokens(): TokenManager {
       return { access_token: jwt, refresh_token: renewal, expires_in: seconds } satisfies TokenResponse;
     },
     endsSession: (failure) => failure.status === 401,
+    platform: browser(), // one session for all tabs
   });
 }

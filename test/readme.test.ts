@@ -72,11 +72,12 @@ test.each([
   expect(named(heading)).toEqual(readDeclared(path).members(name));
 });
 
-test('the refresh function gets, and endsSession gets, what the README lists', () => {
-  const [request, failure] = [...section('## Options').matchAll(/gets `\{ ([^}]+) \}`/g)].map(([, list = '']) =>
-    list.split(', ').sort(),
+test('the refresh function gets, the revoke function gets, and endsSession gets, what the README lists', () => {
+  const [request, revocation, failure] = [...section('## Options').matchAll(/gets `\{ ([^}]+) \}`/g)].map(
+    ([, list = '']) => list.split(', ').sort(),
   );
   expect(request).toEqual(readDeclared('src/ports/refresh.ts').members('RefreshRequest').sort());
+  expect(revocation).toEqual(readDeclared('src/ports/refresh.ts').members('RevokeRequest').sort());
   expect(failure).toEqual(readDeclared('src/core/refusal.ts').members('RefreshFailure').sort());
 });
 

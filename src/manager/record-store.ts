@@ -41,8 +41,7 @@ export interface Found {
 export interface LockedStorage {
   readonly lease: Lease;
   read(): Promise<Found>;
-  /** `isStart`: it begins a session, and whatever was signed out of before is overwritten. */
-  write(record: SessionRecord, isStart?: boolean): Promise<void>;
+  write(record: SessionRecord): Promise<void>;
   erase(): Promise<void>;
 }
 
@@ -87,9 +86,10 @@ export class RecordStore {
         return task({
           lease,
           read: () => this.#read(report),
-          write: async (record, isStart) => {
+          write: async (record) => {
             await change('write', () => storage.setItem(name, encodeRecord(record), fenced()));
-            if (isStart) this.#setMarks(() => null);
+            // A session that gets here for the first time overwrites whatever was signed out of before.
+            if (!this.wasStored(record)) this.#setMarks(() => null);
             this.#markStored(record);
           },
           erase: async () => {

@@ -100,7 +100,7 @@ export class SessionCommands {
         const found = await storage.read().catch(() => undefined);
         if (!turn.isLatest() || turn.isEnded()) return;
         record = recordAfter(found?.record?.revision);
-        await storage.write(record, true);
+        await storage.write(record);
         if (turn.isEnded()) await storage.erase(); // signing out wins, also over a write under way
       });
     } catch (error) {
@@ -120,15 +120,20 @@ export class SessionCommands {
   }
 
   async #end(): Promise<void> {
-    const { settings, session, store, pending, refresher, reader } = this.#parts;
+    const { settings, session, store, pending, refresher, reader, work } = this.#parts;
     const own = session.record;
     // All of this is done before the first `await`, because the page may leave in this turn.
     const startingIds = pending.beginEnd();
     const unmark = store.bury([...startingIds, own?.sessionId]);
     const inFlight = refresher.detach(); // before the session ends, which detaches the refresh as well
     session.dispatch({ type: 'ended', reason: 'ended' });
-    this.#revoke(own?.sessionId, own?.tokens);
-    void inFlight.then((tokens) => tokens && this.#revoke(own?.sessionId, tokens));
+    const revoked = new Set<string | undefined>();
+    const revokeOnce = (sessionId: string | undefined, tokens: TokenSet | undefined) => {
+      if (!revoked.has(tokens?.accessToken)) void this.#revoke(sessionId, tokens);
+      revoked.add(tokens?.accessToken);
+    };
+    revokeOnce(own?.sessionId, own?.tokens);
+    void work.track(inFlight.then((tokens) => tokens && revokeOnce(own?.sessionId, tokens)));
     let erased = own;
     try {
       await store.withLock(async (storage) => {
@@ -140,7 +145,7 @@ export class SessionCommands {
         await storage.erase();
         const isNewer = record && !isSameTokenSet(record, own) && record.revision >= (own?.revision ?? 0);
         // a session that is being started is revoked by its start
-        if (isNewer && !startingIds.includes(record.sessionId)) this.#revoke(record.sessionId, record.tokens);
+        if (isNewer && !startingIds.includes(record.sessionId)) revokeOnce(record.sessionId, record.tokens);
       });
       unmark();
       announce(settings);

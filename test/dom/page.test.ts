@@ -118,6 +118,7 @@ describe('a page', () => {
     await signIn();
     const token = await tokens.getAccessToken();
     await tokens.endSession();
+    await tokens.settled();
     expect(server.inspect(token)?.active).toBe(false);
     expect(tokens.getSnapshot()).toMatchObject({ status: 'none', claims: undefined });
     await expect(api(`${server.apiUrl}/me`)).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { StorageError } from '../../src/index.js';
-import { unavailable } from '../../src/manager/attempt.js';
+import { unavailable } from '../../src/manager/attempt-outcome.js';
 import { hold, wasStored } from '../support/bare-manager.js';
 import { type OneAttempt, oneAttempt } from '../support/one-attempt.js';
 import { failureUntil, recordWith } from '../support/session-records.js';

@@ -58,7 +58,7 @@ async function reconcileOnce(
     items.clear();
   }
   if (text !== undefined) items.set(NAME, text);
-  if (endedId !== undefined) store.bury(endedId);
+  if (endedId !== undefined) store.bury([endedId]);
   const now = clock.now() + 1_000;
   reconciler.schedule();
   await clock.advance(1_000);
@@ -73,7 +73,7 @@ describe('the reconciler', () => {
     const clock = fakeClock();
     const one = bareManager({ clock });
     for (const id of ['one', 'two', 'three']) {
-      one.store.bury(id);
+      one.store.bury([id]);
       one.reconciler.schedule();
     }
     expect(clock.pending).toBe(1);
@@ -194,7 +194,7 @@ describe('a storage that answers late', () => {
 
 test('a record is not past for being older, or ended, while its session is the one that is held', () => {
   const { store } = bareManager({});
-  for (const id of ['one', 'three']) store.bury(id);
+  for (const id of ['one', 'three']) store.bury([id]);
   const held = record('one', 5);
   const standing = (id: string, revision: number) => store.standing(held, record(id, revision));
   // of the session that is held, whatever its age: nothing says that it was replaced elsewhere

@@ -67,7 +67,7 @@ function session(members?: Partial<TokenStorage>) {
 describe('a stored session', () => {
   test('is one string under one name', async () => {
     const { session: one, calls, clock } = session({ getItem: () => stored });
-    expect(await one.read()).toEqual({ record });
+    expect(await one.read()).toEqual({ record, isEnding: false });
     await one.write(record);
     await one.write(record, 7);
     await one.erase();
@@ -99,7 +99,7 @@ describe('a stored session', () => {
 
   test.each([null, undefined])('nothing is there when %s is', async (value) => {
     const { session: one, reports } = session({ getItem: () => value as null });
-    expect(await one.read()).toEqual({ record: undefined });
+    expect(await one.read()).toEqual({ record: undefined, isEnding: false });
     expect(reports).toEqual([]);
   });
 

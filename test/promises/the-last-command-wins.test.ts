@@ -84,7 +84,9 @@ describe('of two commands given at any distance the later one counts', () => {
             expect([tokens.getSnapshot().status, other.getSnapshot().status], where).toEqual(['none', 'none']);
             expect([...first.items], where).toEqual([]);
             expect(events.slice(heard), where).not.toContain('refreshed');
-            await expect(tokens.getAccessToken(), where).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
+            await expect(clock.runUntil(tokens.getAccessToken()), where).rejects.toMatchObject({
+              code: 'ERR_NO_SESSION',
+            });
           } else {
             for (const each of [tokens, other]) {
               expect(userOf(server, await clock.runUntil(each.getAccessToken())), where).toBe('new');

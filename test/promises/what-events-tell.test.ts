@@ -32,8 +32,8 @@ test('a life of a session: the events in order, each with exactly its fields', a
     'refreshed',
     'refreshStarted',
     'refreshed',
-    'sessionEnded',
     'revokeFailed',
+    'sessionEnded',
   ]);
   const fields: Record<string, string> = {
     sessionStarted: 'at from sessionId',

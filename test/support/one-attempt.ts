@@ -1,6 +1,7 @@
 import type { SessionRecord } from '../../src/core/session-record.js';
 import type { RefreshRequest, RefreshTokens, TokenManagerOptions } from '../../src/index.js';
-import { Attempt, type AttemptOutcome, type AttemptRequest } from '../../src/manager/attempt.js';
+import { Attempt, type AttemptRequest } from '../../src/manager/attempt.js';
+import type { AttemptOutcome } from '../../src/manager/attempt-outcome.js';
 import type { Manager } from '../../src/manager/manager.js';
 import type { Found, LockedStorage } from '../../src/manager/record-store.js';
 import { RefreshRun } from '../../src/manager/refresh-run.js';
@@ -52,7 +53,7 @@ export function oneAttempt(base: SessionRecord | undefined, options: Partial<Tok
     write: () => undefined,
     erase: () => undefined,
     answer: async () => ({ access_token: 'new-access', refresh_token: 'new-refresh', expires_in: 60 }),
-    request: { base, reason: 'expired', attempt: 1, challenge: undefined, failures: 0 },
+    request: { base, reason: 'expired', attempt: 1, isSignIn: false, challenge: undefined, failures: 0 },
     exclusive: undefined,
     outcome: () => clock.runUntil(new Attempt(manager, one.run, one.request, storage).execute()),
   };
