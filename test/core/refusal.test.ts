@@ -248,6 +248,9 @@ describe('what a failure carries', () => {
     ['a-b.c_D9', { error: 'a-b.c_D9' }],
     ['x'.repeat(64), { error: 'x'.repeat(64) }],
     [undefined, { error: 'x'.repeat(65) }],
+    // what may be a token of long ago is classified, and not shown
+    [undefined, { error: 'gho_16C7e42F292c6912E7710c838347Ae178B4a' }],
+    ['invalid_request', { error: '3f9a0b7c5d2e4f6081a9b3c7', code: 'invalid_request' }],
     [undefined, { error: 'Request timeout' }],
     [undefined, { error: 'a/b' }],
     [undefined, { error: 'a\nb' }],
