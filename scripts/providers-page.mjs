@@ -74,7 +74,8 @@ answer is a test.
 - The body is JSON, or form-encoded.
 
 An endpoint of your own that answers a dead refresh token with a bare 401 needs
-\`endsSession: failure => failure.status === 401\`.
+\`endsSession: ({ kind, status }) => kind === 'dead' || (kind === 'unknown' && status === 401)\`: a 401 that says
+\`invalid_client\` is about the client, and ends nothing.
 `;
 
 /** The members of a body that hold codes, as text. */

@@ -102,7 +102,8 @@ function readBody(
     [what, redirect, isElsewhere && 'check url'].filter(Boolean).join(', ') || undefined;
   if (found?.isBound) {
     const answer = unreadable(seen(`${found.problem} came`), status, found);
-    return { ...answer, failure: { ...answer.failure, kind: 'config' }, code: CODES.config };
+    // it could be read: a refresh token that is not in it was not rotated
+    return { ...answer, failure: { ...answer.failure, kind: 'config' }, code: CODES.config, isAnswer: true };
   }
   if (found && failure.kind === 'unknown') return unreadable(seen(html || `${found.problem} came`), status, found);
   // a gateway's word says nothing of what the server behind it has done
@@ -113,12 +114,15 @@ function readBody(
 function redirection(response: Response, secrets: Asked['secrets']): string | undefined {
   const { status, url, headers, redirected, type } = response as Response & { redirected?: unknown; type?: unknown };
   if (!redirected && type !== 'opaqueredirect' && (status < 300 || status > 399)) return undefined;
+  const target = redirected ? url : headers.get('location');
+  let to = ''; // an opaque redirect keeps it to itself
   try {
-    const { origin, pathname } = new URL(redirected ? url : `${headers.get('location')}`, url || undefined);
-    return `a redirect to ${redact(origin + pathname, secrets)} came`;
+    const { origin, pathname } = new URL(target ?? '', url || undefined);
+    if (target) to = ` to ${redact(origin + pathname, secrets)}`;
   } catch {
-    return 'a redirect came'; // an opaque one keeps it to itself
+    // no address
   }
+  return `a redirect${to} came`;
 }
 
 // A code in words is one; anything else may be an echo of what the server was sent.

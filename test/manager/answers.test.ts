@@ -22,7 +22,14 @@ async function failure(refresh: Refresh, options: Partial<TokenManagerOptions> =
 
 /** What fetch gives for a redirect: kept back, kept to itself as in a page, or followed. */
 const moved = (init: ResponseInit) => new Response('', init);
-const opaque = () => Object.defineProperty(new Response('', { status: 599 }), 'type', { value: 'opaqueredirect' });
+const opaque = () => ({
+  type: 'opaqueredirect',
+  status: 0,
+  url: 'https://auth.example/token',
+  headers: new Headers(),
+  bodyUsed: false,
+  text: async () => '',
+});
 const followed = (url: string, body: string) => {
   const response = new Response(body, { status: 200, headers: { 'content-type': 'text/html' } });
   return Object.defineProperties(response, { redirected: { value: true }, url: { value: url } });
@@ -173,6 +180,16 @@ describe('an access token that is bound to a key', () => {
     );
     expect(presented).toHaveLength(2);
     expect(presented[1]).toBe(`${presented[0]}+`);
+  });
+
+  test('was an answer: a refusal of the same refresh token after it is no lost rotation', async () => {
+    let answers = 0;
+    const { tokens, clock } = await failure(() =>
+      answers++ ? json({ error: 'invalid_grant' }, 400) : json({ access_token: 'new', token_type: 'DPoP' }),
+    );
+    await clock.advance(2 * MINUTE);
+    const { error } = await outcome(clock, tokens.getAccessToken());
+    expect(error).toMatchObject({ code: 'ERR_SESSION_REJECTED' });
   });
 
   test('is refused as a sign-in, with the reason', async () => {
