@@ -16,11 +16,11 @@ export interface RefreshFailure {
 
 // Exact codes of the known places. The first line with one of those that came wins: evidence for trying again, for
 // asking the user or for a wrong setup beats a code that says dead. Where a code has two meanings, the whole sentence
-// beside it decides, as `code=sentence`. Numbers are statuses, and Entra's error_codes for a second factor.
+// beside it decides, as `code=sentence`. Numbers are statuses, and Entra's error_codes for too many requests and a second factor.
 const SIGNS: readonly (readonly [RefreshFailure['kind'], RegExp])[] = [
   [
     'transient',
-    /^(40[89]|42[59]|5\d\d|temporarily_unavailable|server_error|too_many_requests|use_dpop_nonce|TOO_MANY_ATTEMPTS_TRY_LATER|.*=token request is already being processed)$/,
+    /^(40[89]|42[59]|5\d\d|50196|temporarily_unavailable|server_error|too_many_requests|use_dpop_nonce|TOO_MANY_ATTEMPTS_TRY_LATER|.*=token request is already being processed)$/,
   ],
   [
     'interaction',

@@ -191,6 +191,10 @@ describe('codes are looked for in known places', () => {
     expect(readRefusal({ status: 400, body: { ...dead, error_codes: [number] } }).kind).toBe('interaction');
   });
 
+  test('number 50196 of Entra asks for a pause, whatever the code beside it says', () => {
+    expect(readRefusal({ status: 400, body: { ...dead, error_codes: [50196] } }).kind).toBe('transient');
+  });
+
   test('a status that the body repeats as a code counts', () => {
     expect(readRefusal({ body: { ...dead, code: 429 } }).kind).toBe('transient');
     expect(readRefusal({ body: { ...dead, code: 400 } }).kind).toBe('dead');
