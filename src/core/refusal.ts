@@ -51,7 +51,7 @@ const STATE =
 const STATES = `${STATE}( or ((is|was|has|has been|been) )?${STATE})?`;
 const SUBJECT = `((the|this|your) )?((${GIVEN}|old) )?refresh token( ${GIVEN})?`;
 const DEAD = new RegExp(
-  `^((auth|oauth2?|e|err|error|unauthorized|bad request) )*(${SUBJECT} ((is|was|has)( already)?( been)? )?${STATES}|${SUBJECT} (does not|doesn't) exists?|${STATES} refresh token|refresh token reuse( detected)?)( (err|error|exception))?([.!]|[.,] please (log|sign) ?in again[.!]?)?$`,
+  `^((auth|oauth2?|e|err|error|unauthorized|bad request) ){0,3}(${SUBJECT} ((is|was|has)( already)?( been)? )?${STATES}|${SUBJECT} (does not|doesn't) exists?|${STATES} refresh token|refresh token reuse( detected)?)( (err|error|exception))?([.!]|[.,] please (log|sign) ?in again[.!]?)?$`,
 );
 
 /**
@@ -104,6 +104,7 @@ export function readRefusal({ oauthError, ...facts }: Omit<RefreshFailure, 'kind
 }
 
 function isDead(said: string): boolean {
+  if (said.length > 200) return false; // whatever a server sends, it is no burden
   const words = /\s/.test(said) ? said : said.replace(/([a-z\d])([A-Z])/g, '$1 $2').replace(/[._-]/g, ' ');
   return DEAD.test(words.toLowerCase());
 }

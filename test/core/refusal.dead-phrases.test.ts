@@ -227,6 +227,12 @@ describe('what a sentence says of the server or the client ends nothing', () => 
   });
 });
 
+test('a sentence of a megabyte is no burden, and says nothing', () => {
+  for (const word of ['auth ', 'aB', 'refresh_token_', 'the refresh token is invalid or ']) {
+    expect(kindOf({ message: `${word.repeat(1_000_000 / word.length)}refresh token expired` })).toBe('unknown');
+  }
+});
+
 describe('no code and no sentence outside the closed list ends a session, however close', () => {
   const subject = fc.constantFrom(...SUBJECTS);
   const state = fc.constantFrom(...STATES);

@@ -65,10 +65,14 @@ function before(text: string, tail: string): string {
   return text.slice(0, text.length - tail.length);
 }
 
-function isCore(words: string, end: string): boolean {
+function isCore(words: string, end: string, contexts = 3): boolean {
   if (end && !words.endsWith(` ${end}`)) return false;
   const rest = end ? before(words, ` ${end}`) : words;
-  return says(rest) || CONTEXT.some((word) => rest.startsWith(`${word} `) && isCore(rest.slice(word.length + 1), ''));
+  return (
+    says(rest) ||
+    (contexts > 0 &&
+      CONTEXT.some((word) => rest.startsWith(`${word} `) && isCore(rest.slice(word.length + 1), '', contexts - 1)))
+  );
 }
 
 function says(words: string): boolean {
