@@ -17,7 +17,7 @@ export function failureError(failure: Omit<StoredFailure, 'named'>, detail?: str
   const { code, status, oauthError, retryAt, count, times } = failure;
   const seen = [detail, status, oauthError].filter((fact) => fact !== undefined).join(', ');
   const stubborn = isStubborn(failure, retryAt)
-    ? ` The same answer came ${times} times in a row, and is asked for more and more rarely; if it means that the session is over, say so with endsSession.`
+    ? ` The same answer came ${times} times in a row and is asked for ever more rarely; if it means that the session is over, say so with endsSession.`
     : '';
   return new RefreshError(code, `The token endpoint ${MESSAGES[code] ?? ''}${seen && ` (${seen})`}.${stubborn}`, {
     status,

@@ -32,7 +32,7 @@ const SIGNS: readonly (readonly [RefreshFailure['kind'], RegExp])[] = [
   ],
   [
     'dead',
-    /^(invalid_grant|session_not_found|authentication_invalid|user_banned|inactive_user|USER_(DISABLED|NOT_FOUND)|TOKEN_EXPIRED|unauthorized_client=refresh_token is invalid|invalid_request=Value passed for the token was invalid\.|token_not_valid=Token is (invalid or expired|invalid|expired|blacklisted))$/,
+    /^(invalid_grant|session_not_found|authentication_invalid|user_banned|inactive_user|USER_(DISABLED|NOT_FOUND)|TOKEN_EXPIRED|unauthorized_client=refresh_token is invalid|invalid_request=Value passed for the token was invalid\.|token_not_valid=Token is (invalid( or expired)?|expired|blacklisted))$/,
   ],
   ['config', /^(unauthorized_client|access_denied)$/],
 ];
@@ -67,9 +67,7 @@ export function readRefusal({ oauthError, ...facts }: Omit<RefreshFailure, 'kind
   const first = own(own(body, 'errors'), '0');
   const message = text(own(error, 'message'));
   const said = [
-    ...['error', 'error_description', 'message', 'msg', 'detail', 'error_message', 'errmsg'].map((name) =>
-      own(body, name),
-    ),
+    ...members(body, 'error error_description message msg detail error_message errmsg'),
     message,
     own(first, 'message'),
   ].map(text);
@@ -79,11 +77,8 @@ export function readRefusal({ oauthError, ...facts }: Omit<RefreshFailure, 'kind
     // Firebase: a code in capitals, which ` : ` and a sentence may follow
     message.match(/^[A-Z_]+(?= : |$)/)?.[0],
     own(error, 'code'),
-    ...['error_code', 'code', 'errorCode', 'suberror', 'error_subtype', 'status', 'error_type', '__type'].map((name) =>
-      own(body, name),
-    ),
-    own(first, 'code'),
-    own(first, 'errorType'),
+    ...members(body, 'error_code code errorCode suberror error_subtype status error_type __type'),
+    ...members(first, 'code errorType'),
     own(own(body, 'error_codes'), '0'),
   ]
     .map(text)
@@ -91,7 +86,7 @@ export function readRefusal({ oauthError, ...facts }: Omit<RefreshFailure, 'kind
   const code = codes.find((code) => /[a-z]/i.test(code));
   const shown = codes.find(isWords);
   const signs = [...codes, `${status}`, ...[...said, text(own(body, 'hint'))].map((sentence) => `${code}=${sentence}`)];
-  const about = ['field', 'parameter'].map((name) => `${text(own(first, name))}_${text(own(first, 'code'))}`);
+  const about = members(first, 'field parameter').map((name) => `${text(name)}_${text(own(first, 'code'))}`);
   const kind =
     SIGNS.find(([, sign]) => signs.some((seen) => sign.test(seen)))?.[0] ??
     ([...codes, ...said, ...about].some(isDead) ? 'dead' : 'unknown');
@@ -133,6 +128,11 @@ function parseForm(source: string): unknown {
 
 function own(value: unknown, name: string): unknown {
   return Object.getOwnPropertyDescriptor(Object(value), name)?.value;
+}
+
+/** The members of these names, with blanks between them. */
+function members(value: unknown, names: string): unknown[] {
+  return names.split(' ').map((name) => own(value, name));
 }
 
 function text(value: unknown): string {

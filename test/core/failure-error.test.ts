@@ -38,7 +38,7 @@ test.each(['ERR_REFRESH_UNAVAILABLE', 'ERR_REFRESH_CONFIG'] as const)(
   (code) => {
     const failure = { code, status: 400, oauthError: 'odd', retryAt: 900_000, count: 9, times: 5, sinceAt: 300_000 };
     expect(failureError(failure).message).toMatch(
-      /\(400, odd\)\. The same answer came 5 times in a row, .* say so with endsSession\.$/,
+      /\(400, odd\)\. The same answer came 5 times in a row and .* say so with endsSession\.$/,
     );
     for (const milder of [{ times: 4 }, { sinceAt: 300_001 }, { times: undefined, sinceAt: undefined }]) {
       expect(failureError({ ...failure, ...milder }).message).toMatch(/\(400, odd\)\.$/);
