@@ -1,9 +1,10 @@
-// Writes docs/providers.md from test/data/providers.json and from what the classifier makes of it.
+// Writes docs/providers.md from test/data/providers.json and more-servers.json, and from what the classifier makes of them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseBody, readRefusal } from '../src/core/refusal.ts';
 
 const DATA = new URL('../test/data/providers.json', import.meta.url);
+const MORE = new URL('../test/data/more-servers.json', import.meta.url);
 const PAGE = new URL('../docs/providers.md', import.meta.url);
 
 /** What a user has to set or to know; a provider that is missing here needs nothing. */
@@ -43,7 +44,8 @@ const ENDS_SESSION = {
 const HEAD = `# Providers
 
 What token endpoints answer to a refresh, and how evertoken reads it. This page is written by
-\`npm run docs:providers\` from \`test/data/providers.json\`, which also holds the sources; every answer is a test.
+\`npm run docs:providers\` from \`test/data/providers.json\` and \`more-servers.json\`, which also hold the sources; every
+answer is a test.
 
 ## How a refusal is read
 
@@ -58,13 +60,22 @@ What token endpoints answer to a refresh, and how evertoken reads it. This page 
 - The status 408, 409, 425, 429 and 5xx, and any \`Retry-After\`, are \`transient\` whatever the body says. No other status
   decides anything, 401 and 404 included.
 - Otherwise exact codes decide, in the places where servers are known to put them: \`error\` (a string, or an object with
-  \`code\` or \`message\`), \`error_code\`, \`code\`, \`errorCode\`, \`suberror\`, \`error_subtype\`, \`status\`, \`errors[0].code\`,
-  \`error_codes[0]\`. Prose is never searched. Where one code has two meanings, the whole sentence beside it may decide.
-- Evidence for trying again, for asking the user or for a wrong setup beats a code that says dead.
+  \`code\` or \`message\`), \`error_code\`, \`code\`, \`errorCode\`, \`error_type\`, \`__type\`, \`suberror\`, \`error_subtype\`,
+  \`status\`, \`errors[0].code\`, \`errors[0].errorType\`, \`error_codes[0]\`. Where one code has two meanings, the whole sentence
+  beside it may decide.
+- Where none of them says anything, a whole code or a whole sentence that is about the refresh token and nothing else is
+  \`dead\`: \`refresh_token_expired\`, \`InvalidRefreshTokenException\`, "The refresh token has been revoked." Sentences are read in
+  \`error\`, \`error_description\`, \`message\`, \`msg\`, \`detail\`, \`error_message\`, \`errmsg\`, \`error.message\`, \`errors[0].message\`. The words are
+  a closed list; a word more, "refresh token not expired" or "invalid refresh token format", and it is \`unknown\`. Nothing is
+  searched for in prose.
+- Evidence for trying again, for asking the user or for a wrong setup beats a code that says dead. So does a sentence
+  beside it about a scope, a client secret, a resource, a certificate (\`config\`), or a failure of the server's own
+  (\`transient\`).
 - The body is JSON, or form-encoded.
 
 An endpoint of your own that answers a dead refresh token with a bare 401 needs
-\`endsSession: failure => failure.status === 401\`.
+\`endsSession: ({ kind, status }) => kind === 'dead' || (kind === 'unknown' && status === 401)\`: a 401 that says
+\`invalid_client\` is about the client, and ends nothing.
 `;
 
 /** The members of a body that hold codes, as text. */
@@ -159,6 +170,28 @@ function answers(providers) {
     .join('\n\n');
 }
 
+function others() {
+  const { count, rows } = readMore();
+  const means = { dead: 'dead', transient: 'passing fault', other: 'something else' };
+  return `${count.seen} of ${count.dead} answers of a dead refresh token are seen as \`dead\`; of ${count.rest} others none is.\n
+${table(
+  ['server', 'when', 'means', 'answer', 'read as'],
+  rows.map(({ server, when, kind, status, body, failure }) =>
+    row(server, when, means[kind], `${status} \`${JSON.stringify(body).slice(0, 120)}\``, `\`${failure.kind}\``),
+  ),
+)}`;
+}
+
+function readMore() {
+  const rows = JSON.parse(readFileSync(MORE, 'utf8')).map((answer) => ({
+    ...answer,
+    failure: readRefusal({ status: answer.status, body: answer.body }),
+  }));
+  const dead = rows.filter(({ kind }) => kind === 'dead');
+  const seen = dead.filter(({ failure }) => failure.kind === 'dead').length;
+  return { rows, count: { dead: dead.length, seen, rest: rows.length - dead.length } };
+}
+
 /** The text of docs/providers.md. */
 export function providersPage() {
   const providers = JSON.parse(readFileSync(DATA, 'utf8'));
@@ -181,6 +214,12 @@ ${notSeen(providers)}
 Evidence: *documented* by the provider or read in its code, *reported* by those who met it, or *inferred* from either.
 
 ${answers(providers)}
+
+## In the words of other servers
+
+Answers of servers that are known by single reports. What is dead and read as something else needs \`endsSession\`.
+
+${others()}
 `;
 }
 

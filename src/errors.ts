@@ -5,7 +5,7 @@
  */
 
 /** What to do: send the user to sign in. */
-export type SessionErrorCode = 'ERR_NO_SESSION' | 'ERR_SESSION_REJECTED' | 'ERR_SESSION_LOST';
+export type SessionErrorCode = 'ERR_NO_SESSION' | 'ERR_SESSION_REJECTED' | 'ERR_SESSION_LOST' | 'ERR_SESSION_EXPIRED';
 /** What to do: try again later, see `retryAt`. The session is kept. */
 export type RefreshErrorCode =
   | 'ERR_REFRESH_NETWORK'
@@ -52,6 +52,11 @@ export abstract class TokenError<Code extends string = string> extends Error {
 
 /** There is no session: the user has to sign in. */
 export class SessionError extends TokenError<SessionErrorCode> {
+  /** The HTTP status of the refusal that ended the session, where there was one. */
+  declare readonly status?: number;
+  /** The OAuth error code of that refusal (RFC 6749 section 5.2), where it is made of words. */
+  declare readonly oauthError?: string;
+
   constructor(code: SessionErrorCode, message: string, facts?: ErrorFacts) {
     super('SessionError', code, message, facts);
   }
@@ -61,7 +66,7 @@ export class SessionError extends TokenError<SessionErrorCode> {
 export class RefreshError extends TokenError<RefreshErrorCode> {
   /** The HTTP status of the token endpoint's answer, where there was one. */
   declare readonly status?: number;
-  /** The OAuth error code of the answer (RFC 6749 section 5.2), where it looks like a code. */
+  /** The OAuth error code of the answer (RFC 6749 section 5.2), where it is made of words. */
   declare readonly oauthError?: string;
   /** How many requests were made for this refresh. */
   declare readonly attempts: number;
@@ -105,6 +110,42 @@ export type AnyTokenError = SessionError | RefreshError | LockError | StorageErr
  */
 export function isTokenError(error: unknown): error is AnyTokenError {
   return (error as { [brand]?: unknown } | null | undefined)?.[brand] === true;
+}
+
+/**
+ * Finds the error of evertoken in what an HTTP client has thrown.
+ *
+ * Looks at the error itself, then through `cause` (axios, got) and the `errors` of an `AggregateError`, nearest first, at
+ * most 100 of them. `undefined` where there is none. Never throws.
+ *
+ * @example
+ * try { await axios.get('/orders') } catch (error) {
+ *   if (findTokenError(error)?.code === 'ERR_NO_SESSION') signIn();
+ * }
+ */
+export function findTokenError(error: unknown): AnyTokenError | undefined {
+  const seen = new Set([error]);
+  for (const one of seen) {
+    try {
+      if (isTokenError(one)) return one;
+      const { cause, errors } = Object(one) as { cause?: unknown; errors?: unknown };
+      for (const next of [cause, ...(Array.isArray(errors) ? errors : [])]) if (seen.size < 100) seen.add(next);
+    } catch {
+      // a getter that throws leads nowhere
+    }
+  }
+}
+
+/**
+ * Tells whether waiting may help: the same call may succeed later, see `retryAt`.
+ *
+ * Looks where {@link findTokenError} does. `false` where somebody has to act: the user (`SessionError`,
+ * `ERR_REFRESH_INTERACTION`), whoever set the client up (`ERR_REFRESH_CONFIG`) or wrote the code (`OptionsError`), and for
+ * a damaged record (`ERR_STORAGE_CORRUPT`) and for any error that is none of evertoken's.
+ */
+export function isRetryable(error: unknown): boolean {
+  const { code = '' } = findTokenError(error) ?? {};
+  return /^ERR_(REFRESH|LOCK|STORAGE)_(?!CONFIG$|INTERACTION$|CORRUPT$)/.test(code);
 }
 
 function hide(target: object, key: PropertyKey, value: unknown): void {

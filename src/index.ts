@@ -6,6 +6,8 @@ export type { TokenResponse } from './core/token-set.js';
 export { createTokenManager } from './create-token-manager.js';
 export {
   type AnyTokenError,
+  findTokenError,
+  isRetryable,
   isTokenError,
   LockError,
   type LockErrorCode,

@@ -27,15 +27,16 @@ export function backoffDelay(failures: number, policy: RetryPolicy, random: numb
 /**
  * Whether a refresh that failed may be tried again.
  *
- * A `retryAt` further ahead than any delay there is says that the clock was set back since.
+ * A `retryAt` further ahead than any delay there is says that the clock was set back since. A moment that the server has
+ * named may be an hour ahead, and so may the pause after a refusal that came again and again (`times`).
  */
 export function mayRetry(
-  { retryAt, named }: { readonly retryAt: number; readonly named: boolean },
+  { retryAt, named, times }: { readonly retryAt: number; readonly named: boolean; readonly times?: number | undefined },
   now: number,
   { maxDelayMs }: RetryPolicy,
 ): boolean {
   const leftMs = retryAt - now;
-  return leftMs <= 0 || leftMs > (named ? Math.max(MAX_RETRY_AFTER_MS, maxDelayMs) : maxDelayMs);
+  return leftMs <= 0 || leftMs > (named || times ? Math.max(MAX_RETRY_AFTER_MS, maxDelayMs) : maxDelayMs);
 }
 
 // the comparison, unlike Math.max, turns NaN into the lower bound

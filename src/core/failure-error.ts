@@ -1,5 +1,6 @@
 import type { RefreshErrorCode } from '../errors.js';
 import { RefreshError } from '../errors.js';
+import { isStubborn } from './repeated-refusal.js';
 import type { StoredFailure } from './session-record.js';
 
 const MESSAGES: Record<RefreshErrorCode, string> = {
@@ -12,13 +13,13 @@ const MESSAGES: Record<RefreshErrorCode, string> = {
 };
 
 /** The error for a failed refresh; also for one that a peer, or an earlier page, has met and stored. */
-export function failureError(
-  { code, status, oauthError, retryAt, count }: Omit<StoredFailure, 'named'>,
-  detail?: string,
-  cause?: unknown,
-): RefreshError {
+export function failureError(failure: Omit<StoredFailure, 'named'>, detail?: string, cause?: unknown): RefreshError {
+  const { code, status, oauthError, retryAt, count, times } = failure;
   const seen = [detail, status, oauthError].filter((fact) => fact !== undefined).join(', ');
-  return new RefreshError(code, `The token endpoint ${MESSAGES[code] ?? ''}${seen && ` (${seen})`}.`, {
+  const stubborn = isStubborn(failure, retryAt)
+    ? ` The same answer came ${times} times in a row and is asked for ever more rarely; if it means that the session is over, say so with endsSession.`
+    : '';
+  return new RefreshError(code, `The token endpoint ${MESSAGES[code] ?? ''}${seen && ` (${seen})`}.${stubborn}`, {
     status,
     oauthError,
     retryAt,

@@ -9,6 +9,18 @@ export function containsPart(text: string, secret: string): boolean {
   return false;
 }
 
+// Words joined by _ . - or humps, with a few digits behind one; not letters and digits in any order, as in tokens.
+const WORDS = /^(?:(?:[a-z]*(?:[A-Z][a-z]{2,19}){0,5}\d{0,3}|[A-Z]{1,16}\d{0,8}|\d{1,8})(?:[_.-]|$))+$/;
+
+/**
+ * Tells whether a code that a server gave is made of words, and may be shown.
+ *
+ * At least one letter and at most eight digits; anything else may be a token, one of long ago included.
+ */
+export function isWords(code: string): boolean {
+  return WORDS.test(code) && /[a-z]/i.test(code) && code.replace(/\D/g, '').length <= 8;
+}
+
 // an error's name; an error's code in capitals; words of letters and a few digits with dots or slashes between them
 const PLAIN = /^(?:[A-Za-z]+Error|(?:[A-Z]{1,15}(?:_|$)){2,}|(?=.*[./])(?:[A-Z]{0,5}[a-z]{0,15}\d{0,5}(?:[./_-]|$))+)$/;
 

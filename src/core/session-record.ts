@@ -27,6 +27,10 @@ export interface StoredFailure {
   readonly named: boolean;
   /** Consecutive failures so far. */
   readonly count: number;
+  /** How often in a row the same refusal of unknown meaning, or of a wrong setup, came; absent for a passing fault. */
+  readonly times?: number | undefined;
+  /** Epoch milliseconds; when the first of those came. */
+  readonly sinceAt?: number | undefined;
 }
 
 /** Whether two records belong to one session. */

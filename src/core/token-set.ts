@@ -4,14 +4,14 @@ import { jwtDecode } from 'jwt-decode';
 export interface TokenResponse {
   /** The access token; visible ASCII characters only, at most 65 536 of them. */
   access_token: string;
-  /** `Bearer`, in any case; may be missing. */
+  /** Anything but `DPoP`, `PoP`, `MAC` and `N_A`, which are bound to a key; what is no `Bearer` by name is used as one. */
   token_type?: string | undefined;
-  /** Seconds the access token lives, as a number or a numeric string. */
+  /** Seconds the access token lives, as a number or a numeric string; what can only be a moment is read as one. */
   expires_in?: number | string | undefined;
   /** The refresh token; when missing, the one before it is kept. */
   refresh_token?: string | undefined;
-  /** Granted scopes, separated by spaces; when missing, those before are kept. */
-  scope?: string | undefined;
+  /** Granted scopes: a list, or separated by spaces, or by commas alone; when missing, those before are kept. */
+  scope?: string | readonly string[] | undefined;
   /** The ID token (OpenID Connect); when missing, the one before it is kept. */
   id_token?: string | undefined;
 }
@@ -31,7 +31,7 @@ export interface TokenSet {
 /** A token set, or what is wrong with the answer and the refresh token that must not be lost all the same. */
 export type ReadTokens =
   | { readonly tokens: TokenSet; readonly problem?: undefined }
-  | { readonly problem: string; readonly refreshToken: string | undefined };
+  | { readonly problem: string; readonly refreshToken: string | undefined; readonly isBound?: boolean };
 
 const MAX_TOKEN_LENGTH = 65_536;
 const MAX_DEPTH = 32;
@@ -47,25 +47,29 @@ export function readTokenResponse(
 ): ReadTokens {
   const refreshToken = readToken(own(body, 'refresh_token'), /^[ -~]+$/);
   const accessToken = readToken(own(body, 'access_token'), /^[!-~]+$/);
-  const type = own(body, 'token_type') ?? 'bearer';
-  const problem = isHostile(body, MAX_DEPTH)
-    ? 'an object that nests too deeply or has a __proto__ member'
-    : accessToken === undefined
-      ? own(body, 'access_token') === undefined
-        ? 'no access_token'
-        : 'an access_token that is empty, too long or not visible ASCII'
-      : String(type).toLowerCase() !== 'bearer'
-        ? 'a token_type other than Bearer'
-        : undefined;
-  if (problem !== undefined || accessToken === undefined) return { problem: problem ?? '', refreshToken };
+  const type = own(body, 'token_type') ?? '';
+  const isBound = typeof type === 'string' && /^(dpop|pop|mac|n_a)$/i.test(type);
+  const problem = isBound
+    ? `a token that is bound to a key (${type})`
+    : isHostile(body, MAX_DEPTH)
+      ? 'an object that nests too deeply or has a __proto__ member'
+      : accessToken === undefined
+        ? own(body, 'access_token') === undefined
+          ? 'no access_token'
+          : 'an access_token that is empty, too long or not visible ASCII'
+        : typeof type !== 'string'
+          ? 'a token_type that is no string'
+          : undefined;
+  if (problem !== undefined || accessToken === undefined) {
+    return { problem: problem ?? '', refreshToken, ...(isBound && { isBound }) };
+  }
   const idToken = readToken(own(body, 'id_token'), /^[!-~]+$/);
-  const scope = own(body, 'scope');
   return {
     tokens: {
       accessToken,
       refreshToken: refreshToken ?? previous?.refreshToken,
       idToken: readClaims(idToken) ? idToken : previous?.idToken,
-      scopes: typeof scope === 'string' ? scope.split(' ').filter(Boolean) : (previous?.scopes ?? []),
+      scopes: readScopes(own(body, 'scope')) ?? previous?.scopes ?? [],
       issuedAt: requestedAt,
       expiresAt: readExpiry(accessToken, own(body, 'expires_in'), requestedAt, receivedAt),
     },
@@ -87,6 +91,12 @@ export function withRefreshToken(tokens: TokenSet, refreshToken: string): TokenS
   return { ...tokens, refreshToken };
 }
 
+// GitHub, Slack, Shopify and Strava separate by commas; where there is a blank, a comma is part of a scope (RFC 6749 section 3.3)
+function readScopes(scope: unknown): readonly string[] | undefined {
+  const text = Array.isArray(scope) ? scope.filter((one) => typeof one === 'string').join(' ') : scope;
+  return typeof text === 'string' ? text.split(/\s/.test(text) ? /\s+/ : ',').filter(Boolean) : undefined;
+}
+
 function readExpiry(token: string, expiresIn: unknown, requestedAt: number, receivedAt: number): number | undefined {
   const claims = readClaims(token);
   const exp = readMoment(claims?.exp);
@@ -94,8 +104,8 @@ function readExpiry(token: string, expiresIn: unknown, requestedAt: number, rece
   const lifetimeMs =
     readLifetime(typeof seconds === 'number' ? seconds * 1000 : 0) ?? readLifetime(exp - readMoment(claims?.iat));
   if (lifetimeMs !== undefined) return requestedAt + lifetimeMs;
-  // `exp` alone: past on arrival, it says that a clock is wrong
-  return readLifetime(exp - receivedAt) && exp;
+  // a moment by the server's clock: past on arrival, it says that a clock is wrong
+  return [readMoment(seconds), exp].find((moment) => readLifetime(moment - receivedAt));
 }
 
 function readLifetime(lifetimeMs: number): number | undefined {

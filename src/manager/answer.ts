@@ -1,4 +1,5 @@
-import { containsPart } from '../core/redact.js';
+import { isProgrammingError } from '../core/programming-error.js';
+import { containsPart, redact } from '../core/redact.js';
 import { parseBody, type RefreshFailure, readRefusal } from '../core/refusal.js';
 import { readRetryAfter } from '../core/retry-after.js';
 import { type ReadTokens, readTokenResponse, type TokenSet } from '../core/token-set.js';
@@ -46,11 +47,10 @@ export async function readAnswer(value: unknown, asked: Asked): Promise<Answer> 
   const isSuccess = status >= 200 && status < 300;
   if (value.bodyUsed) return unreadable('its body was read already; return the Response unread', status);
   const text = await value.text();
-  const body = parseBody(text);
   if (isSuccess && text.length > MAX_BODY_LENGTH) {
-    return unreadable(`over ${MAX_BODY_LENGTH} characters came`, status, readTokens(body, asked));
+    return unreadable(`over ${MAX_BODY_LENGTH} characters came`, status, readTokens(parseBody(text), asked));
   }
-  return readBody(body, asked, status, value.headers.get('retry-after'));
+  return readBody(text, asked, status, value.headers.get('retry-after'), redirection(value, asked.secrets));
 }
 
 /** Reads what the refresh function threw: an HTTP client's error with the answer in it, an OAuth error, or anything. */
@@ -64,7 +64,10 @@ export async function readThrown(error: unknown, asked: Asked): Promise<Answer> 
   }
   // with its description and whatever else lies beside the code, as they may say that it means something else
   const oauth = typeof code === 'string' ? error : undefined;
-  if (typeof status !== 'number' && !oauth) return noAnswer('ERR_REFRESH_NETWORK', cause);
+  if (typeof status !== 'number' && !oauth) {
+    const detail = `the refresh function threw a ${cause.name}, ${cause.message}: a bug in it, not the network`;
+    return { ...noAnswer('ERR_REFRESH_NETWORK', cause), ...(isProgrammingError(cause) && { detail }) };
+  }
   const headers = member(response, 'headers');
   const get = member(headers, 'get');
   // plain headers come in whatever case the client or the server wrote them
@@ -79,16 +82,47 @@ export function noAnswer(code: RefreshErrorCode, cause?: Error): Refused {
   return { failure: { kind: 'transient' }, code, isAnswer: false, cause };
 }
 
-function readBody(value: unknown, asked: Asked, status?: number, retryAfter?: unknown): Answer {
+function readBody(
+  value: unknown,
+  asked: Asked,
+  status?: number,
+  retryAfter?: unknown,
+  redirect?: string | undefined,
+): Answer {
   const body = typeof value === 'string' ? parseBody(value) : value;
-  const found = status === undefined || (status >= 200 && status < 300) ? readTokens(body, asked) : undefined;
+  const isSuccess = status === undefined || (status >= 200 && status < 300);
+  const found = isSuccess ? readTokens(body, asked) : undefined;
   if (found && 'tokens' in found) return found;
   const retryAt = readRetryAfter(String(retryAfter), asked.now());
   const refusal = readRefusal({ body, ...(status && { status }), ...(retryAt && { retryAt }) });
   const failure = withoutSecret(refusal, asked.secrets);
-  if (found && failure.kind === 'unknown') return unreadable(`${found.problem} came`, status, found);
+  const html = typeof value === 'string' && /^\s*<[!?a-z]/i.test(value) && 'HTML instead of JSON came';
+  const isElsewhere = redirect || status === 404 || status === 405 || (isSuccess && html);
+  const seen = (what?: string | false) =>
+    [what, redirect, isElsewhere && 'check url'].filter(Boolean).join(', ') || undefined;
+  if (found?.isBound) {
+    const answer = unreadable(seen(`${found.problem} came`), status, found);
+    // it could be read: a refresh token that is not in it was not rotated
+    return { ...answer, failure: { ...answer.failure, kind: 'config' }, code: CODES.config, isAnswer: true };
+  }
+  if (found && failure.kind === 'unknown') return unreadable(seen(html || `${found.problem} came`), status, found);
   // a gateway's word says nothing of what the server behind it has done
-  return { failure, code: CODES[failure.kind], isAnswer: status !== 502 && status !== 504 };
+  return { failure, code: CODES[failure.kind], isAnswer: status !== 502 && status !== 504, detail: seen(html) };
+}
+
+/** Where an answer redirects to, or was redirected to: origin and path, as a query may carry anything. */
+function redirection(response: Response, secrets: Asked['secrets']): string | undefined {
+  const { status, url, headers, redirected, type } = response as Response & { redirected?: unknown; type?: unknown };
+  if (!redirected && type !== 'opaqueredirect' && (status < 300 || status > 399)) return undefined;
+  const target = redirected ? url : headers.get('location');
+  let to = ''; // an opaque redirect keeps it to itself
+  try {
+    const { origin, pathname } = new URL(target ?? '', url || undefined);
+    if (target) to = ` to ${redact(origin + pathname, secrets)}`;
+  } catch {
+    // no address
+  }
+  return `a redirect${to} came`;
 }
 
 // A code in words is one; anything else may be an echo of what the server was sent.
@@ -106,7 +140,7 @@ function readTokens(body: unknown, { requestedAt, previous, now }: Asked): ReadT
   return readTokenResponse(body, requestedAt, now(), previous);
 }
 
-function unreadable(detail: string, status: number | undefined, found?: ReadTokens): Refused {
+function unreadable(detail: string | undefined, status: number | undefined, found?: ReadTokens): Refused {
   const failure: RefreshFailure = { kind: 'unknown', ...(status && { status }) };
   const refreshToken = found && ('tokens' in found ? found.tokens : found).refreshToken;
   return { failure, code: 'ERR_REFRESH_RESPONSE', isAnswer: false, refreshToken, detail };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { backoffDelay } from '../../src/core/backoff.js';
+import { backoffDelay, mayRetry } from '../../src/core/backoff.js';
 
 const policy = { attempts: 3, minDelayMs: 500, maxDelayMs: 60_000 };
 
@@ -52,5 +52,25 @@ describe('the delay before the next attempt', () => {
     expect(backoffDelay(2, policy, 7)).toBe(2000);
     expect(backoffDelay(2, { ...policy, minDelayMs: Number.NaN }, 0)).toBe(1);
     expect(backoffDelay(2, { ...policy, maxDelayMs: Number.NaN }, 0.9)).toBe(500);
+  });
+});
+
+describe('a pause that is longer than any delay says that the clock was set back', () => {
+  const now = 1_000_000;
+  const hour = 3_600_000;
+  test.each([
+    ['a pause of our own', { named: false }, 60_000],
+    ['one that the server has named', { named: true }, hour],
+    ['one after a refusal that came again and again', { named: false, times: 5 }, hour],
+  ])('%s', (_, pause, longestMs) => {
+    expect(mayRetry({ ...pause, retryAt: now }, now, policy)).toBe(true);
+    expect(mayRetry({ ...pause, retryAt: now + 1 }, now, policy)).toBe(false);
+    expect(mayRetry({ ...pause, retryAt: now + longestMs }, now, policy)).toBe(false);
+    expect(mayRetry({ ...pause, retryAt: now + longestMs + 1 }, now, policy)).toBe(true);
+  });
+
+  test('a policy with longer delays than an hour has them', () => {
+    const slow = { ...policy, maxDelayMs: 2 * hour };
+    expect(mayRetry({ named: false, times: 5, retryAt: now + 2 * hour }, now, slow)).toBe(false);
   });
 });

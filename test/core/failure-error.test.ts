@@ -32,3 +32,16 @@ test('a code that a newer version has stored does without a sentence of its own'
   const failure = { code: 'ERR_REFRESH_NEW' as never, status: 400, oauthError: undefined, retryAt: 7, count: 1 };
   expect(failureError(failure).message).toBe('The token endpoint  (400).');
 });
+
+test.each(['ERR_REFRESH_UNAVAILABLE', 'ERR_REFRESH_CONFIG'] as const)(
+  'a refusal that came five times over ten minutes says so, and names endsSession: %s',
+  (code) => {
+    const failure = { code, status: 400, oauthError: 'odd', retryAt: 900_000, count: 9, times: 5, sinceAt: 300_000 };
+    expect(failureError(failure).message).toMatch(
+      /\(400, odd\)\. The same answer came 5 times in a row and .* say so with endsSession\.$/,
+    );
+    for (const milder of [{ times: 4 }, { sinceAt: 300_001 }, { times: undefined, sinceAt: undefined }]) {
+      expect(failureError({ ...failure, ...milder }).message).toMatch(/\(400, odd\)\.$/);
+    }
+  },
+);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { containsPart, redact } from '../../src/core/redact.js';
+import { containsPart, isWords, redact } from '../../src/core/redact.js';
 
 // six characters of the mark itself would be found in it
 const secret = fc.stringMatching(/^[!-~]{6,60}$/).filter((text) => !containsPart('[redacted]', text));
@@ -51,4 +51,45 @@ test('a part is found exactly where six characters in a row agree', () => {
       expect(containsPart(text, secret)).toBe(parts.some((part) => text.includes(part)));
     }),
   );
+});
+
+/** A string made of bytes in one of the ways in which servers make tokens. */
+const ENCODINGS: Readonly<Record<string, (bytes: Uint8Array) => string>> = {
+  base64url: (bytes) => Buffer.from(bytes).toString('base64url'),
+  hex: (bytes) => Buffer.from(bytes).toString('hex'),
+  'hex in capitals': (bytes) => Buffer.from(bytes).toString('hex').toUpperCase(),
+  base32: (bytes) => [...bytes, ...bytes.map((byte) => byte >> 3)].map((byte) => BASE32[byte & 31]).join(''),
+  UUID: (bytes) => {
+    const digits = Buffer.from(bytes).toString('hex');
+    return [8, 12, 16, 20, 32].map((end, i, ends) => digits.slice(ends[i - 1] ?? 0, end)).join('-');
+  },
+  JWT: (bytes) =>
+    ['{"alg":"HS256"}', '{"sub":1}', bytes].map((part) => Buffer.from(part).toString('base64url')).join('.'),
+  'base64url behind a word': (bytes) => `refresh_${Buffer.from(bytes).toString('base64url')}`,
+};
+const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+test.each(Object.entries(ENCODINGS))('no generated token is taken for words: %s', (_, encode) => {
+  const bytes = fc.uint8Array({ minLength: 24, maxLength: 32 });
+  // all bytes alike are no token that a server makes
+  const random = bytes.filter((one) => new Set(one).size > 12);
+  fc.assert(
+    fc.property(random, (one) => {
+      expect([encode(one), isWords(encode(one))]).toEqual([encode(one), false]);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('of a hundred thousand short tokens, 128 bits in base64url, a handful at most looks like words', () => {
+  let state = 1;
+  const next = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state >>> 24;
+  };
+  let taken = 0;
+  for (let i = 0; i < 100_000; i++) {
+    if (isWords(Buffer.from(Array.from({ length: 16 }, next)).toString('base64url'))) taken++;
+  }
+  expect(taken).toBeLessThan(10);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { containsPart, redact } from '../../src/core/redact.js';
+import { containsPart, isWords, redact } from '../../src/core/redact.js';
 
 describe('part of a secret', () => {
   test.each([
@@ -14,6 +14,61 @@ describe('part of a secret', () => {
     ['ABCDEF', 'abcdef', false],
   ])('%j of %j: %s', (text, secret, expected) => {
     expect(containsPart(text, secret)).toBe(expected);
+  });
+});
+
+describe('a code is shown if it is words', () => {
+  test.each([
+    'invalid_grant',
+    'INVALID_GRANT',
+    'oidc.invalid_grant',
+    'invalid-grant',
+    'invalidGrant',
+    'NotAuthorizedException',
+    'E0000047',
+    'AADSTS700082',
+    'ERR_1042',
+    'InvalidParameter.RefreshToken',
+    'error_400',
+    'oauth2.expired',
+    'v2_expired',
+    'token9',
+    'a-b.c_D9',
+    'unauthenticated',
+  ])('%s', (code) => {
+    expect(isWords(code)).toBe(true);
+  });
+
+  test.each([
+    '',
+    '400',
+    '12345678',
+    '550e8400-e29b-41d4-a716-446655440000',
+    '3f9a0b7c5d2e4f60',
+    'DEADBEEF1234CAFE5678',
+    'deadbeef12345678deadbeef',
+    'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl',
+    'gho_16C7e42F292c6912E7710c838347Ae178B4a',
+    'ya29.a0AfH6SMBxyz-1_2',
+    'xoxe-1-My0xLTE3NTM4',
+    'rt_9fK2mQ7xV4bN8sL1',
+    'kJ8dQmZ3wRt5yBn7',
+    'GEZDGNBVGY3TQOJQ',
+    'ABCDEFGHIJKLMNOPQRST',
+    'a1b2c3',
+    'aBcDeFgHiJ',
+    'error_123456789',
+    'ünïcode',
+    'two words',
+    'words\n',
+  ])('but not %j', (code) => {
+    expect(isWords(code)).toBe(false);
+  });
+
+  test('a code of 64 characters in any order is judged at once', () => {
+    for (const code of ['a1_'.repeat(21), 'aB'.repeat(32), `${'x'.repeat(60)}1234`, 'Abc'.repeat(21), '_'.repeat(64)]) {
+      expect(isWords(code)).toBe(false);
+    }
   });
 });
 

@@ -191,6 +191,10 @@ describe('codes are looked for in known places', () => {
     expect(readRefusal({ status: 400, body: { ...dead, error_codes: [number] } }).kind).toBe('interaction');
   });
 
+  test('number 50196 of Entra asks for a pause, whatever the code beside it says', () => {
+    expect(readRefusal({ status: 400, body: { ...dead, error_codes: [50196] } }).kind).toBe('transient');
+  });
+
   test('a status that the body repeats as a code counts', () => {
     expect(readRefusal({ body: { ...dead, code: 429 } }).kind).toBe('transient');
     expect(readRefusal({ body: { ...dead, code: 400 } }).kind).toBe('dead');
@@ -248,6 +252,9 @@ describe('what a failure carries', () => {
     ['a-b.c_D9', { error: 'a-b.c_D9' }],
     ['x'.repeat(64), { error: 'x'.repeat(64) }],
     [undefined, { error: 'x'.repeat(65) }],
+    // what may be a token of long ago is classified, and not shown
+    [undefined, { error: 'gho_16C7e42F292c6912E7710c838347Ae178B4a' }],
+    ['invalid_request', { error: '3f9a0b7c5d2e4f6081a9b3c7', code: 'invalid_request' }],
     [undefined, { error: 'Request timeout' }],
     [undefined, { error: 'a/b' }],
     [undefined, { error: 'a\nb' }],

@@ -80,6 +80,58 @@ describe('a token response becomes a token set', () => {
     expect(read({ access_token: 'a' })).toMatchObject({ tokens: { scopes: [] } });
   });
 
+  test.each<[unknown, readonly string[]]>([
+    ['openid email', ['openid', 'email']],
+    ['openid\nemail', ['openid', 'email']],
+    ['openid', ['openid']],
+    ['repo,gist', ['repo', 'gist']],
+    ['read,activity:read_all,', ['read', 'activity:read_all']],
+    // RFC 6749 lets a scope have a comma in it
+    ['pay:a,b mail', ['pay:a,b', 'mail']],
+    [
+      ['openid', 'email'],
+      ['openid', 'email'],
+    ],
+    [
+      ['openid email', 'mail'],
+      ['openid', 'email', 'mail'],
+    ],
+    [['a', 5, null, { b: 1 }, ['c']], ['a']],
+    [[], []],
+    [null, ['read', 'write']],
+    [{ 0: 'a' }, ['read', 'write']],
+  ])('a scope of %j is read as %j', (scope, scopes) => {
+    expect(read({ access_token: 'a', scope }, previous)).toMatchObject({ tokens: { scopes } });
+  });
+
+  test.each([
+    'BearerToken',
+    'bearer_token',
+    'user',
+    'bot',
+    'User Access Token',
+    'token',
+    'JWT',
+    'urn:ietf:params:oauth:token-type:access_token',
+    '',
+    null,
+    'dpop-not',
+    'mac-address',
+  ])('a token_type that is not known to be bound to a key is as good as Bearer: %j', (token_type) => {
+    expect(read({ access_token: 'a', token_type }).problem).toBeUndefined();
+  });
+
+  test.each(['DPoP', 'dpop', 'PoP', 'pop', 'mac', 'MAC', 'N_A', 'n_a'])(
+    'one that is known to be bound to a key is told from whatever else is wrong: %s',
+    (token_type) => {
+      expect(read({ access_token: 'a', token_type })).toMatchObject({
+        problem: `a token that is bound to a key (${token_type})`,
+        isBound: true,
+      });
+      expect(read({ access_token: '', token_type: 'Bearer' })).not.toHaveProperty('isBound');
+    },
+  );
+
   test('members of the prototype are no members of the answer', () => {
     const body = Object.create({ access_token: 'inherited', refresh_token: 'inherited' });
     expect(read(body)).toEqual({ problem: 'no access_token', refreshToken: undefined });
@@ -100,8 +152,10 @@ describe('what is no token response is refused, and a new refresh token in it is
     ['a space in the token', { access_token: 'a b' }, /not visible ASCII/],
     ['a token beyond ASCII', { access_token: 'ä' }, /not visible ASCII/],
     ['a token of over 65536 characters', { access_token: 'a'.repeat(65_537) }, /too long/],
-    ['another token type', { access_token: 'a', token_type: 'mac' }, /token_type/],
+    ['another token type', { access_token: 'a', token_type: 'mac' }, /bound to a key \(mac\)/],
+    ['a token type that is bound to a key', { access_token: 'a', token_type: 'DPoP' }, /bound to a key \(DPoP\)/],
     ['a token type that is no string', { access_token: 'a', token_type: 4 }, /token_type/],
+    ['a token type that cannot become a string', { access_token: 'a', token_type: { toString: null } }, /token_type/],
     ['an own __proto__ member', JSON.parse('{"access_token":"a","__proto__":{"x":1}}'), /__proto__/],
     ['an own __proto__ member further in', JSON.parse('{"access_token":"a","u":{"__proto__":1}}'), /__proto__/],
     ['more than 32 levels', { access_token: 'a', user: deep(31) }, /deeply/],
@@ -117,7 +171,8 @@ describe('what is no token response is refused, and a new refresh token in it is
     for (const key of Object.getOwnPropertyNames(body)) {
       Object.defineProperty(withRefresh, key, Object.getOwnPropertyDescriptor(body, key) as PropertyDescriptor);
     }
-    expect(read(withRefresh)).toEqual({ problem: expect.any(String), refreshToken: 'rescued' });
+    const isBound = /mac|DPoP/.test(`${JSON.stringify(body)}`) || undefined;
+    expect(read(withRefresh)).toEqual({ problem: expect.any(String), refreshToken: 'rescued', isBound });
   });
 
   test('32 levels, a token of 65536 characters and a Bearer in capitals are fine', () => {
@@ -167,7 +222,19 @@ describe('the expiry', () => {
     ['a list', { expires_in: [60] }, undefined],
     ['true', { expires_in: true }, undefined],
     ['ten years', { expires_in: 315_360_000 }, REQUESTED + 315_360_000_000],
-    ['more than ten years, a moment by mistake', { expires_in: iat + 3600 }, undefined],
+    ['a moment by mistake, in seconds', { expires_in: iat + 3600 }, REQUESTED + HOUR],
+    ['a moment by mistake, in milliseconds', { expires_in: REQUESTED + HOUR }, REQUESTED + HOUR],
+    ['a moment in a string', { expires_in: `${iat + 3600}` }, REQUESTED + HOUR],
+    ['a moment that is past: a clock is wrong', { expires_in: iat - 1 }, undefined],
+    ['a moment, past in milliseconds', { expires_in: REQUESTED }, undefined],
+    ['more than ten years, and no moment within ten', { expires_in: 315_360_001 }, undefined],
+    ['a moment more than ten years away', { expires_in: iat + 315_360_001 }, undefined],
+    ['the longest number there is', { expires_in: Number.MAX_VALUE }, undefined],
+    [
+      'the lifetime in the token before a moment, whatever its clock says',
+      { expires_in: iat + 3600, access_token: jwt({ iat: past, exp: past + 60 }) },
+      REQUESTED + 60_000,
+    ],
     ['exp more than ten years away', { access_token: jwt({ exp: iat + 315_360_001 }) }, undefined],
     ['exp that is no number', { access_token: jwt({ exp: 'later' }) }, undefined],
   ])('%s', (_, body, expected) => {

@@ -141,7 +141,7 @@ describe('wrong options are refused at creation: the message says what was expec
       [{}, 'no access_token'],
       [undefined, 'no access_token'],
       [{ access_token: `${secret}\n` }, 'an access_token that is empty, too long or not visible ASCII'],
-      [{ access_token: secret, token_type: 'mac' }, 'a token_type other than Bearer'],
+      [{ access_token: secret, token_type: 'mac' }, 'a token that is bound to a key (mac)'],
     ] as const) {
       const error = await tokens.startSession(given as never).catch((reason: Error) => reason);
       expect(error).toMatchObject({ name: 'OptionsError', code: 'ERR_OPTIONS' });

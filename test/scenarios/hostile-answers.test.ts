@@ -87,7 +87,9 @@ describe('a hostile token response is refused and reported, and pollutes nothing
       server.next({ body: () => body });
       const error = await world.failure(tokens.getAccessToken());
       expect(error).toMatchObject({ name: 'RefreshError', retryAt: expect.any(Number) });
-      expect(error.code).toMatch(/^ERR_REFRESH_(RESPONSE|UNAVAILABLE)$/);
+      expect(error.code).toMatch(
+        body.includes('"mac"') ? /^ERR_REFRESH_CONFIG$/ : /^ERR_REFRESH_(RESPONSE|UNAVAILABLE)$/,
+      );
       expectPlain(error.message);
       expectUnpolluted();
       expect(events.filter(({ type }) => type === 'refreshFailed')).toHaveLength(1);
@@ -109,7 +111,8 @@ describe('a hostile token response is refused and reported, and pollutes nothing
         },
       });
       const error = await world.failure(tokens.getAccessToken());
-      expect(error).toMatchObject({ code: 'ERR_REFRESH_RESPONSE' });
+      // a token that is bound to a key is a matter of how the client is set up
+      expect(error).toMatchObject({ code: member.includes('"mac"') ? 'ERR_REFRESH_CONFIG' : 'ERR_REFRESH_RESPONSE' });
       expectPlain(error.message);
       expectUnpolluted();
       await world.clock.advanceTo(error.retryAt ?? 0);

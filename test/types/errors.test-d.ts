@@ -1,6 +1,8 @@
 import { describe, expectTypeOf, test } from 'vitest';
 import {
   type AnyTokenError,
+  findTokenError,
+  isRetryable,
   isTokenError,
   type LockError,
   OptionsError,
@@ -24,7 +26,10 @@ describe('a caught error narrows by its code to the class that says what to do',
       case 'ERR_NO_SESSION':
       case 'ERR_SESSION_REJECTED':
       case 'ERR_SESSION_LOST':
+      case 'ERR_SESSION_EXPIRED':
         expectTypeOf(caught).toEqualTypeOf<SessionError>();
+        expectTypeOf(caught.status).toEqualTypeOf<number | undefined>();
+        expectTypeOf(caught.oauthError).toEqualTypeOf<string | undefined>();
         return;
       case 'ERR_REFRESH_NETWORK':
       case 'ERR_REFRESH_TIMEOUT':
@@ -52,6 +57,11 @@ describe('a caught error narrows by its code to the class that says what to do',
       default:
         expectTypeOf(caught).toBeNever();
     }
+  });
+
+  test('what is found in the error of an HTTP client narrows the same way', () => {
+    expectTypeOf(findTokenError(caught)).toEqualTypeOf<AnyTokenError | undefined>();
+    expectTypeOf(isRetryable(caught)).toBeBoolean();
   });
 
   test('a code that does not exist does not compile', () => {
