@@ -2,8 +2,8 @@ import { type Challenge, readChallenges } from '../core/challenge.js';
 import { hooks } from '../core/hooks.js';
 import { isTokenError } from '../errors.js';
 import type { TokenSource } from '../manager/token-manager.js';
-import { checkSender, readAllowedOrigins, readTarget, refuse } from './origins.js';
-import { letGo, type Outgoing, prepare, urlOf } from './outgoing.js';
+import { checkSender, createTargets, readAllowedOrigins, readTarget, refuse } from './origins.js';
+import { letGo, prepare, sign, urlOf } from './outgoing.js';
 
 /** Where an access token may go, and how. */
 export interface FetchOptions {
@@ -35,6 +35,7 @@ const NEEDS_MORE = ['insufficient_scope', 'insufficient_user_authentication'];
  */
 export function createFetch(tokens: TokenSource, options: FetchOptions): typeof fetch {
   const origins = readAllowedOrigins(options);
+  const targetOf = createTargets(origins);
   const { withoutSession = 'reject' } = options;
   if (!['reject', 'send'].includes(withoutSession)) refuse('withoutSession', "'reject' or 'send'", withoutSession);
   checkSender(options.fetch);
@@ -43,68 +44,61 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   // An origin that refused even a token that was new: another one is of no use there until this one is replaced.
   const hopeless = new Map<string, string>();
 
-  async function authorized(outgoing: Outgoing, origin: string, send: typeof fetch): Promise<Response> {
-    const { signal } = outgoing;
-    let token: string;
-    try {
-      token = await tokens.getAccessToken(
-        outgoing.isOneShot ? { signal, minValidityMs: STREAM_VALIDITY_MS } : signal && { signal },
-      );
-    } catch (error) {
-      const isSignedOut = isTokenError(error) && error.name === 'SessionError';
-      if (withoutSession === 'send' && isSignedOut) return send(...(await outgoing.plain()));
-      throw error;
-    }
-    if (outgoing.ready) await outgoing.ready;
-    const response = await send(...outgoing.withToken(token));
-    const refusal = readRefusal(response, origins);
-    if (!refusal) {
-      if (hopeless.size > 0) hopeless.delete(origin);
-      return response;
-    }
-    tell(refusal, response.status, origin, token, false);
-    if (!refusal.isReplaceable || outgoing.isOneShot || hopeless.get(origin) === token) return response;
-    return replay(response, refusal, token);
+  function tell({ challenges }: Refusal, status: number, origin: string, token: string, replayed: boolean): void {
+    tokens[hooks]?.reject({ status, origin, challenges, replayed }, token);
+  }
 
-    async function replay(refused: Response, { challenge }: Refusal, rejected: string): Promise<Response> {
+  // one function for the whole way: each more of them would cost every request a promise
+  return async (input, init) => {
+    const send = options.fetch ?? globalThis.fetch;
+    const target = targetOf(urlOf(input));
+    const outgoing = target && prepare(input, init, target.url);
+    try {
+      if (!outgoing || tokens[hooks]?.isRefreshing(outgoing.signal)) return await send(input, init);
+      const { signal, isOneShot } = outgoing;
+      const { origin } = target;
+      let token: string;
+      try {
+        token = await tokens.getAccessToken(
+          isOneShot ? { signal, minValidityMs: STREAM_VALIDITY_MS } : signal && { signal },
+        );
+      } catch (error) {
+        const isSignedOut = isTokenError(error) && error.name === 'SessionError';
+        if (withoutSession !== 'send' || !isSignedOut) throw error;
+        await outgoing.ready;
+        return await send(outgoing.goal, { ...outgoing.init, headers: outgoing.headers });
+      }
+      if (outgoing.ready) await outgoing.ready;
+      sign(outgoing, token, outgoing.headers);
+      const response = await send(outgoing.goal, outgoing.init);
+      const refusal = readRefusal(response, origins);
+      if (!refusal) {
+        if (hopeless.size > 0) hopeless.delete(origin);
+        return response;
+      }
+      tell(refusal, response.status, origin, token, false);
+      if (!refusal.isReplaceable || isOneShot || hopeless.get(origin) === token) return response;
       let next: string;
       try {
-        next = await tokens.replaceAccessToken(rejected, { signal, challenge });
+        next = await tokens.replaceAccessToken(token, { signal, challenge: refusal.challenge });
       } catch (error) {
         if (signal?.aborted) throw error;
-        return refused;
+        return response;
       }
-      letGo(refused.body);
-      const second = await send(...outgoing.withToken(next, true));
+      letGo(response.body);
+      sign(outgoing, next);
+      const { goal, spare, init: sent } = outgoing;
+      outgoing.spare = undefined; // whoever sends it lets go of it
+      const second = await send(spare ?? goal, sent);
       const again = readRefusal(second, origins);
       if (again) {
         tell(again, second.status, origin, next, true);
         if (again.isReplaceable) hopeless.set(origin, next);
       }
       return second;
+    } finally {
+      if (outgoing?.spare) letGo(outgoing.spare.body);
     }
-  }
-
-  function tell({ challenges }: Refusal, status: number, origin: string, token: string, replayed: boolean): void {
-    tokens[hooks]?.reject({ status, origin, challenges, replayed }, token);
-  }
-
-  // the prefix of an origin, complete with its slash, leaves no doubt: the common case needs no parser
-  function targetOf(url: string): ReturnType<typeof readTarget> {
-    for (const origin of origins) if (url.startsWith(`${origin}/`)) return { origin, url };
-    const target = readTarget(url);
-    return target && origins.has(target.origin) ? target : undefined;
-  }
-
-  return async (input, init) => {
-    const send = options.fetch ?? globalThis.fetch;
-    const target = targetOf(urlOf(input));
-    const outgoing = target && prepare(input, init, target.url);
-    if (!outgoing || tokens[hooks]?.isRefreshing(outgoing.signal)) {
-      outgoing?.discard();
-      return send(input, init);
-    }
-    return authorized(outgoing, target.origin, send).finally(outgoing.discard);
   };
 }
 

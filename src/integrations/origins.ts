@@ -40,8 +40,26 @@ export function refuse(option: string, expected: string, came: unknown, rest = '
   throw new OptionsError('ERR_OPTIONS', `Option ${option}: expected ${expected}, but ${show(came)}${rest} came.`);
 }
 
+/** Where a request goes. */
+export interface Target {
+  readonly origin: string;
+  /** Absolute. */
+  readonly url: string;
+}
+
+/** Reads the target of a URL; undefined where it is not beyond doubt that it lies in one of the origins. */
+export function createTargets(origins: ReadonlySet<string>): (url: string) => Target | undefined {
+  const known = [...origins].map((origin) => ({ origin, prefix: `${origin}/` }));
+  return (url) => {
+    // the prefix of an origin, complete with its slash, leaves no doubt: the common case needs no parser
+    for (const { origin, prefix } of known) if (url.startsWith(prefix)) return { origin, url };
+    const target = readTarget(url);
+    return target && origins.has(target.origin) ? target : undefined;
+  };
+}
+
 /** The origin that a URL leads to, and the URL itself, absolute; undefined where that is not beyond doubt. */
-export function readTarget(url: string): { origin: string; url: string } | undefined {
+export function readTarget(url: string): Target | undefined {
   const read = readUrl(url);
   // an absolute one stays as it is: React Native appends a slash
   return read && { origin: read.origin, url: /^https?:\/\//i.test(url) ? url : read.href };

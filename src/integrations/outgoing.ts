@@ -1,19 +1,20 @@
 type Arguments = Parameters<typeof fetch>;
-type Body = NonNullable<NonNullable<Arguments[1]>['body']>;
+type Init = NonNullable<Arguments[1]>;
+type Body = NonNullable<Init['body']>;
 
-/** A request that can be sent with a token, and sent again with another. */
+/** A request as it was at the moment of the call; it can be sent with a token, and sent again with another. */
 export interface Outgoing {
   readonly signal: AbortSignal | undefined;
   /** The body is a stream: it is neither buffered nor sent twice. */
   readonly isOneShot: boolean;
   /** Resolves when the body can be sent; undefined when it already can. */
   readonly ready: Promise<void> | undefined;
-  /** Arguments for `fetch`, as the caller gave them, once the body can be sent. */
-  plain(): Promise<Arguments>;
-  /** Arguments for `fetch`, with a token; `isReplay` for the second time. */
-  withToken(token: string, isReplay?: boolean): Arguments;
-  /** The call is over: lets go of what was kept for a replay that there was not. */
-  discard(): void;
+  readonly goal: Arguments[0];
+  readonly init: Init;
+  /** What the caller gave. */
+  readonly headers: Headers;
+  /** The request once more, for a replay; null where its body was read already, and `fetch` will say so. */
+  spare: Request | undefined | null;
 }
 
 /**
@@ -25,42 +26,36 @@ export interface Outgoing {
 export function prepare(input: Arguments[0], given: Arguments[1], url: string): Outgoing | undefined {
   if (typeof (given ?? {}) !== 'object') return undefined;
   const request = isRequest(input) ? input : undefined;
-  const goal = request ?? url;
-  const init = members(given ?? {});
+  const init = members(given);
   if (request && Object.values(init).every((value) => value === undefined)) {
     // fetch forgets them where init is not empty, as ours is going to be
     const { referrer, referrerPolicy } = request as { referrer?: string; referrerPolicy?: string };
     Object.assign(init, { referrer, referrerPolicy });
   }
-  const headers = new Headers(init.headers ?? request?.headers);
-  if (headers.has('authorization')) return undefined;
+  const own = init.headers ?? request?.headers;
+  const headers = new Headers(own);
+  if (own && headers.has('authorization')) return undefined;
   const body = init.body ?? undefined;
-  let spare = request && body === undefined ? cloneWithBody(request) : undefined;
-  const kept: { body: Body | undefined } = { body: body === undefined ? undefined : copy(body) };
-  const ready = isA(body, 'FormData') ? serialize(body as FormData, headers, kept) : undefined;
-
-  function give(target: Arguments[0], sent: Headers): Arguments {
-    return [target, { ...init, headers: sent, ...(kept.body !== undefined && { body: kept.body }) }];
-  }
-
+  const spare = request && body === undefined ? cloneWithBody(request) : undefined;
+  // a string cannot change
+  const isObject = typeof body === 'object';
+  if (isObject) init.body = copy(body);
   return {
     // null, as for `fetch`, lets go of the request's own signal
     signal: (init.signal === undefined ? request?.signal : init.signal) ?? undefined,
-    isOneShot: isStream(body) || (spare === null && request?.body !== null),
-    ready,
-    plain: async () => {
-      await ready;
-      return give(goal, headers);
-    },
-    withToken: (token, isReplay) => {
-      const sent = isReplay ? new Headers(headers) : headers;
-      sent.set('authorization', `Bearer ${token}`);
-      const target = (isReplay && spare) || goal;
-      if (isReplay) spare = undefined; // whoever sends it lets go of it
-      return give(target, sent);
-    },
-    discard: () => letGo(spare?.body),
+    isOneShot: (isObject && isStream(body)) || (spare === null && request?.body !== null),
+    ready: isObject && isA(body, 'FormData') ? serialize(body as FormData, headers, init) : undefined,
+    goal: request ?? url,
+    init,
+    headers,
+    spare,
   };
+}
+
+/** Puts a token on what is going to be sent, in place of the one before; the caller's own headers stay as they are. */
+export function sign(outgoing: Outgoing, token: string, headers: Headers = new Headers(outgoing.headers)): void {
+  headers.set('authorization', `Bearer ${token}`);
+  outgoing.init.headers = headers;
 }
 
 /** Lets go of a body that nobody is going to read; that of node-fetch is a stream of Node. */
@@ -76,9 +71,11 @@ export function urlOf(input: Arguments[0]): string {
 }
 
 // `fetch` also reads what is inherited: a Request may serve as init, and has its members from its prototype.
-function members(given: NonNullable<Arguments[1]>): NonNullable<Arguments[1]> {
+function members(given: Arguments[1]): Init {
   const copied: Record<string, unknown> = { ...given };
-  for (const name in given) copied[name] = given[name as keyof typeof given];
+  if (given && Object.getPrototypeOf(given) !== Object.prototype) {
+    for (const name in given) copied[name] = given[name as keyof typeof given];
+  }
   return copied;
 }
 
@@ -106,20 +103,20 @@ function copy(body: Body): Body {
 }
 
 // Each sending of a FormData draws another boundary: to send the same bytes twice, they are made once.
-async function serialize(form: FormData, headers: Headers, kept: { body: Body | undefined }): Promise<void> {
+async function serialize(form: FormData, headers: Headers, init: Init): Promise<void> {
   try {
     const made = new Response(form);
     const type = made.headers.get('content-type');
     if (!type) return; // React Native sends its forms natively
-    kept.body = await made.blob();
+    init.body = await made.blob();
     if (!headers.has('content-type')) headers.set('content-type', type);
   } catch {
     // the runtime cannot: the form itself is sent
   }
 }
 
-function isStream(body: Body | undefined): boolean {
-  return typeof body === 'object' && ('getReader' in body || Symbol.asyncIterator in body);
+function isStream(body: object): boolean {
+  return 'getReader' in body || Symbol.asyncIterator in body;
 }
 
 function isA(value: unknown, type: string): boolean {
