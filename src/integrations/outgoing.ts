@@ -1,6 +1,12 @@
+import { redact } from '../core/redact.js';
+import { optionError, type Target } from './origins.js';
+
 type Arguments = Parameters<typeof fetch>;
 type Init = NonNullable<Arguments[1]>;
 type Body = NonNullable<Init['body']>;
+
+/** Puts an access token on the headers of a request. */
+export type Authorize = (headers: Headers, accessToken: string) => void;
 
 /** A request as it was at the moment of the call; it can be sent with a token, and sent again with another. */
 export interface Outgoing {
@@ -9,6 +15,7 @@ export interface Outgoing {
   readonly isOneShot: boolean;
   /** Resolves when the body can be sent; undefined when it already can. */
   readonly ready: Promise<void> | undefined;
+  readonly target: Target;
   readonly goal: Arguments[0];
   readonly init: Init;
   /** What the caller gave. */
@@ -20,11 +27,17 @@ export interface Outgoing {
 /**
  * Takes a request as it is at the moment of the call, as `fetch` does, however long the token takes.
  *
- * `url` is what was found to be allowed, absolute: a URL object or the base of the document may lead elsewhere by the
- * time it is sent. Undefined where the caller has set an `Authorization` header, or `fetch` is going to refuse the arguments.
+ * `target` is what was found to be allowed, absolute: a URL object or the base of the document may lead elsewhere by the
+ * time it is sent. Undefined where the caller has set an `Authorization` header and `mayOverwrite` is not set, or where
+ * `fetch` is going to refuse the arguments.
  */
-export function prepare(input: Arguments[0], given: Arguments[1], url: string): Outgoing | undefined {
-  if (typeof (given ?? {}) !== 'object') return undefined;
+export function prepare(
+  input: Arguments[0],
+  given: Arguments[1],
+  target: Target,
+  mayOverwrite: boolean,
+): Outgoing | undefined {
+  if (given !== undefined && typeof given !== 'object') return undefined;
   const request = isRequest(input) ? input : undefined;
   const init = members(given);
   if (request && Object.values(init).every((value) => value === undefined)) {
@@ -34,28 +47,74 @@ export function prepare(input: Arguments[0], given: Arguments[1], url: string): 
   }
   const own = init.headers ?? request?.headers;
   const headers = new Headers(own);
-  if (own && headers.has('authorization')) return undefined;
+  if (own && !mayOverwrite && headers.has('authorization')) return undefined;
   const body = init.body ?? undefined;
   const spare = request && body === undefined ? cloneWithBody(request) : undefined;
   // a string cannot change
   const isObject = typeof body === 'object';
   if (isObject) init.body = copy(body);
+  const form = isObject && isA(body, 'FormData') ? readForm(body as FormData) : undefined;
+  // the page may be gone in the next turn
+  const isLast = init.keepalive ?? (request as Init | undefined)?.keepalive;
+  if (form && isLast) init.body = copyForm(body as FormData);
   return {
     // null, as for `fetch`, lets go of the request's own signal
     signal: (init.signal === undefined ? request?.signal : init.signal) ?? undefined,
     isOneShot: (isObject && isStream(body)) || (spare === null && request?.body !== null),
-    ready: isObject && isA(body, 'FormData') ? serialize(body as FormData, headers, init) : undefined,
-    goal: request ?? url,
+    ready: form && !isLast ? serialize(form, headers, init) : undefined,
+    target,
+    goal: request ?? target.url,
     init,
     headers,
     spare,
   };
 }
 
-/** Puts a token on what is going to be sent, in place of the one before; the caller's own headers stay as they are. */
-export function sign(outgoing: Outgoing, token: string, headers: Headers = new Headers(outgoing.headers)): void {
-  headers.set('authorization', `Bearer ${token}`);
-  outgoing.init.headers = headers;
+/** Puts an access token on what is going to be sent, in place of the one before. Throws `OptionsError`, `ERR_OPTIONS`. */
+export function sign(
+  outgoing: Outgoing,
+  accessToken: string,
+  authorize: Authorize | undefined,
+  isReplay: boolean,
+): void {
+  const { goal, init, headers } = outgoing;
+  const sent = isReplay || authorize ? new Headers(headers) : headers;
+  init.headers = sent;
+  if (accessToken === '') {
+    // the token is in a cookie; a Request says same-origin where nobody has said anything
+    const { credentials = 'same-origin' } = goal as { credentials?: string };
+    if (credentials === 'same-origin') init.credentials ??= 'include';
+  } else if (authorize) {
+    putOn(authorize, sent, accessToken);
+    const { redirect = 'follow' } = goal as { redirect?: string };
+    // fetch takes Authorization off where a redirect leads to another origin, and no other header
+    sent.forEach((value, name) => {
+      if (name !== 'authorization' && value !== headers.get(name) && redirect === 'follow') init.redirect ??= 'manual';
+    });
+  } else {
+    sent.set('authorization', `Bearer ${accessToken}`);
+  }
+}
+
+function putOn(authorize: Authorize, headers: Headers, accessToken: string): void {
+  let problem = 'a promise came';
+  try {
+    const result: unknown = authorize(headers, accessToken);
+    if (!(result instanceof Promise)) return;
+    result.catch(() => undefined); // what it says is not for the console
+  } catch (error) {
+    problem = describe(error, accessToken);
+  }
+  throw optionError('authorize', 'the access token to be put on at once', problem);
+}
+
+/** What a function of the application threw, without the access token. */
+export function describe(error: unknown, accessToken: string): string {
+  try {
+    return `it threw: ${redact(String((error as Error | undefined)?.message ?? error), [accessToken])}`;
+  } catch {
+    return 'it threw'; // what cannot be read
+  }
 }
 
 /** Lets go of a body that nobody is going to read; that of node-fetch is a stream of Node. */
@@ -102,21 +161,34 @@ function copy(body: Body): Body {
   return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength).slice();
 }
 
-// Each sending of a FormData draws another boundary: to send the same bytes twice, they are made once.
-async function serialize(form: FormData, headers: Headers, init: Init): Promise<void> {
+// A form as a body of this runtime. Undefined where it goes on as it is: React Native sends its forms natively, and that
+// of another library, which the `fetch` that was given may know, would become a text.
+function readForm(form: FormData): Response | undefined {
   try {
     const made = new Response(form);
-    const type = made.headers.get('content-type');
-    if (!type) return; // React Native sends its forms natively
-    init.body = await made.blob();
-    if (!headers.has('content-type')) headers.set('content-type', type);
+    return /^multipart/.test(made.headers.get('content-type') ?? '') ? made : undefined;
   } catch {
-    // the runtime cannot: the form itself is sent
+    return undefined;
   }
 }
 
+function copyForm(form: FormData): FormData {
+  const copied = new FormData();
+  (form as { forEach?(visit: (value: string, name: string) => void): void }).forEach?.((value, name) => {
+    copied.append(name, value);
+  });
+  return copied;
+}
+
+// Each sending of a FormData draws another boundary: to send the same bytes twice, they are made once.
+async function serialize(made: Response, headers: Headers, init: Init): Promise<void> {
+  init.body = await made.blob();
+  if (!headers.has('content-type')) headers.set('content-type', String(made.headers.get('content-type')));
+}
+
+// that of the package form-data is a stream of the old kind of Node
 function isStream(body: object): boolean {
-  return 'getReader' in body || Symbol.asyncIterator in body;
+  return 'getReader' in body || Symbol.asyncIterator in body || 'pipe' in body;
 }
 
 function isA(value: unknown, type: string): boolean {

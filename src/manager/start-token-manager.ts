@@ -123,6 +123,11 @@ function addHidden(manager: VisibleMembers, engine: Engine): object {
       const isOver = isOutlived(engine, accessToken);
       emit(engine, { type: 'requestRejected', payload, sessionId: isOver ? undefined : sessionId });
     },
+    passOver: (origin) => {
+      const { sessionId } = recordOf(engine.state) ?? {};
+      emit(engine, { type: 'requestPassedOver', payload: { origin }, sessionId });
+    },
+    life: () => ({ now: engine.settings.platform.clock.now(), expiresAt: getSnapshot(engine).expiresAt }),
   };
   const hidden: [PropertyKey, unknown][] = [
     [hooks, own],
