@@ -53,13 +53,12 @@ const MAX_PASSED_OVER = 100;
  * const response = await api('https://api.example/me');
  */
 export function createFetch(tokens: TokenSource, options: FetchOptions): typeof fetch {
-  const { origins, withoutSession, authorize, rejected } = readOptions(tokens, options);
+  const targetOf = createTargets(check(tokens, Object(options)));
+  const { fetch: given, withoutSession, authorize, rejected } = options;
   const before = globalThis.fetch;
-  const sender = createSender(options.fetch, before);
-  const { send } = sender;
+  const { send, mark, returns } = createSender(given, before);
   const futile = createFutileRefreshes(tokens);
-  const around: Surroundings = { tokens, futile, send, authorize, rejected };
-  const targetOf = createTargets(origins);
+  const around: Surroundings = { tokens, futile, send, rejected };
   const passedOver = new Set<string>();
 
   function passOver(origin: string): void {
@@ -70,9 +69,9 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
 
   // one function for the whole way: each more of them would cost every request a promise
   return async (input, init) => {
-    if (sender.returns(init)) return before(input, init);
+    if (returns?.(init)) return before(input, init);
     const target = targetOf(urlOf(input));
-    const outgoing = target?.isListed ? prepare(input, init, target, authorize !== undefined) : undefined;
+    const outgoing = target?.isListed ? prepare(input, init, target, authorize) : undefined;
     try {
       const isOurs = tokens[hooks]?.isRefreshing(outgoing ? outgoing.signal : init?.signal);
       if (!outgoing || isOurs) {
@@ -80,7 +79,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
         return await send(input, init);
       }
       const { signal, isOneShot } = outgoing;
-      sender.mark(outgoing.init);
+      mark?.(outgoing.init);
       let accessToken: string;
       try {
         accessToken = await tokens.getAccessToken(
@@ -93,10 +92,11 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
         return await send(outgoing.goal, { ...outgoing.init, headers: outgoing.headers });
       }
       if (outgoing.ready) await outgoing.ready;
-      sign(outgoing, accessToken, authorize, false);
+      sign(outgoing, accessToken, false);
       const response = await send(outgoing.goal, outgoing.init);
-      const verdict = rejected && (await judge(rejected, response, outgoing, accessToken));
-      const rejection = readRejection(response, outgoing.target.origin, verdict);
+      const rejection = rejected
+        ? await judge(rejected, response, outgoing, accessToken)
+        : readRejection(response, outgoing.target.origin);
       if (rejection) return await replay(around, outgoing, accessToken, response, rejection);
       futile.accept(outgoing.target.url);
       return response;
@@ -106,24 +106,17 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   };
 }
 
-/** Checks the options. Throws `OptionsError`, `ERR_OPTIONS`. */
-function readOptions(
-  tokens: TokenSource,
-  options: FetchOptions,
-): Pick<FetchOptions, 'authorize' | 'rejected' | 'withoutSession'> & { origins: ReadonlySet<string> } {
+/** Checks the arguments, and gives the listed origins. Throws `OptionsError`, `ERR_OPTIONS`. */
+function check(tokens: TokenSource, options: Partial<FetchOptions>): ReadonlySet<string> {
   // modules that import each other in a circle give undefined
   if (typeof tokens?.getAccessToken !== 'function') {
-    refuse('tokens', 'a token manager', tokens, '', ': write createFetch(tokens, { origins })');
+    refuse('tokens', 'a token manager', tokens, ': write createFetch(tokens, { origins })');
   }
-  const given: Partial<FetchOptions> = Object(options);
-  for (const name in given) {
-    if (!OPTIONS.includes(name)) refuse(name, `one of ${OPTIONS.join(', ')}`, given[name as keyof FetchOptions]);
+  for (const name in options) {
+    if (!OPTIONS.includes(name)) refuse(name, `one of ${OPTIONS.join(', ')}`, options[name as keyof FetchOptions]);
   }
-  const { withoutSession = 'reject', authorize, rejected, allowInsecure } = given;
-  const origins = readAllowedOrigins(given.origins, allowInsecure);
+  const { withoutSession = 'reject' } = options;
   if (!['reject', 'send'].includes(withoutSession)) refuse('withoutSession', "'reject' or 'send'", withoutSession);
-  checkSender(given.fetch);
-  checkSender(authorize, 'authorize');
-  checkSender(rejected, 'rejected');
-  return { origins, withoutSession, authorize, rejected };
+  for (const name of ['fetch', 'rejected', 'authorize'] as const) checkSender(options[name], name);
+  return readAllowedOrigins(options);
 }

@@ -33,40 +33,37 @@ const LIFE_MS = 3_600_000;
  */
 export function createFutileRefreshes(tokens: TokenSource): FutileRefreshes {
   const entries = new Map<string, Entry>();
+  const life = () => tokens[hooks]?.life?.() ?? { now: 0, expiresAt: Number.POSITIVE_INFINITY };
+  const keyOf = (url: string) => url.replace(/[?#].*/s, '').slice(0, MAX_LENGTH);
 
-  function life(): { now: number; expiresAt?: number | undefined } {
-    return tokens[hooks]?.life?.() ?? { now: Number.NaN };
-  }
-
-  /** The key of a URL, and what is remembered of it. */
-  function find(url: string): [key: string, entry: Entry | undefined] {
-    const key = url.replace(/[?#].*/s, '').slice(0, MAX_LENGTH);
-    const entry = entries.get(key);
-    if (entry && life().now >= entry.until) entries.delete(key);
-    return [key, entries.get(key)];
+  function find(url: string): Entry | undefined {
+    const entry = entries.get(keyOf(url));
+    return entry && life().now < entry.until ? entry : undefined;
   }
 
   return {
     mayHelp: (url, accessToken) => {
-      const [, entry] = find(url);
+      const entry = find(url);
       return !entry || (entry.left > 0 && entry.accessToken !== accessToken);
     },
     add: (url, accessToken) => {
-      const [key, entry] = find(url);
-      if (entry) {
-        // the same one again: another of the requests that waited for one refresh
-        if (entry.accessToken !== accessToken) entry.left--;
-        entry.accessToken = accessToken;
-        return;
+      let entry = find(url);
+      if (!entry) {
+        const { now, expiresAt = now + LIFE_MS } = life();
+        entry = {
+          accessToken: undefined,
+          left: expiresAt < Number.POSITIVE_INFINITY ? 2 : expiresAt,
+          until: expiresAt,
+        };
+        for (const oldest of entries.keys()) if (entries.size >= MAX_URLS) entries.delete(oldest);
+        entries.set(keyOf(url), entry);
       }
-      const { now, expiresAt = now + LIFE_MS } = life();
-      const [oldest] = entries.keys();
-      if (entries.size === MAX_URLS) entries.delete(oldest as string);
-      entries.set(key, { accessToken, left: Number.isNaN(now) ? Number.POSITIVE_INFINITY : 1, until: expiresAt });
+      // the same one again: another of the requests that waited for one refresh
+      if (entry.accessToken !== accessToken) entry.left--;
+      entry.accessToken = accessToken;
     },
     accept: (url) => {
-      if (entries.size === 0) return;
-      const [, entry] = find(url);
+      const entry = entries.size > 0 ? find(url) : undefined;
       if (entry) entry.accessToken = undefined;
     },
   };

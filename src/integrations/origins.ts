@@ -2,7 +2,13 @@ import { type Destination, readDestination } from '../core/origin.js';
 import { OptionsError } from '../errors.js';
 
 /** Checks the listed origins. Throws `OptionsError`, `ERR_OPTIONS`. */
-export function readAllowedOrigins(origins: unknown, allowInsecure: boolean | undefined): ReadonlySet<string> {
+export function readAllowedOrigins({
+  origins,
+  allowInsecure,
+}: {
+  origins?: unknown;
+  allowInsecure?: boolean | undefined;
+}): ReadonlySet<string> {
   if (!Array.isArray(origins) || origins.length === 0) {
     refuse('origins', "a list that is not empty, such as ['https://api.example']", origins);
   }
@@ -12,7 +18,7 @@ export function readAllowedOrigins(origins: unknown, allowInsecure: boolean | un
       const destination = readCareful(text, undefined);
       if (!destination || !/^\w+:\/\/[^/?#]+\/?$/.test(text)) {
         const expected = 'scheme, host and port, without a path or a *, such as https://api.example';
-        refuse('origins', expected, given, destination && '/…');
+        refuse('origins', expected, given, '', destination && '/…');
       }
       if (!destination.secure && !allowInsecure) throw insecure(`origins: ${destination.origin}`);
       return destination.origin;
@@ -34,7 +40,7 @@ export function checkSender(value: unknown, option = 'fetch'): void {
 }
 
 /** Throws the error for an option that is wrong; of what came, nothing that may be a secret is shown. */
-export function refuse(option: string, expected: string, came: unknown, rest = '', advice = ''): never {
+export function refuse(option: string, expected: string, came: unknown, advice = '', rest = ''): never {
   throw optionError(option, expected, `${show(came)}${rest} came${advice}`);
 }
 

@@ -16,6 +16,7 @@ export interface Outgoing {
   /** Resolves when the body can be sent; undefined when it already can. */
   readonly ready: Promise<void> | undefined;
   readonly target: Target;
+  readonly authorize: Authorize | undefined;
   readonly goal: Arguments[0];
   readonly init: Init;
   /** What the caller gave. */
@@ -28,14 +29,14 @@ export interface Outgoing {
  * Takes a request as it is at the moment of the call, as `fetch` does, however long the token takes.
  *
  * `target` is what was found to be allowed, absolute: a URL object or the base of the document may lead elsewhere by the
- * time it is sent. Undefined where the caller has set an `Authorization` header and `mayOverwrite` is not set, or where
- * `fetch` is going to refuse the arguments.
+ * time it is sent. Undefined where the caller has set an `Authorization` header that ours would overwrite, or where `fetch`
+ * is going to refuse the arguments.
  */
 export function prepare(
   input: Arguments[0],
   given: Arguments[1],
   target: Target,
-  mayOverwrite: boolean,
+  authorize: Authorize | undefined,
 ): Outgoing | undefined {
   if (given !== undefined && typeof given !== 'object') return undefined;
   const request = isRequest(input) ? input : undefined;
@@ -47,7 +48,7 @@ export function prepare(
   }
   const own = init.headers ?? request?.headers;
   const headers = new Headers(own);
-  if (own && !mayOverwrite && headers.has('authorization')) return undefined;
+  if (own && !authorize && headers.has('authorization')) return undefined;
   const body = init.body ?? undefined;
   const spare = request && body === undefined ? cloneWithBody(request) : undefined;
   // a string cannot change
@@ -63,6 +64,7 @@ export function prepare(
     isOneShot: (isObject && isStream(body)) || (spare === null && request?.body !== null),
     ready: form && !isLast ? serialize(form, headers, init) : undefined,
     target,
+    authorize,
     goal: request ?? target.url,
     init,
     headers,
@@ -71,13 +73,8 @@ export function prepare(
 }
 
 /** Puts an access token on what is going to be sent, in place of the one before. Throws `OptionsError`, `ERR_OPTIONS`. */
-export function sign(
-  outgoing: Outgoing,
-  accessToken: string,
-  authorize: Authorize | undefined,
-  isReplay: boolean,
-): void {
-  const { goal, init, headers } = outgoing;
+export function sign(outgoing: Outgoing, accessToken: string, isReplay: boolean): void {
+  const { goal, init, headers, authorize } = outgoing;
   const sent = isReplay || authorize ? new Headers(headers) : headers;
   init.headers = sent;
   if (accessToken === '') {
@@ -86,8 +83,8 @@ export function sign(
     if (credentials === 'same-origin') init.credentials ??= 'include';
   } else if (authorize) {
     putOn(authorize, sent, accessToken);
-    const { redirect = 'follow' } = goal as { redirect?: string };
     // fetch takes Authorization off where a redirect leads to another origin, and no other header
+    const { redirect = 'follow' } = goal as { redirect?: string };
     sent.forEach((value, name) => {
       if (name !== 'authorization' && value !== headers.get(name) && redirect === 'follow') init.redirect ??= 'manual';
     });
@@ -174,9 +171,7 @@ function readForm(form: FormData): Response | undefined {
 
 function copyForm(form: FormData): FormData {
   const copied = new FormData();
-  (form as { forEach?(visit: (value: string, name: string) => void): void }).forEach?.((value, name) => {
-    copied.append(name, value);
-  });
+  for (const [name, value] of form as unknown as Iterable<[string, string]>) copied.append(name, value);
   return copied;
 }
 

@@ -37,13 +37,13 @@ export function readRejection(response: Response, origin: string, verdict?: bool
   return isReplaceable || needsMore ? { challenges, challenge, isReplaceable } : undefined;
 }
 
-/** Asks the application; undefined where it fails to say, and its mistake is reported. */
+/** Asks the application whether the access token was refused; where it fails to say, its mistake is reported. */
 export async function judge(
   rejected: Rejected,
   response: Response,
-  { goal, init, target: { url } }: Outgoing,
+  { goal, init, target: { url, origin } }: Outgoing,
   accessToken: string,
-): Promise<boolean | undefined> {
+): Promise<Rejection | undefined> {
   let copy: Response | undefined;
   // whoever reads the body reads a copy, which is made only then: the caller's stays whole
   const get = (_: object, name: string | symbol): unknown => {
@@ -58,7 +58,7 @@ export async function judge(
     const { method = (goal as { method?: string }).method ?? 'GET' } = init;
     const view = new Proxy(Object.create(Object.getPrototypeOf(response)), { get });
     const said: unknown = await rejected(view, { url, method: method.toUpperCase() });
-    if (typeof said === 'boolean') return said;
+    if (typeof said === 'boolean') return readRejection(response, origin, said);
     problem = `a value of type ${typeof said} came`;
   } catch (error) {
     problem = describe(error, accessToken);
@@ -67,5 +67,5 @@ export async function judge(
   }
   const { reportError = console.error } = globalThis as { reportError?: (error: unknown) => void };
   reportError(optionError('rejected', 'true or false', problem));
-  return undefined;
+  return readRejection(response, origin);
 }

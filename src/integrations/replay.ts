@@ -1,7 +1,7 @@
 import { hooks } from '../core/hooks.js';
 import type { TokenSource } from '../manager/token-manager.js';
 import type { FutileRefreshes } from './futile-refreshes.js';
-import { type Authorize, letGo, type Outgoing, sign } from './outgoing.js';
+import { letGo, type Outgoing, sign } from './outgoing.js';
 import { judge, type Rejected, type Rejection, readRejection } from './rejection.js';
 
 /** The `fetch` that a replay happens in. */
@@ -9,7 +9,6 @@ export interface Surroundings {
   readonly tokens: TokenSource;
   readonly futile: FutileRefreshes;
   readonly send: typeof fetch;
-  readonly authorize: Authorize | undefined;
   readonly rejected: Rejected | undefined;
 }
 
@@ -21,7 +20,7 @@ export async function replay(
   response: Response,
   rejection: Rejection,
 ): Promise<Response> {
-  const { tokens, futile, send, authorize, rejected } = around;
+  const { tokens, futile, send, rejected } = around;
   const { target, signal, goal, init } = outgoing;
 
   function tell({ challenges }: Rejection, { status }: Response, token: string, replayed: boolean): void {
@@ -43,12 +42,11 @@ export async function replay(
   // no refresh for this one, and nobody else has brought another token
   if (!mayRefresh && next === accessToken) return response;
   letGo(response.body);
-  sign(outgoing, next, authorize, true);
+  sign(outgoing, next, true);
   const { spare } = outgoing;
   outgoing.spare = undefined; // whoever sends it lets go of it
   const second = await send(spare ?? goal, init);
-  const verdict = rejected && (await judge(rejected, second, outgoing, next));
-  const again = readRejection(second, target.origin, verdict);
+  const again = await (rejected ? judge(rejected, second, outgoing, next) : readRejection(second, target.origin));
   if (again) tell(again, second, next, true);
   if (again?.isReplaceable) futile.add(target.url, next);
   return second;
