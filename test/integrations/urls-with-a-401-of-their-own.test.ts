@@ -122,6 +122,29 @@ describe('F11: a URL with a 401 of its own', () => {
     expect(sent.filter((line) => line.startsWith('/late'))).toEqual(['/late 1', '/late 2']);
   });
 
+  test('is replayed with the present token also where no refresh is left for it (B2)', async () => {
+    own.add('/api/own');
+    const api = await client();
+    const [manager] = managers;
+    for (let round = 0; round < 3; round++) {
+      await api(`${server.apiUrl}/own`);
+      await manager?.refresh();
+    }
+    const before = refreshes();
+    await api(`${server.apiUrl}/own`);
+    expect(refreshes()).toBe(before);
+    // the request is on its way with one token when the next one comes
+    own.clear();
+    server.revokeAccessTokens();
+    const late = server.next({ delayMs: 1_000 }, { endpoint: 'api' });
+    void late;
+    const asked = api(`${server.apiUrl}/own`);
+    await clock.advance(500);
+    await manager?.refresh();
+    expect((await clock.runUntil(asked)).status).toBe(200);
+    expect(refreshes()).toBe(before + 1);
+  });
+
   test('is remembered with bounded memory: ten thousand of them keep none from being mended', async () => {
     const tokens = tokenSource();
     let isRevoked = false;
@@ -139,11 +162,16 @@ describe('F11: a URL with a 401 of its own', () => {
     expect((await api('https://api.test/fine')).status).toBe(200);
   });
 
-  test('is counted by each token of its own where nobody tells the time', async () => {
+  test('is counted by each token of its own where nobody tells the time, and sent once without a new one', async () => {
     const tokens = tokenSource();
-    const api = fetchOver(() => new Response(null, { status: 401 }), {}, tokens);
+    let sent = 0;
+    const answer = () => {
+      sent++;
+      return new Response(null, { status: 401 });
+    };
+    const api = fetchOver(answer, {}, tokens);
     for (let poll = 0; poll < 20; poll++) await api('https://api.test/own');
-    expect(tokens.replaced).toBe(1);
+    expect([tokens.replaced, sent]).toEqual([1, 21]);
   });
 });
 

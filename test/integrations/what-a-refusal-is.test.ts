@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { hooks } from '../../src/core/hooks.js';
 import type { FetchOptions } from '../../src/index.js';
 import { fetchOver, tokenSource } from '../support/token-source.js';
 
@@ -104,6 +105,26 @@ describe('F10: what counts as a refusal is the application’s to say', () => {
     const response = await fetchOver(answer, { rejected: () => false })(URL_);
     await response.body?.cancel();
     expect(cancel).toHaveBeenCalledTimes(1);
+  });
+
+  test('a body that it begins with and leaves is let go of', async () => {
+    const cancel = vi.fn();
+    const { answer } = inTurn(() => new Response(new ReadableStream({ cancel })));
+    const response = await fetchOver(answer, { rejected: ({ body }) => body === null })(URL_);
+    await response.body?.cancel();
+    expect(cancel).toHaveBeenCalledTimes(1);
+  });
+
+  test('F5: a 403 that asks for more is told, whatever the application says of it', async () => {
+    const tokens = tokenSource();
+    const told: unknown[] = [];
+    const hook = { isRefreshing: () => false, reject: (rejection: unknown) => told.push(rejection) };
+    const headers = { 'www-authenticate': 'Bearer error="insufficient_scope"' };
+    const { answer } = inTurn(() => new Response(null, { status: 403, headers }));
+    const source = Object.assign(tokens, { [hooks]: hook as never });
+    const response = await fetchOver(answer, { rejected: () => false }, source)(URL_);
+    expect([response.status, tokens.replaced]).toEqual([403, 0]);
+    expect(told).toMatchObject([{ status: 403, origin: 'https://api.test', replayed: false }]);
   });
 
   test('an answer whose body was read already can be judged', async () => {
