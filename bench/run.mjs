@@ -69,6 +69,41 @@ async function fetchOverhead(init) {
   return result;
 }
 
+/**
+ * What fits into ten lines, in memory: one refresh for all who wait, and one replay after a 401. It has no list of
+ * origins, and overwrites an `Authorization` header of the caller.
+ */
+function recipe(first, refresh, send) {
+  let [tokens, refreshing] = [first];
+  const renew = () =>
+    (refreshing ??= refresh(tokens)
+      .then((next) => (tokens = next))
+      .finally(() => (refreshing = undefined)));
+  return async (input, init) => {
+    if (Date.now() > tokens.expiresAt) await renew();
+    const headers = new Headers(init?.headers);
+    headers.set('authorization', `Bearer ${tokens.accessToken}`);
+    const response = await send(input, { ...init, headers });
+    if (response.status !== 401) return response;
+    await renew();
+    headers.set('authorization', `Bearer ${tokens.accessToken}`);
+    return send(input, { ...init, headers });
+  };
+}
+
+/** Over a sender that does nothing at all, so that nothing but the wrappers counts. */
+async function fetchBesideRecipe(init) {
+  const { tokens } = await signedIn(inProcess());
+  const response = new Response('{}');
+  const send = async () => response;
+  const ours = createFetch(tokens, { origins: ['https://api.example'], fetch: send });
+  const first = { accessToken: 'access-token-0', expiresAt: Date.now() + lifetimeMs };
+  const theirs = recipe(first, () => Promise.reject(new Error('not asked for')), send);
+  const result = await compare({ ours: () => ours(url, init), theirs: () => theirs(url, init), times: 5_000 });
+  tokens.dispose();
+  return result;
+}
+
 /** Nanoseconds per caller when so many ask at once for a token that has expired; they cost one refresh. */
 async function crowd({ tokens, state }, time, callers) {
   time.skippedMs += lifetimeMs + 1000;
@@ -112,6 +147,8 @@ const claims = [
   { name: 'getAccessToken() on a fresh token / async () => token', bound: 1.5, measure: () => freshToken(callerOf) },
   { name: 'createFetch, GET / a wrapper that sets the header', bound: 1.5, measure: () => fetchOverhead() },
   { name: 'createFetch, POST / a wrapper that sets the header', bound: 1.5, measure: () => fetchOverhead(post) },
+  { name: 'createFetch, GET / ten lines by hand, both over a stub', bound: 1.6, measure: () => fetchBesideRecipe() },
+  { name: 'createFetch, POST / the same ten lines', bound: 1.4, measure: () => fetchBesideRecipe(post) },
   { name: 'expired, 1 request: per caller of 10 000 / of 1 000', bound: 2.5, measure: crowdGrowth },
 ];
 

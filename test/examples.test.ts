@@ -1,11 +1,13 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { createTokens as createServiceTokens } from '../examples/client-credentials.js';
 import { createTokens as createCookieTokens } from '../examples/cookie-session.js';
+import { createApi } from '../examples/other-refusals.js';
 import { createTokens as createOwnTokens } from '../examples/own-endpoint.js';
 import { createClients } from '../examples/several-apis.js';
 import { createTokens as createSignOutTokens } from '../examples/sign-out.js';
 import { observe } from '../examples/telemetry.js';
 import { createAuthServer } from '../src/testing.js';
+import { tokenSource } from './support/token-source.js';
 import { createWorld } from './support/world.js';
 
 afterEach(() => {
@@ -163,4 +165,16 @@ test('client-credentials: no sign-in, and one request for all callers', async ()
   expect(await requests[0]?.text()).toBe('grant_type=client_credentials&scope=orders.read');
   await tokens.refresh();
   expect(requests).toHaveLength(2);
+});
+
+test('other-refusals: a 200 that refuses the access token is mended, and the answer stays whole', async () => {
+  const refusal = { errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] };
+  const requests = answer({
+    'POST https://api.example/graphql': ({ headers }) =>
+      Response.json(headers.get('x-access-token') === 'access-1' ? refusal : { data: { me: 'Ada' } }),
+  });
+  const api = createApi(tokenSource());
+  const response = await api('https://api.example/graphql', { method: 'POST', body: '{ me }' });
+  expect(await response.json()).toEqual({ data: { me: 'Ada' } });
+  expect(requests.map(({ headers }) => headers.get('x-access-token'))).toEqual(['access-1', 'access-2']);
 });

@@ -3,7 +3,7 @@ import type { RequestRejection } from './session-events.js';
 /**
  * Names the member through which an integration and the manager it was given talk, also across copies of the package.
  *
- * Not for applications: a `TokenSource` without it works, but emits no `requestRejected`.
+ * Not for applications: a `TokenSource` without it works, but emits neither `requestRejected` nor `requestPassedOver`.
  */
 export const hooks: unique symbol = Symbol.for('evertoken.hooks') as never;
 
@@ -13,4 +13,8 @@ export interface IntegrationHooks {
   isRefreshing(signal: unknown): boolean;
   /** A server refused a request; `accessToken` is what it had carried. */
   reject(rejection: RequestRejection, accessToken: string): void;
+  /** A request went out without an access token, because its origin is not listed. */
+  passOver?(origin: string): void;
+  /** What time it is, and when the access token expires where that is known; epoch milliseconds. */
+  life?(): { readonly now: number; readonly expiresAt: number | undefined };
 }

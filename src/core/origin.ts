@@ -10,10 +10,12 @@ const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
  * Reads the origin of an absolute http(s) URL; undefined for anything else, and for whatever two parsers might read
- * in two ways: userinfo, backslashes, white space, control characters.
+ * in two ways: userinfo, backslashes before the query, white space, control characters.
  */
 export function readDestination(url: string): Destination | undefined {
-  const match = /^(https?):\/\/([a-z\d._-]+|\[[\da-f:.]+\])(?::(\d{1,5}))?(?=[/?#]|$)[!-[\]-~]*$/i.exec(url);
+  const match = /^(https?):\/\/([a-z\d._-]+|\[[\da-f:.]+\])(?::(\d{1,5}))?(?:\/[!"$->@-[\]-~]*)?(?:[?#][!-~]*)?$/i.exec(
+    url,
+  );
   if (!match) return undefined;
   const scheme = (match[1] as string).toLowerCase();
   const host = (match[2] as string).toLowerCase();

@@ -31,6 +31,8 @@ export interface TokenEvents {
   };
   /** A server refused a request; from `createFetch`. */
   requestRejected: Fact & RequestRejection;
+  /** A request went out without an access token, because its origin is not listed; once per origin, from `createFetch`. */
+  requestPassedOver: Fact & { readonly origin: string };
   /** The storage failed; the session lives on in memory. */
   storageFailed: Fact & { readonly operation: 'read' | 'write' | 'remove'; readonly error: AnyTokenError };
   /** The revoke function failed; the session is over all the same. */
@@ -51,7 +53,7 @@ interface Fact {
 
 /** What a server said when it refused a request. */
 export interface RequestRejection {
-  /** 401, or 403 with a challenge that asks for more. */
+  /** 401, or 403 with a challenge that asks for more, or whatever `rejected` takes for a refusal. */
   readonly status: number;
   /** Scheme, host and port of the server. */
   readonly origin: string;

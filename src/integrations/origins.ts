@@ -1,63 +1,102 @@
-import { readDestination } from '../core/origin.js';
+import { type Destination, readDestination } from '../core/origin.js';
 import { OptionsError } from '../errors.js';
 
 /** Checks the listed origins. Throws `OptionsError`, `ERR_OPTIONS`. */
-export function readAllowedOrigins(options: {
-  origins: readonly string[];
+export function readAllowedOrigins({
+  origins,
+  allowInsecure,
+}: {
+  origins?: unknown;
   allowInsecure?: boolean | undefined;
 }): ReadonlySet<string> {
-  const { origins, allowInsecure } = Object(options) as Partial<typeof options>;
   if (!Array.isArray(origins) || origins.length === 0) {
-    refuse('origins', "a list such as ['https://api.example']", origins);
+    refuse('origins', "a list that is not empty, such as ['https://api.example']", origins);
   }
   return new Set(
     origins.map((given) => {
-      const { origin, secure, rest } = readUrl(given) ?? {};
-      if (origin === undefined || rest) {
-        refuse('origins', 'scheme, host and port such as https://api.example', given, rest ? '/…' : '');
+      const text = String(given);
+      const destination = readCareful(text, undefined);
+      if (!destination || !/^\w+:\/\/[^/?#]+\/?$/.test(text)) {
+        const expected = 'scheme, host and port, without a path or a *, such as https://api.example';
+        refuse('origins', expected, given, '', destination && '/…');
       }
-      if (!secure && !allowInsecure) throw insecure(`origins: ${origin}`);
-      return origin;
+      if (!destination.secure && !allowInsecure) throw insecure(`origins: ${destination.origin}`);
+      return destination.origin;
     }),
   );
 }
 
 /** Checks the URL of an endpoint that gets secrets. Throws `OptionsError`, `ERR_OPTIONS`. */
 export function checkEndpoint(url: unknown, allowInsecure: boolean | undefined): string {
-  const destination = readUrl(url);
+  const destination = readCareful(String(url), base());
   if (!destination) refuse('url', 'an absolute https URL', url);
   if (!destination.secure && !allowInsecure) throw insecure(`url: ${destination.origin}`);
   return String(url);
 }
 
-/** Checks what sends; by default the global `fetch` does. */
-export function checkSender(fetch: unknown): void {
-  if (typeof (fetch ?? checkSender) !== 'function') refuse('fetch', 'a function', fetch);
+/** Checks a function that may be left out: what sends, unless another option is named. */
+export function checkSender(value: unknown, option = 'fetch'): void {
+  if (typeof (value ?? checkSender) !== 'function') refuse(option, 'a function', value);
 }
 
 /** Throws the error for an option that is wrong; of what came, nothing that may be a secret is shown. */
-export function refuse(option: string, expected: string, came: unknown, rest = ''): never {
-  throw new OptionsError('ERR_OPTIONS', `Option ${option}: expected ${expected}, but ${show(came)}${rest} came.`);
+export function refuse(option: string, expected: string, came: unknown, advice = '', rest = ''): never {
+  throw optionError(option, expected, `${show(came)}${rest} came${advice}`);
 }
 
-/** The origin that a URL leads to, and the URL itself, absolute; undefined where that is not beyond doubt. */
-export function readTarget(url: string): { origin: string; url: string } | undefined {
-  const read = readUrl(url);
-  // an absolute one stays as it is: React Native appends a slash
-  return read && { origin: read.origin, url: /^https?:\/\//i.test(url) ? url : read.href };
+/** The error for an option that is wrong. */
+export function optionError(option: string, expected: string, what: string): OptionsError {
+  return new OptionsError('ERR_OPTIONS', `Option ${option}: expected ${expected}, but ${what}.`);
 }
 
-function readUrl(given: unknown): { origin: string; secure: boolean; rest: boolean; href: string } | undefined {
-  const text = String(given);
-  if (/[\\\s]/.test(text)) return undefined; // parsers differ on these
-  // what is relative is so to the base of the document, which may lead elsewhere than the page
+/** Where a request goes. */
+export interface Target {
+  readonly origin: string;
+  /** Absolute, and read by every parser in the same way. */
+  readonly url: string;
+}
+
+/** Reads where a request goes, and whether an access token may go there. */
+export function createTargets(
+  origins: ReadonlySet<string>,
+): (url: string) => (Target & { readonly isListed: boolean }) | undefined {
+  const known = [...origins].map((origin) => ({ origin, prefix: `${origin}/` }));
+  return (url) => {
+    // the prefix of an origin, complete with its slash, leaves no doubt: the common case needs no parser
+    for (const { origin, prefix } of known) if (url.startsWith(prefix)) return { origin, url, isListed: true };
+    const target = readTarget(url);
+    return target && { ...target, isListed: origins.has(target.origin) };
+  };
+}
+
+/** The origin that a URL leads to, and the URL as it has to be sent; undefined where that is not beyond doubt. */
+export function readTarget(url: string): Target | undefined {
+  // what leaves no doubt stays as it is, because React Native appends a slash; an IPv6 address has many spellings
+  const clear = readDestination(url);
+  if (clear && !url.includes('[')) return { origin: clear.origin, url };
+  // a backslash in the host is part of it in one standard, and its end in the other
+  if (/^\s*\w+:\/*[^/?#]*\\/.test(url)) return undefined;
+  const href = resolve(url, base());
+  const { origin } = readDestination(href) ?? {};
+  return origin === undefined ? undefined : { origin, url: href };
+}
+
+// for what is configured, and can be written clearly
+function readCareful(text: string, from: string | undefined): Destination | undefined {
+  return /[\\\s]/.test(text) ? undefined : readDestination(resolve(text, from));
+}
+
+// what is relative is so to the base of the document, which may lead elsewhere than the page
+function base(): string | undefined {
   const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
+  return document?.baseURI ?? location?.href;
+}
+
+function resolve(text: string, from: string | undefined): string {
   try {
-    const { href } = new URL(text, document?.baseURI ?? location?.href);
-    const destination = readDestination(href);
-    return destination && { ...destination, href, rest: href.replace(/\/$/, '') !== destination.origin };
+    return new URL(text, from).href;
   } catch {
-    return undefined;
+    return '';
   }
 }
 

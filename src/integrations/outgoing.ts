@@ -1,66 +1,117 @@
-type Arguments = Parameters<typeof fetch>;
-type Body = NonNullable<NonNullable<Arguments[1]>['body']>;
+import { redact } from '../core/redact.js';
+import { optionError, type Target } from './origins.js';
 
-/** A request that can be sent with a token, and sent again with another. */
+type Arguments = Parameters<typeof fetch>;
+type Init = NonNullable<Arguments[1]>;
+type Body = NonNullable<Init['body']>;
+
+/** Puts an access token on the headers of a request. */
+export type Authorize = (headers: Headers, accessToken: string) => void;
+
+/** A request as it was at the moment of the call; it can be sent with a token, and sent again with another. */
 export interface Outgoing {
   readonly signal: AbortSignal | undefined;
   /** The body is a stream: it is neither buffered nor sent twice. */
   readonly isOneShot: boolean;
   /** Resolves when the body can be sent; undefined when it already can. */
   readonly ready: Promise<void> | undefined;
-  /** Arguments for `fetch`, as the caller gave them, once the body can be sent. */
-  plain(): Promise<Arguments>;
-  /** Arguments for `fetch`, with a token; `isReplay` for the second time. */
-  withToken(token: string, isReplay?: boolean): Arguments;
-  /** The call is over: lets go of what was kept for a replay that there was not. */
-  discard(): void;
+  readonly target: Target;
+  readonly authorize: Authorize | undefined;
+  readonly goal: Arguments[0];
+  readonly init: Init;
+  /** What the caller gave. */
+  readonly headers: Headers;
+  /** The request once more, for a replay; null where its body was read already, and `fetch` will say so. */
+  spare: Request | undefined | null;
 }
 
 /**
  * Takes a request as it is at the moment of the call, as `fetch` does, however long the token takes.
  *
- * `url` is what was found to be allowed, absolute: a URL object or the base of the document may lead elsewhere by the
- * time it is sent. Undefined where the caller has set an `Authorization` header, or `fetch` is going to refuse the arguments.
+ * `target` is what was found to be allowed, absolute: a URL object or the base of the document may lead elsewhere by the
+ * time it is sent. Undefined where the caller has set an `Authorization` header that ours would overwrite, or where `fetch`
+ * is going to refuse the arguments.
  */
-export function prepare(input: Arguments[0], given: Arguments[1], url: string): Outgoing | undefined {
-  if (typeof (given ?? {}) !== 'object') return undefined;
+export function prepare(
+  input: Arguments[0],
+  given: Arguments[1],
+  target: Target,
+  authorize: Authorize | undefined,
+): Outgoing | undefined {
+  if (given !== undefined && typeof given !== 'object') return undefined;
   const request = isRequest(input) ? input : undefined;
-  const goal = request ?? url;
-  const init = members(given ?? {});
+  const init = members(given);
   if (request && Object.values(init).every((value) => value === undefined)) {
     // fetch forgets them where init is not empty, as ours is going to be
     const { referrer, referrerPolicy } = request as { referrer?: string; referrerPolicy?: string };
     Object.assign(init, { referrer, referrerPolicy });
   }
-  const headers = new Headers(init.headers ?? request?.headers);
-  if (headers.has('authorization')) return undefined;
+  const own = init.headers ?? request?.headers;
+  const headers = new Headers(own);
+  if (own && !authorize && headers.has('authorization')) return undefined;
   const body = init.body ?? undefined;
-  let spare = request && body === undefined ? cloneWithBody(request) : undefined;
-  const kept: { body: Body | undefined } = { body: body === undefined ? undefined : copy(body) };
-  const ready = isA(body, 'FormData') ? serialize(body as FormData, headers, kept) : undefined;
-
-  function give(target: Arguments[0], sent: Headers): Arguments {
-    return [target, { ...init, headers: sent, ...(kept.body !== undefined && { body: kept.body }) }];
-  }
-
+  const spare = request && body === undefined ? cloneWithBody(request) : undefined;
+  // a string cannot change
+  const isObject = typeof body === 'object';
+  if (isObject) init.body = copy(body);
+  const form = isObject && isA(body, 'FormData') ? readForm(body as FormData) : undefined;
+  // the page may be gone in the next turn
+  const isLast = init.keepalive ?? (request as Init | undefined)?.keepalive;
+  if (form && isLast) init.body = copyForm(body as FormData);
   return {
     // null, as for `fetch`, lets go of the request's own signal
     signal: (init.signal === undefined ? request?.signal : init.signal) ?? undefined,
-    isOneShot: isStream(body) || (spare === null && request?.body !== null),
-    ready,
-    plain: async () => {
-      await ready;
-      return give(goal, headers);
-    },
-    withToken: (token, isReplay) => {
-      const sent = isReplay ? new Headers(headers) : headers;
-      sent.set('authorization', `Bearer ${token}`);
-      const target = (isReplay && spare) || goal;
-      if (isReplay) spare = undefined; // whoever sends it lets go of it
-      return give(target, sent);
-    },
-    discard: () => letGo(spare?.body),
+    isOneShot: (isObject && isStream(body)) || (spare === null && request?.body !== null),
+    ready: form && !isLast ? serialize(form, headers, init) : undefined,
+    target,
+    authorize,
+    goal: request ?? target.url,
+    init,
+    headers,
+    spare,
   };
+}
+
+/** Puts an access token on what is going to be sent, in place of the one before. Throws `OptionsError`, `ERR_OPTIONS`. */
+export function sign(outgoing: Outgoing, accessToken: string, isReplay: boolean): void {
+  const { goal, init, headers, authorize } = outgoing;
+  const sent = isReplay || authorize ? new Headers(headers) : headers;
+  init.headers = sent;
+  if (accessToken === '') {
+    // the token is in a cookie; a Request says same-origin where nobody has said anything
+    const { credentials = 'same-origin' } = goal as { credentials?: string };
+    if (credentials === 'same-origin') init.credentials ??= 'include';
+  } else if (authorize) {
+    putOn(authorize, sent, accessToken);
+    // fetch takes Authorization off where a redirect leads to another origin, and no other header
+    const { redirect = 'follow' } = goal as { redirect?: string };
+    sent.forEach((value, name) => {
+      if (name !== 'authorization' && value !== headers.get(name) && redirect === 'follow') init.redirect ??= 'manual';
+    });
+  } else {
+    sent.set('authorization', `Bearer ${accessToken}`);
+  }
+}
+
+function putOn(authorize: Authorize, headers: Headers, accessToken: string): void {
+  let problem = 'a promise came';
+  try {
+    const result: unknown = authorize(headers, accessToken);
+    if (!(result instanceof Promise)) return;
+    result.catch(() => undefined); // what it says is not for the console
+  } catch (error) {
+    problem = describe(error, accessToken);
+  }
+  throw optionError('authorize', 'the access token to be put on at once', problem);
+}
+
+/** What a function of the application threw, without the access token. */
+export function describe(error: unknown, accessToken: string): string {
+  try {
+    return `it threw: ${redact(String((error as Error | undefined)?.message ?? error), [accessToken])}`;
+  } catch {
+    return 'it threw'; // what cannot be read
+  }
 }
 
 /** Lets go of a body that nobody is going to read; that of node-fetch is a stream of Node. */
@@ -76,9 +127,11 @@ export function urlOf(input: Arguments[0]): string {
 }
 
 // `fetch` also reads what is inherited: a Request may serve as init, and has its members from its prototype.
-function members(given: NonNullable<Arguments[1]>): NonNullable<Arguments[1]> {
+function members(given: Arguments[1]): Init {
   const copied: Record<string, unknown> = { ...given };
-  for (const name in given) copied[name] = given[name as keyof typeof given];
+  if (given && Object.getPrototypeOf(given) !== Object.prototype) {
+    for (const name in given) copied[name] = given[name as keyof typeof given];
+  }
   return copied;
 }
 
@@ -105,21 +158,32 @@ function copy(body: Body): Body {
   return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength).slice();
 }
 
-// Each sending of a FormData draws another boundary: to send the same bytes twice, they are made once.
-async function serialize(form: FormData, headers: Headers, kept: { body: Body | undefined }): Promise<void> {
+// A form as a body of this runtime. Undefined where it goes on as it is: React Native sends its forms natively, and that
+// of another library, which the `fetch` that was given may know, would become a text.
+function readForm(form: FormData): Response | undefined {
   try {
     const made = new Response(form);
-    const type = made.headers.get('content-type');
-    if (!type) return; // React Native sends its forms natively
-    kept.body = await made.blob();
-    if (!headers.has('content-type')) headers.set('content-type', type);
+    return /^multipart/.test(made.headers.get('content-type') ?? '') ? made : undefined;
   } catch {
-    // the runtime cannot: the form itself is sent
+    return undefined;
   }
 }
 
-function isStream(body: Body | undefined): boolean {
-  return typeof body === 'object' && ('getReader' in body || Symbol.asyncIterator in body);
+function copyForm(form: FormData): FormData {
+  const copied = new FormData();
+  for (const [name, value] of form as unknown as Iterable<[string, string]>) copied.append(name, value);
+  return copied;
+}
+
+// Each sending of a FormData draws another boundary: to send the same bytes twice, they are made once.
+async function serialize(made: Response, headers: Headers, init: Init): Promise<void> {
+  init.body = await made.blob();
+  if (!headers.has('content-type')) headers.set('content-type', String(made.headers.get('content-type')));
+}
+
+// that of the package form-data is a stream of the old kind of Node
+function isStream(body: object): boolean {
+  return 'getReader' in body || Symbol.asyncIterator in body || 'pipe' in body;
 }
 
 function isA(value: unknown, type: string): boolean {

@@ -19,7 +19,7 @@ export class Exchange {
 
   /** Whether a request comes from inside the refresh function: it has its signal, or is being made right now. */
   isInside(signal: unknown): boolean {
-    return this.#isCalling || owners.get(Object(signal)) === this;
+    return this.#isCalling || (signal !== undefined && owners.get(Object(signal)) === this);
   }
 
   /** Asks for tokens; settles within `limitMs`. Tokens that come later go to `onLate`. */

@@ -63,6 +63,11 @@ function addHidden(visible: VisibleMembers, manager: Manager): object {
       const isPast = accessTokens.isOfPastSession(accessToken);
       manager.emit({ type: 'requestRejected', payload, sessionId: isPast ? undefined : sessionId });
     },
+    passOver: (origin) => {
+      const { sessionId } = session.record ?? {};
+      manager.emit({ type: 'requestPassedOver', payload: { origin }, sessionId });
+    },
+    life: () => ({ now: manager.settings.platform.clock.now(), expiresAt: session.snapshot.expiresAt }),
   };
   const hidden: [PropertyKey, unknown][] = [
     [hooks, own],

@@ -270,6 +270,29 @@ describe('past a redirect', () => {
     });
   }
 
+  test('a redirect from one listed origin to another arrives without the token, and its 401 costs no refresh', async () => {
+    const files = await serve((request) => ({ status: request.headers.authorization ? 200 : 401 }));
+    const api = await serve(() => ({ status: 302, headers: { Location: `${files.origin}/there` } }));
+    const tokens = source();
+    const fetched = createFetch(tokens, { origins: [api.origin, files.origin] });
+    for (let time = 0; time < 3; time++) expect((await fetched(`${api.origin}/here`)).status).toBe(401);
+    expect(files.seen.map(({ authorization }) => authorization)).toEqual([undefined, undefined, undefined]);
+    expect(tokens.replaced).toBe(0);
+    // what the README says to do instead
+    expect((await fetched(`${files.origin}/there`)).status).toBe(200);
+  });
+
+  test('a token in another header than Authorization, which fetch would take along, is not taken to elsewhere', async () => {
+    const elsewhere = await serve(() => ({ status: 200 }));
+    const api = await serve(() => ({ status: 302, headers: { Location: `${elsewhere.origin}/there` } }));
+    const authorize = (headers: Headers, token: string) => headers.set('x-access-token', token);
+    const fetched = createFetch(source(), { origins: [api.origin], authorize });
+    for (const input of [`${api.origin}/here`, new Request(`${api.origin}/here`)]) {
+      expect((await fetched(input)).status).toBe(302);
+    }
+    expect(elsewhere.seen).toEqual([]);
+  });
+
   test('a redirect within the origin keeps the token, and its 401 is replayed from the start', async () => {
     const api: Awaited<ReturnType<typeof serve>> = await serve((request) =>
       request.url === '/here'

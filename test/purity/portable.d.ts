@@ -34,9 +34,11 @@ interface Blob {
   readonly size: number;
   readonly type: string;
 }
+declare var Blob: { new (parts?: (string | Blob)[], options?: { type?: string }): Blob };
 interface FormData {
   append(name: string, value: string): void;
 }
+declare var FormData: { new (): FormData };
 type BodyInit = string | ArrayBuffer | ArrayBufferView | Blob | FormData | URLSearchParams;
 
 interface Response {
@@ -60,6 +62,8 @@ interface RequestInit {
   body?: BodyInit | null;
   signal?: AbortSignal | null;
   credentials?: 'include' | 'omit' | 'same-origin';
+  redirect?: 'follow' | 'error' | 'manual';
+  keepalive?: boolean;
 }
 interface Request {
   readonly method: string;

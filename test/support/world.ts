@@ -67,6 +67,7 @@ export const EVENT_TYPES = [
   'refreshed',
   'refreshFailed',
   'requestRejected',
+  'requestPassedOver',
   'storageFailed',
   'revokeFailed',
   'sessionEnded',

@@ -1,0 +1,53 @@
+import { hooks } from '../core/hooks.js';
+import type { TokenSource } from '../manager/token-manager.js';
+import type { FutileRefreshes } from './futile-refreshes.js';
+import { letGo, type Outgoing, sign } from './outgoing.js';
+import { judge, type Rejected, type Rejection, readRejection } from './rejection.js';
+
+/** The `fetch` that a replay happens in. */
+export interface Surroundings {
+  readonly tokens: TokenSource;
+  readonly futile: FutileRefreshes;
+  readonly send: typeof fetch;
+  readonly rejected: Rejected | undefined;
+}
+
+/** Tells of a refusal, and sends the request once more where another access token may help. */
+export async function replay(
+  around: Surroundings,
+  outgoing: Outgoing,
+  accessToken: string,
+  response: Response,
+  rejection: Rejection,
+): Promise<Response> {
+  const { tokens, futile, send, rejected } = around;
+  const { target, signal, goal, init } = outgoing;
+
+  function tell({ challenges }: Rejection, { status }: Response, token: string, replayed: boolean): void {
+    tokens[hooks]?.reject({ status, origin: target.origin, challenges, replayed }, token);
+  }
+
+  tell(rejection, response, accessToken, false);
+  if (!rejection.isReplaceable || outgoing.isOneShot) return response;
+  const mayRefresh = futile.mayHelp(target.url, accessToken);
+  let next: string;
+  try {
+    next = await (mayRefresh
+      ? tokens.replaceAccessToken(accessToken, { signal, challenge: rejection.challenge })
+      : tokens.getAccessToken(signal && { signal }));
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    return response;
+  }
+  // no refresh for this one, and nobody else has brought another token
+  if (!mayRefresh && next === accessToken) return response;
+  letGo(response.body);
+  sign(outgoing, next, true);
+  const { spare } = outgoing;
+  outgoing.spare = undefined; // whoever sends it lets go of it
+  const second = await send(spare ?? goal, init);
+  const again = await (rejected ? judge(rejected, second, outgoing, next) : readRejection(second, target.origin));
+  if (again) tell(again, second, next, true);
+  if (again?.isReplaceable) futile.add(target.url, next);
+  return second;
+}
