@@ -1,5 +1,6 @@
 import { StorageError } from '../errors.js';
 import type { TokenStorage } from '../ports/storage.js';
+import { faultOf } from './indexed-db/database.js';
 import { indexedDbRegisters } from './indexed-db/registers.js';
 
 /** What {@link indexedDb} accepts. */
@@ -28,7 +29,9 @@ const algorithm = 'AES-GCM';
  * text, a disk image or a backup searched for tokens), not against script that runs on the page.
  *
  * Looks for IndexedDB and `crypto.subtle` on first use. Where one is missing or refused (an insecure context, a
- * sandboxed frame, a server), the session is kept in memory and `fault` says so. Any other failure rejects as it is.
+ * sandboxed frame, a server), the session is kept in memory and `fault` says so. A database that lacks the store is given
+ * it. One that does not open in 4 s, or fails three times, is dead: calls reject at once with one and the same error,
+ * which `fault` is too; once a minute one of them tries again. Any other failure rejects as it is.
  *
  * Throws {@link StorageError} with `ERR_STORAGE_CORRUPT` for a record that cannot be decrypted, which stays until the
  * next write, and with `ERR_STORAGE_WRITE` for a write under a fence that is older than the newest seen.
@@ -70,7 +73,7 @@ export function indexedDb({ database = 'evertoken' }: IndexedDbOptions = {}): To
 
   return {
     get fault() {
-      return fault;
+      return fault ?? faultOf(database);
     },
     getItem: (key) =>
       use(

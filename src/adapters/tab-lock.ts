@@ -32,7 +32,8 @@ interface Queue {
  *
  * Without Web Locks, one waiter of each tab looks every 20 to 80 ms (hidden tabs once a second) and when the lock is
  * released, which `channel` tells; `ownQueue` says which waiter. A tab that died holds the lock until it is past its
- * `holdMs`. Without registers, the queue decides alone; where that is `ownQueue`, the lease says `exclusive: false`.
+ * `holdMs`. Without registers, or with dead ones, which reject with a `StorageError`, the queue decides alone; where that
+ * is `ownQueue`, the lease says `exclusive: false`.
  */
 export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel): Lock {
   return {
@@ -101,8 +102,8 @@ async function acquire(
       if (over.aborted || fence) return { fence, since };
       delayMs = queue.first ? 20 + Math.random() * 60 : Math.min(leftMs, 500 + Math.random() * 500);
     } catch (error) {
-      // missing, refused, or failing again and again
-      if (first && (/^(Reference|Type|Security)Error$/.test((error as Error).name) || ++failures > 2))
+      // missing, refused, dead, or failing again and again
+      if (first && (/^(Reference|Type|Security|Storage)Error$/.test((error as Error).name) || ++failures > 2))
         return { fence: 0, since: Date.now() };
       delayMs = queue.first ? 20 : 1_000;
     }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { inProcessChannel } from '../../src/adapters/in-process-channel.js';
 import { inProcessLock } from '../../src/adapters/in-process-lock.js';
 import { tabLock } from '../../src/adapters/tab-lock.js';
+import { StorageError } from '../../src/errors.js';
 import type { Lease, Lock } from '../../src/ports/lock.js';
 import type { Registers } from '../../src/ports/registers.js';
 import { memoryRegisters } from './support/memory-registers.js';
@@ -332,12 +333,15 @@ test('where there is neither, tasks in one tab take turns, and the lease says th
   await expect(second.done).resolves.toBe('second');
 });
 
-test('missing registers are found missing at once, and not asked again and again', async () => {
+test.each([
+  ['missing', new TypeError('indexedDB is undefined')],
+  ['dead', new StorageError('ERR_STORAGE_READ', 'Expected the database to open, but it does not answer.')],
+])('%s registers are found so at once, and not asked again and again', async (_, error) => {
   vi.stubGlobal('navigator', {});
   let asked = 0;
   const missing: Registers = () => {
     asked++;
-    return Promise.reject(new TypeError('indexedDB is undefined'));
+    return Promise.reject(error);
   };
   await contend(tabLock(missing, inProcessLock(), inProcessChannel()), async () => 'done').done;
   expect(asked).toBe(2); // once to take the lock, once to release it

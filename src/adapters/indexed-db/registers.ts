@@ -1,4 +1,5 @@
 import type { Registers } from '../../ports/registers.js';
+import { openDatabase, storeName } from './database.js';
 
 /**
  * Registers in one object store of one database.
@@ -7,20 +8,17 @@ import type { Registers } from '../../ports/registers.js';
  * block the deletion of the database, or keep a page out of the back/forward cache.
  */
 export function indexedDbRegisters(database: string): Registers {
-  const registers = <T>(key: string, change?: (value: T | undefined) => T | undefined): Promise<T | undefined> =>
-    new Promise((resolve, reject) => {
-      const opening = globalThis.indexedDB.open(database);
-      opening.onupgradeneeded = () => opening.result.createObjectStore('items');
-      opening.onerror = () => reject(opening.error);
-      opening.onsuccess = () => {
-        try {
-          resolve(transact(opening.result, key, change, () => registers(key, change)));
-        } catch (error) {
-          reject(error);
-        }
-        opening.result.close(); // takes effect when the transaction is over
-      };
-    });
+  const registers = async <T>(
+    key: string,
+    change?: (value: T | undefined) => T | undefined,
+  ): Promise<T | undefined> => {
+    const opened = await openDatabase(database);
+    try {
+      return transact(opened, key, change, () => registers(key, change));
+    } finally {
+      opened.close(); // takes effect when the transaction is over
+    }
+  };
   return registers;
 }
 
@@ -31,8 +29,8 @@ function transact<T>(
   again: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
   // strict: a rotated refresh token must outlive a power cut, not only a crash
-  const transaction = database.transaction('items', change ? 'readwrite' : 'readonly', { durability: 'strict' });
-  const items = transaction.objectStore('items');
+  const transaction = database.transaction(storeName, change ? 'readwrite' : 'readonly', { durability: 'strict' });
+  const items = transaction.objectStore(storeName);
   const reading: IDBRequest<T | undefined> = items.get(key);
   // by itself from here on, whatever becomes of the page
   if (!change) transaction.commit?.();
