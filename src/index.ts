@@ -26,6 +26,7 @@ export type { SessionSnapshot, TokenManager, TokenSource } from './manager/token
 export type { Channel } from './ports/channel.js';
 export type { Clock } from './ports/clock.js';
 export type { Lease, Lock } from './ports/lock.js';
+export type { Marks } from './ports/marks.js';
 export type { Platform } from './ports/platform.js';
 export type { RefreshRequest, RefreshTokens, RevokeRequest, RevokeTokens } from './ports/refresh.js';
 export type { TokenStorage } from './ports/storage.js';

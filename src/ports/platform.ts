@@ -1,6 +1,7 @@
 import type { Channel } from './channel.js';
 import type { Clock } from './clock.js';
 import type { Lock } from './lock.js';
+import type { Marks } from './marks.js';
 import type { TokenStorage } from './storage.js';
 import type { Wakeups } from './wakeups.js';
 
@@ -24,4 +25,12 @@ export interface Platform {
   random: () => number;
   /** Whether managers refresh ahead of expiry when nobody asks, unless their own `proactive` says. Default `true`. */
   proactive?: boolean;
+  /**
+   * `false` where work ends with the answer or the process: nothing is refreshed behind a served token. Default `true`.
+   *
+   * A token that is due is refreshed before it is served, for at most 2 s; after that the usable one is served.
+   */
+  background?: boolean;
+  /** Notes that survive the page at once, where there is such a place. Default: none. */
+  marks?: Marks;
 }
