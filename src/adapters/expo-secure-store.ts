@@ -1,5 +1,6 @@
 import { OptionsError, StorageError } from '../errors.js';
 import type { TokenStorage } from '../ports/storage.js';
+import { inPlace } from './parts/place.js';
 import { answerWithin, createWriteTurns } from './parts/write-turns.js';
 
 /** Options that every call to SecureStore is given. */
@@ -69,7 +70,10 @@ const memories = new WeakMap<object, Memory>();
  */
 export function expoSecureStore(secureStore: SecureStoreLike, options: SecureStoreOptionsLike = {}): TokenStorage {
   if (typeof secureStore?.getItemAsync !== 'function') {
-    throw new OptionsError('ERR_OPTIONS', `Expected the module expo-secure-store, got ${typeof secureStore}.`);
+    throw new OptionsError(
+      'ERR_OPTIONS',
+      `Expected the module expo-secure-store, got ${typeof secureStore}. Write import * as SecureStore.`,
+    );
   }
   const accessible = secureStore.AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY;
   const items = secureItems(secureStore, {
@@ -87,7 +91,7 @@ export function expoSecureStore(secureStore: SecureStoreLike, options: SecureSto
   const remove = (name: string): Promise<void> =>
     turns(lineOf(name), { value: null, carryOut: (goOn) => erase(guarded(items, goOn), name, knownOf(name)) });
 
-  return {
+  const storage: TokenStorage = {
     async getItem(key) {
       const name = nameFor(key);
       for (let tries = 0; tries < 3; tries++) {
@@ -115,6 +119,7 @@ export function expoSecureStore(secureStore: SecureStoreLike, options: SecureSto
     },
     removeItem: (key) => remove(nameFor(key)),
   };
+  return inPlace(storage, secureStore, `${options.keychainService ?? ''} ${options.accessGroup ?? ''}`);
 }
 
 function memoryOf(secureStore: SecureStoreLike): Memory {

@@ -1,7 +1,8 @@
-import { StorageError } from '../errors.js';
+import { OptionsError, StorageError } from '../errors.js';
 import type { TokenStorage } from '../ports/storage.js';
 import { faultOf } from './indexed-db/database.js';
 import { indexedDbRegisters } from './indexed-db/registers.js';
+import { checkOptions } from './parts/check-options.js';
 
 /** What {@link indexedDb} accepts. */
 export interface IndexedDbOptions {
@@ -36,7 +37,16 @@ const algorithm = 'AES-GCM';
  * Throws {@link StorageError} with `ERR_STORAGE_CORRUPT` for a record that cannot be decrypted, which stays until the
  * next write, and with `ERR_STORAGE_WRITE` for a write under a fence that is older than the newest seen.
  */
-export function indexedDb({ database = 'evertoken' }: IndexedDbOptions = {}): TokenStorage {
+export function indexedDb(options: IndexedDbOptions = {}): TokenStorage {
+  const instead = "indexedDb({ database: 'name' })";
+  const { database = 'evertoken' } = checkOptions<IndexedDbOptions>('indexedDb', options, ['database'], instead);
+  if (typeof database !== 'string' || !database) {
+    const came = database === '' ? 'an empty one' : `a value of type ${typeof database}`;
+    throw new OptionsError(
+      'ERR_OPTIONS',
+      `Expected the name of a database as a string, but ${came} came. Write ${instead}.`,
+    );
+  }
   const registers = indexedDbRegisters(database);
   const memory = new Map<string, string>();
   let fault: StorageError | undefined;
@@ -84,14 +94,14 @@ export function indexedDb({ database = 'evertoken' }: IndexedDbOptions = {}): To
         },
         () => memory.get(key) ?? null,
       ),
-    setItem: (key, value, options) =>
+    setItem: (key, value, given) =>
       use(
-        async () => write(key, await seal(value), options?.fence),
+        async () => write(key, await seal(value), given?.fence),
         () => void memory.set(key, value),
       ),
-    removeItem: (key, options) =>
+    removeItem: (key, given) =>
       use(
-        () => write(key, undefined, options?.fence),
+        () => write(key, undefined, given?.fence),
         () => void memory.delete(key),
       ),
   };
@@ -105,8 +115,9 @@ async function seal(value: string): Promise<Sealed> {
 }
 
 async function open({ key, iv, data }: Sealed): Promise<string> {
+  const decoder = new TextDecoder(); // missing in some simulated pages, which is no damage
   try {
-    return new TextDecoder().decode(await crypto.subtle.decrypt({ name: algorithm, iv }, key, data));
+    return decoder.decode(await crypto.subtle.decrypt({ name: algorithm, iv }, key, data));
   } catch {
     throw new StorageError(
       'ERR_STORAGE_CORRUPT',

@@ -1,5 +1,6 @@
 import { OptionsError, StorageError } from '../errors.js';
 import type { TokenStorage } from '../ports/storage.js';
+import { inPlace } from './parts/place.js';
 import { answerWithin, createWriteTurns } from './parts/write-turns.js';
 
 /** Options that every call to the keychain is given. */
@@ -62,7 +63,10 @@ const READ_MS = 1_000;
  */
 export function keychain(module: KeychainLike, options: KeychainOptionsLike = {}): TokenStorage {
   if (typeof module?.getGenericPassword !== 'function') {
-    throw new OptionsError('ERR_OPTIONS', `Expected the module react-native-keychain, got ${typeof module}.`);
+    throw new OptionsError(
+      'ERR_OPTIONS',
+      `Expected the module react-native-keychain, got ${typeof module}. Write import * as Keychain.`,
+    );
   }
   const accessible = module.ACCESSIBLE?.AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY;
   const shared: KeychainOptionsLike = { ...(accessible === undefined ? {} : { accessible }), ...options };
@@ -70,7 +74,7 @@ export function keychain(module: KeychainLike, options: KeychainOptionsLike = {}
   const { known, turns } = memoryOf(module);
   const entries = entriesOf(module, shared);
 
-  return {
+  const storage: TokenStorage = {
     async getItem(key) {
       const about = knownOf(known, key);
       for (let tries = 0; tries < 3; tries++) {
@@ -101,6 +105,7 @@ export function keychain(module: KeychainLike, options: KeychainOptionsLike = {}
         },
       }),
   };
+  return inPlace(storage, module, options.accessGroup ?? '');
 }
 
 /** What is called of the module, with typed errors. */

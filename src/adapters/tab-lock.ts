@@ -33,9 +33,14 @@ interface Queue {
  * Without Web Locks, one waiter of each tab looks every 20 to 80 ms (hidden tabs once a second) and when the lock is
  * released, which `channel` tells; `ownQueue` says which waiter. A tab that died holds the lock until it is past its
  * `holdMs`. Without registers, or with dead ones, which reject with a `StorageError`, the queue decides alone; where that
- * is `ownQueue`, the lease says `exclusive: false`.
+ * is `ownQueue`, the lease says `exclusive: false`, unless `isAlone` knows that no other tab sees what is locked.
  */
-export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel): Lock {
+export function tabLock(
+  registers: Registers,
+  ownQueue: Lock,
+  channel: Channel,
+  isAlone: () => boolean = () => false,
+): Lock {
   return {
     async run(key, signal, task, { holdMs = 15_000 } = {}) {
       if (signal.aborted) throw signal.reason;
@@ -70,7 +75,7 @@ export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel):
             if (Math.abs(Date.now() - since) > holdMs) leave();
             return lost.signal;
           },
-          ...(fence ? { fence } : { exclusive: queue.shared }),
+          ...(fence ? { fence } : { exclusive: queue.shared || isAlone() }),
         });
       } finally {
         over.abort();

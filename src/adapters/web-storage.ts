@@ -1,6 +1,8 @@
 import { OptionsError, StorageError } from '../errors.js';
 import type { Registers } from '../ports/registers.js';
 import type { TokenStorage } from '../ports/storage.js';
+import { forOneTab } from './parts/place.js';
+import { ownTab } from './web-storage/tab-owner.js';
 
 /** What every tab knows of the writes under one key. Each has a number, which is stored in front of the string. */
 interface Writes {
@@ -41,7 +43,7 @@ const settleMs = 50;
  * A read rejects with `ERR_STORAGE_READ` if an older string is still there after 4 s; the fourth such read gives it. It
  * resolves to null if there is none after 1.2 s, and from then on at once. A write rejects with `ERR_STORAGE_WRITE` if
  * another one has begun meanwhile or had a newer fence. Where access to the storage is refused, strings are kept in
- * memory and `fault` says so. Registers that are dead from the start of the page count as missing.
+ * memory and `fault` says so. A duplicated tab begins without what is in the `sessionStorage` of its original. Registers that are dead from the start of the page count as missing.
  */
 export function areaStorage(area: 'local' | 'session', registers?: Registers): TokenStorage {
   if (area !== 'local' && area !== 'session') {
@@ -68,7 +70,8 @@ export function areaStorage(area: 'local' | 'session', registers?: Registers): T
 
   /** Runs a task with registers, or its stand-in where there are none. */
   async function use<T>(task: (known: Registers) => Promise<T>, standIn: () => T): Promise<T> {
-    open();
+    const opened = open();
+    if (area === 'session' && !fault) await ownTab(opened as Storage).catch(() => undefined);
     try {
       if (known && !fault) return await task(known);
     } catch (error) {
@@ -89,7 +92,7 @@ export function areaStorage(area: 'local' | 'session', registers?: Registers): T
     if (settle) await sleep(settleMs);
   }
 
-  return {
+  const storage: TokenStorage = {
     get fault() {
       return fault;
     },
@@ -101,6 +104,7 @@ export function areaStorage(area: 'local' | 'session', registers?: Registers): T
     setItem: (key, value, options) => write(key, value, options?.fence),
     removeItem: (key, options) => write(key, null, options?.fence),
   };
+  return area === 'session' ? forOneTab(storage) : storage;
 }
 
 const isDead = Symbol('registers that never answered');
