@@ -41,6 +41,7 @@ export function tabLock(
   channel: Channel,
   isAlone: () => boolean = () => false,
 ): Lock {
+  const lines = new Map<string, Set<object>>(); // who waits in this tab, in the order of asking
   return {
     async run(key, signal, task, { holdMs = 15_000 } = {}) {
       if (signal.aborted) throw signal.reason;
@@ -58,7 +59,19 @@ export function tabLock(
       });
       try {
         const queue = enterQueue(key, left.signal, ownQueue, channel);
-        const { fence, since } = await Promise.race([acquire(registers, key, holdMs, queue, over.signal), aborted]);
+        const line = lines.get(key) ?? new Set();
+        lines.set(key, line.add(queue));
+        const goAhead = (): void => {
+          if (line.delete(queue) && line.size === 0) lines.delete(key);
+        };
+        over.signal.addEventListener('abort', goAhead);
+        // one of the tab looks for the others: a hundred would keep the registers busy
+        const mayLook = (): boolean => queue.first || (queue.shared && line.values().next().value === queue);
+        const { fence, since } = await Promise.race([
+          acquire(registers, key, holdMs, queue, mayLook, over.signal),
+          aborted,
+        ]);
+        goAhead();
         const lost = new AbortController();
         const timer = setTimeout(leave, holdMs);
         // also after the page was left while this waited
@@ -93,6 +106,7 @@ async function acquire(
   key: string,
   holdMs: number,
   queue: Queue,
+  mayLook: () => boolean,
   over: AbortSignal,
 ): Promise<Held> {
   // whoever is not first by then looks whether the first one is frozen
@@ -101,6 +115,10 @@ async function acquire(
     await queue.turn(delayMs);
     if (over.aborted) return { fence: 0, since: Date.now() };
     const { first } = queue;
+    if (!mayLook()) {
+      delayMs = 1_000;
+      continue;
+    }
     try {
       const { fence, since, leftMs } = await take(registers, key, holdMs, first && queue.shared);
       if (over.aborted) await release(registers, key, fence);
@@ -173,7 +191,7 @@ function enterQueue(key: string, left: AbortSignal, ownQueue: Lock, channel: Cha
     queue.shared = false;
     left.addEventListener(
       'abort',
-      channel.subscribe(lockOf(key), () => wake()),
+      channel.subscribe(lockOf(key), () => queue.first && wake()),
     );
     return ownQueue.run(key, left, granted);
   };

@@ -186,6 +186,31 @@ describe.each([
     expect(next.lease).toBeDefined();
   });
 
+  test('many who wait in one tab ask the registers twice each, and one of them looks for all', async () => {
+    let asked = 0;
+    const counted: Registers = (name, change) => {
+      asked++;
+      return registers(name, change);
+    };
+    const channel = inProcessChannel();
+    const lock = tabLock(counted, inProcessLock(), channel);
+    let release = (): void => {};
+    const holder = contend(lock, () => new Promise<void>((resolve) => (release = resolve)));
+    await pass(0);
+    const waiters = Array.from({ length: 50 }, () => contend(lock, async () => undefined));
+    asked = 0;
+    for (let n = 0; n < 20; n++) await pass(500);
+    expect(asked).toBeLessThanOrEqual(21); // ten seconds, a look in 500 ms at most
+    for (let n = 0; n < 10; n++) channel.announce(`${key}:lock`);
+    await pass(0);
+    expect(asked).toBeLessThanOrEqual(21);
+    asked = 0;
+    release();
+    for (let n = 0; n < 100; n++) await pass(20);
+    await Promise.all([holder, ...waiters].map(({ done }) => done));
+    expect(asked).toBeLessThanOrEqual(2 * 51 + 5);
+  });
+
   test('fences grow on when the browser has dropped the registers', async () => {
     const first = contend(tab(), async () => undefined);
     await first.done;
