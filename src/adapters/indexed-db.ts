@@ -47,7 +47,7 @@ export function indexedDb(options: IndexedDbOptions = {}): TokenStorage {
       `Expected the name of a database as a string, but ${came} came. Write ${instead}.`,
     );
   }
-  const registers = indexedDbRegisters(database);
+  const registers = indexedDbRegisters(database); // a rotated refresh token must outlive a power cut, not only a crash
   const memory = new Map<string, string>();
   let fault: StorageError | undefined;
 

@@ -36,7 +36,7 @@ export function browser(options: BrowserOptions = {}): Platform {
   const { storage = indexedDb() } = checkOptions<BrowserOptions>('browser', options, ['storage'], instead);
   checkStorage('browser', storage, instead);
   const channel = broadcastChannel();
-  const registers = indexedDbRegisters('evertoken');
+  const registers = indexedDbRegisters('evertoken', 'relaxed');
   return {
     storage: pageOnly(storage),
     lock: tabLock(registers, inProcessLock(), channel, () => hasNoPeers(storage)),

@@ -5,16 +5,17 @@ import { openDatabase, storeName } from './database.js';
  * Registers in one object store of one database.
  *
  * The database is opened for each call and closed after it: nothing is left behind that could be closed by the browser,
- * block the deletion of the database, or keep a page out of the back/forward cache.
+ * block the deletion of the database, or keep a page out of the back/forward cache. A change outlives a power cut, unless
+ * it is `relaxed`: for what means nothing after one, such as who holds a lock.
  */
-export function indexedDbRegisters(database: string): Registers {
+export function indexedDbRegisters(database: string, durability: 'strict' | 'relaxed' = 'strict'): Registers {
   const registers = async <T>(
     key: string,
     change?: (value: T | undefined) => T | undefined,
   ): Promise<T | undefined> => {
     const opened = await openDatabase(database);
     try {
-      return transact(opened, key, change, () => registers(key, change));
+      return transact(opened, key, durability, change, () => registers(key, change));
     } finally {
       opened.close(); // takes effect when the transaction is over
     }
@@ -25,11 +26,11 @@ export function indexedDbRegisters(database: string): Registers {
 function transact<T>(
   database: IDBDatabase,
   key: string,
+  durability: 'strict' | 'relaxed',
   change: ((value: T | undefined) => T | undefined) | undefined,
   again: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  // strict: a rotated refresh token must outlive a power cut, not only a crash
-  const transaction = database.transaction(storeName, change ? 'readwrite' : 'readonly', { durability: 'strict' });
+  const transaction = database.transaction(storeName, change ? 'readwrite' : 'readonly', { durability });
   const items = transaction.objectStore(storeName);
   const reading: IDBRequest<T | undefined> = items.get(key);
   // by itself from here on, whatever becomes of the page

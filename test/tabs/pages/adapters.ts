@@ -12,7 +12,7 @@ import { webStorage } from '../../../src/presets/web-storage.js';
 const parameters = new URLSearchParams(location.search);
 if (parameters.has('no-locks')) Object.defineProperty(navigator, 'locks', { value: undefined });
 
-const lock = tabLock(indexedDbRegisters('evertoken'), inProcessLock(), broadcastChannel());
+const lock = tabLock(indexedDbRegisters('evertoken', 'relaxed'), inProcessLock(), broadcastChannel());
 const patient = new AbortController().signal;
 
 const plainLocalStorage: TokenStorage = {
