@@ -188,6 +188,20 @@ describe('a database that lacks the store', () => {
     opening.result.close();
   });
 
+  test('but has one of somebody else by that name is left alone, and the error says what to do', async () => {
+    const opening = indexedDB.open(database, 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore('items', { keyPath: 'id' }).put({ id: 1 });
+    await settled(opening);
+    opening.result.close();
+    const storage = indexedDb({ database });
+    for (const call of [storage.getItem(key), storage.setItem(key, canary), storage.removeItem(key)]) {
+      await expect(call).rejects.toMatchObject({
+        message: expect.stringMatching(/somebody else.*indexedDb\(\{ database/),
+      });
+    }
+    expect((await dump()).items).toEqual([{ id: 1 }]);
+  });
+
   test('and is kept open by another page is found dead, and used when that page lets go', async () => {
     const held = indexedDB.open(database, 1);
     await settled(held);

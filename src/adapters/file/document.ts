@@ -127,10 +127,11 @@ function isReadOnly(path: string): Promise<boolean> {
 }
 
 function advice(reason: string, path: string): string {
+  const base = path.replace(/\.lock$/, '');
   switch (reason) {
     case 'EACCES':
     case 'EPERM':
-      return `Check who owns the file and its folder: ls -ld ${quote(path)} ${quote(dirname(path))}`;
+      return `Check who owns the file, its folder, and what lies beside it: ls -ld ${[dirname(base), base, `${base}.lock`].map(quote).join(' ')}`;
     case 'EBUSY':
       return 'Another program holds it; or it is a mount of its own (Docker, Kubernetes): mount its folder instead.';
     case 'EROFS':

@@ -1,3 +1,4 @@
+import { StorageError } from '../../errors.js';
 import type { Registers } from '../../ports/registers.js';
 import { openDatabase, storeName } from './database.js';
 
@@ -32,6 +33,7 @@ function transact<T>(
 ): Promise<T | undefined> {
   const transaction = database.transaction(storeName, change ? 'readwrite' : 'readonly', { durability });
   const items = transaction.objectStore(storeName);
+  if (items.keyPath !== null) throw foreign(database.name);
   const reading: IDBRequest<T | undefined> = items.get(key);
   // by itself from here on, whatever becomes of the page
   if (!change) transaction.commit?.();
@@ -74,4 +76,9 @@ function transact<T>(
       else reject(thrown ?? transaction.error);
     };
   });
+}
+
+function foreign(name: string): StorageError {
+  const found = `Expected the store '${storeName}' of the database '${name}' to be one of ours, found one of somebody else.`;
+  return new StorageError('ERR_STORAGE_READ', `${found} Choose another name: indexedDb({ database: 'name' }).`);
 }

@@ -65,6 +65,7 @@ function transaction(values: Map<string, unknown>): unknown {
     commit: () => undefined,
     abort: () => queueMicrotask(() => opened.onabort?.()),
     objectStore: () => ({
+      keyPath: null,
       get(key: string) {
         const reading: { result?: unknown; onsuccess?: () => void } = {};
         queueMicrotask(() => {
