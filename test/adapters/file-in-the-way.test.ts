@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import fs from 'node:fs/promises';
@@ -210,6 +211,17 @@ describe('permissions', () => {
     await expect.poll(() => readdirSync(`${path}.lock`).length).toBe(3);
     await expect.poll(() => spawnSync('find', [folder, '!', '-user', String(user)]).stdout.toString()).toBe('');
     expect(await storage.getItem('key')).toBe('next');
+  });
+
+  test.skipIf(!isRoot)('under sudo give away nothing that a link of that user leads to (needs root)', async () => {
+    const [elsewhere, user] = [mkdtempSync(join(tmpdir(), 'evertoken-elsewhere-')), 12_345];
+    chownSync(folder, user, user);
+    symlinkSync(elsewhere, `${path}.lock`);
+    const { lock, channel } = node({ file: path, mode: 'mount' });
+    channel.announce('key');
+    await expect(lock.run('key', never, async () => 'held')).rejects.toMatchObject({ code: 'ERR_STORAGE_WRITE' });
+    expect([statSync(elsewhere).uid, readdirSync(elsewhere)]).toEqual([0, []]);
+    rmSync(elsewhere, { recursive: true });
   });
 
   test.each<[unknown, string]>([

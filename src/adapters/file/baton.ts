@@ -57,7 +57,7 @@ export function createBaton(home: string, mode: FileMode): TryGrab {
 
   return async (holdMs) => {
     const mark = await currentMark(home, mode);
-    if (!isTrusted && mode !== 'mount') await refuseForeign(dirname(home));
+    if (!isTrusted) await refuseForeign(dirname(home), mode);
     isTrusted = true;
     if (!isTakeable(mark)) return undefined;
     const fence = mark.fence + 1;
@@ -122,6 +122,7 @@ function isOver({ machine, untilUp, untilWall }: NonNullable<Mark['holder']>): b
 /** Makes the directory with its baton inside in one step: a rename onto a directory that is not empty fails. */
 async function makeHome(home: string, mode: FileMode): Promise<void> {
   await mkdir(dirname(home), { recursive: true, mode: 0o700 });
+  await refuseForeign(dirname(home), mode);
   const fresh = await mkdtemp(join(dirname(home), '.new-'));
   try {
     // counting from the present moment keeps the count growing even if somebody deletes the directory
@@ -136,10 +137,11 @@ async function makeHome(home: string, mode: FileMode): Promise<void> {
 }
 
 /** A folder that others can change is no place for a lock; they could put anything there. */
-async function refuseForeign(folder: string): Promise<void> {
+async function refuseForeign(folder: string, mode: FileMode): Promise<void> {
   const us = process.geteuid?.(); // not on Windows
   const stats = await lstat(folder);
-  if (us === undefined || (stats.isDirectory() && stats.uid === us && (stats.mode & 0o022) === 0)) return;
+  const isOurs = mode === 'mount' || (stats.uid === us && (stats.mode & 0o022) === 0);
+  if (us === undefined || (stats.isDirectory() && isOurs)) return;
   const expected = `Expected ${folder} to be a folder that belongs to user ${us} and that nobody else can write to`;
   const isMounted = (stats.mode & 0o777) === 0o777;
   const otherwise = isMounted

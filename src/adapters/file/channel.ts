@@ -1,6 +1,6 @@
 /// <reference types="node" />
 import { type FSWatcher, watch } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Channel } from '../../ports/channel.js';
 import { type FileMode, locate } from './document.js';
@@ -105,6 +105,7 @@ async function touch(path: string, key: string, mode: FileMode): Promise<void> {
     const place = await locate(path);
     const [folder, notice] = [`${place}.lock`, join(`${place}.lock`, noticeName(key))];
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    if ((await lstat(folder)).isSymbolicLink()) return;
     await writeFile(notice, '', { mode: PRIVATE });
     await leaveToOwnerOf(dirname(place), mode, folder, notice);
   } catch {

@@ -1,5 +1,5 @@
 /// <reference types="node" />
-import { chown, stat } from 'node:fs/promises';
+import { lchown, lstat, stat } from 'node:fs/promises';
 import type { FileMode } from './document.js';
 
 /** Under `sudo`, what is made beside the files of a user is left to that user, who could not use it otherwise. */
@@ -7,7 +7,8 @@ export async function leaveToOwnerOf(model: string, mode: FileMode, ...paths: st
   if (mode !== 'mount' || process.geteuid?.() !== 0) return;
   try {
     const { uid, gid } = await stat(model);
-    for (const path of paths) await chown(path, uid, gid);
+    // never what a link leads to: that user may have put one there
+    for (const path of paths) if (!(await lstat(path)).isSymbolicLink()) await lchown(path, uid, gid);
   } catch {
     // the mount decides
   }
