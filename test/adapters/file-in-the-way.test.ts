@@ -126,29 +126,35 @@ test('D8: a write that hangs holds up the next one for 5 s, and does not win whe
 });
 
 test('whoever is killed in the middle of a removal leaves no token behind', async () => {
-  const storage = fileStorage(path);
   for (let moment = 0; ; moment++) {
-    await storage.setItem('key', 'rt-canary-5f2e', { fence: moment + 1 });
+    path = join(folder, `${moment}.json`); // whoever is killed here lives on, and holds the file for a while
+    await fileStorage(path).setItem('key', 'rt-canary-5f2e', { fence: moment + 1 });
     let calls = 0;
-    stand(() => {
-      if (calls++ < moment) return undefined;
-      throw new Error('killed'); // from here on nothing is swept
-    });
+    const alive = { ...fs };
+    // from this moment on nothing happens any more
+    for (const name of ['rename', 'rm', 'open'] as const) {
+      const call = fs[name] as (...all: unknown[]) => Promise<unknown>;
+      Object.assign(fs, {
+        [name]: async (...all: unknown[]) => {
+          if (calls++ >= moment) throw new Error('killed');
+          return call(...all);
+        },
+      });
+    }
+    syncBuiltinESMExports();
     const removal = await Promise.resolve(fileStorage(path).removeItem('key')).then(
       () => 'done',
       () => 'killed',
     );
-    fs.rename = rename;
+    Object.assign(fs, { rename: alive.rename, rm: alive.rm, open: alive.open });
     syncBuiltinESMExports();
+    if (calls < moment) break;
     const isThere = existsSync(path) && readFileSync(path, 'utf8').includes('canary');
     const left = readdirSync(`${path}.lock`, { recursive: true, encoding: 'utf8' })
       .map((name) => join(`${path}.lock`, name))
       .filter((name) => statSync(name).isFile() && readFileSync(name, 'utf8').includes('canary'));
     expect([moment, left]).toEqual([moment, []]);
-    if (removal === 'done') {
-      expect(isThere).toBe(false);
-      break;
-    }
+    if (removal === 'done') expect(isThere).toBe(false);
   }
 });
 

@@ -29,9 +29,9 @@ function watch(promise: unknown): { value?: unknown; error?: unknown } {
 }
 
 /** Native writes that hang until they are let go of, and then land. */
-function hanging(phone: Phone): { letGo(): void } {
-  let letGo: () => void = () => undefined;
-  const held = new Promise<void>((resolve) => {
+function hanging(phone: Phone): { letGo(answer?: 'lost'): void } {
+  let letGo: (answer?: 'lost') => void = () => undefined;
+  const held = new Promise<'lost' | undefined>((resolve) => {
     letGo = resolve;
   });
   phone.beforeWrite = () => held;
@@ -152,6 +152,23 @@ describe.each(modules)('D8, with %s', (_, storageOf) => {
       }
     }
   });
+});
+
+test('D8: with react-native-keychain, a write that lands late without ever answering does not win', async () => {
+  const phone = createPhone();
+  const storage = keychain(keychainOf(phone));
+  await storage.setItem(key, 'first');
+  const { letGo } = hanging(phone);
+  void storage.setItem(key, 'older');
+  await vi.advanceTimersByTimeAsync(10);
+  phone.beforeWrite = undefined;
+  const done = watch(storage.setItem(key, 'newer'));
+  await vi.advanceTimersByTimeAsync(5_100);
+  expect(done).toHaveProperty('value');
+  letGo('lost');
+  await vi.advanceTimersByTimeAsync(100);
+  expect(await storage.getItem(key)).toBe('newer');
+  expect(await keychain(keychainOf(phone)).getItem(key)).toBe('newer');
 });
 
 test.each<[string, (phone: Phone) => Parameters<typeof reactNative>[0]]>([

@@ -17,8 +17,8 @@ export interface Phone {
   beforeRead?: () => Promise<void>;
   /** Items whose key is lost, until they are overwritten or removed. */
   readonly unreadable: Set<string>;
-  /** Every native write waits for it, and then lands. */
-  beforeWrite?: ((name: string) => Promise<void> | undefined) | undefined;
+  /** Every native write waits for it, and then lands; with `'lost'`, its answer never comes. */
+  beforeWrite?: ((name: string) => Promise<'lost' | undefined>) | undefined;
   /** Reads and writes of items that are there: with biometrics, each is a prompt. */
   prompts: { reads: number; writes: number };
 }
@@ -56,11 +56,14 @@ function reading(phone: Phone, name: string): string | undefined {
 }
 
 async function writing(phone: Phone, name: string, value: string | undefined): Promise<void> {
-  await phone.beforeWrite?.(name);
+  const answer = await phone.beforeWrite?.(name);
   phone.unreadable.delete(name);
-  if (value === undefined) return void phone.items.delete(name);
-  phone.prompts.writes++;
-  phone.items.set(name, value);
+  if (value === undefined) phone.items.delete(name);
+  else {
+    phone.prompts.writes++;
+    phone.items.set(name, value);
+  }
+  if (answer === 'lost') await new Promise(() => undefined);
 }
 
 /** As strict as SecureStore was in its strictest version: names, sizes, and what a locked device says. */
