@@ -63,6 +63,9 @@ export function appStateWakeups(appState: AppStateLike, netInfo?: NetInfoLike): 
 
 function check(name: string, module: { addEventListener: unknown } | undefined): void {
   if (typeof module?.addEventListener !== 'function') {
-    throw new OptionsError('ERR_OPTIONS', `Expected the module ${name}, got ${typeof module}.`);
+    throw new OptionsError(
+      'ERR_OPTIONS',
+      `Expected the module ${name}, got ${typeof module}. Write reactNative({ secureStore: SecureStore, appState: AppState }).`,
+    );
   }
 }

@@ -1,5 +1,7 @@
 import { OptionsError, StorageError } from '../errors.js';
 import type { TokenStorage } from '../ports/storage.js';
+import { inPlace } from './parts/place.js';
+import { answerWithin, createWriteTurns } from './parts/write-turns.js';
 
 /** Options that every call to SecureStore is given. */
 export interface SecureStoreOptionsLike {
@@ -30,7 +32,30 @@ interface Parts {
 // Before SDK 55 SecureStore warned of values above 2 048 bytes, and iOS had refused them at times.
 const MAX_BYTES = 2_000; // and the mark
 const POINTER = 'evertoken.parts:';
+/** Stands for nothing, while the parts of what was there are being removed. */
+const GONE = 'evertoken.gone';
 const PLACES = ['a', 'b'] as const;
+const READ_MS = 1_000;
+/** So many parts that cannot be read are taken for parts; a locked device says of every name that it cannot be read. */
+const MOST_UNREADABLE = 16;
+
+/** What this process knows of what lies under a name. */
+interface Known {
+  /** Parts of the value that counts; undefined for one in one piece, or none. */
+  parts?: Parts | undefined;
+  /** Whether that is known, and that no other parts lie about. */
+  isSure: boolean;
+  /** Counts the writes, so that a read beside one is not taken for the newest knowledge. */
+  writes: number;
+}
+
+/** Shared by all who were given the same module: they mean the same keychain. */
+interface Memory {
+  readonly known: Map<string, Known>;
+  readonly turns: ReturnType<typeof createWriteTurns>;
+}
+
+const memories = new WeakMap<object, Memory>();
 
 /**
  * Keeps sessions in the keychain of iOS and the keystore of Android, through Expo's SecureStore.
@@ -39,30 +64,40 @@ const PLACES = ['a', 'b'] as const;
  * device by a backup, where two devices would share one refresh token. A value above 2 000 bytes is kept in parts; it
  * counts from the moment in which its last part, the pointer, is written. On iOS items outlive the app.
  *
- * Rejects with a `StorageError`, also while the device has not been unlocked: nothing is deleted, try again.
+ * Rejects with a `StorageError`, also while the device has not been unlocked: nothing is deleted, try again. Writing and
+ * removing need no read that succeeds, so that an item whose key is lost is replaced by the next sign-in; and a native
+ * write that never ends holds up the next one for 5 s.
  */
 export function expoSecureStore(secureStore: SecureStoreLike, options: SecureStoreOptionsLike = {}): TokenStorage {
   if (typeof secureStore?.getItemAsync !== 'function') {
-    throw new OptionsError('ERR_OPTIONS', `Expected the module expo-secure-store, got ${typeof secureStore}.`);
+    throw new OptionsError(
+      'ERR_OPTIONS',
+      `Expected the module expo-secure-store, got ${typeof secureStore}. Write import * as SecureStore.`,
+    );
   }
   const accessible = secureStore.AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY;
   const items = secureItems(secureStore, {
     ...(accessible === undefined ? {} : { keychainAccessible: accessible }),
     ...options,
   });
-  let writes: Promise<unknown> = Promise.resolve();
-  // one after the other: a write that took long must not land on a newer one
-  const inTurn = (write: () => Promise<void>): Promise<void> => {
-    const done = writes.then(write);
-    writes = done.catch(() => undefined);
-    return done;
+  const { known, turns } = memoryOf(secureStore);
+  // options tell items of one name apart
+  const lineOf = (name: string): string => `${options.keychainService ?? ''} ${options.accessGroup ?? ''} ${name}`;
+  const knownOf = (name: string): Known => {
+    const about = known.get(lineOf(name)) ?? { isSure: false, writes: 0 };
+    known.set(lineOf(name), about);
+    return about;
   };
+  const remove = (name: string): Promise<void> =>
+    turns(lineOf(name), { value: null, carryOut: (goOn) => erase(guarded(items, goOn), name, knownOf(name)) });
 
-  return {
+  const storage: TokenStorage = {
     async getItem(key) {
       const name = nameFor(key);
       for (let tries = 0; tries < 3; tries++) {
         const top = await items.get(name);
+        if (top === GONE) void remove(name).catch(() => undefined); // the app was killed while it did
+        if (top === GONE) return null;
         const parts = readPointer(top);
         if (!parts) return top;
         const texts = await Promise.all(partNames(name, parts).map((part) => items.get(part)));
@@ -77,14 +112,20 @@ export function expoSecureStore(secureStore: SecureStoreLike, options: SecureSto
         `Expected every part of ${key} in SecureStore, found some missing.`,
       );
     },
-    setItem: (key, value) => inTurn(() => replace(items, nameFor(key), value)),
-    removeItem: (key) =>
-      inTurn(async () => {
-        const name = nameFor(key);
-        await items.remove(name);
-        for (const place of PLACES) await sweep(items, name, place, 0);
-      }),
+    setItem(key, value) {
+      const name = nameFor(key);
+      const carryOut = (goOn: () => void): Promise<void> => replace(guarded(items, goOn), name, value, knownOf(name));
+      return turns(lineOf(name), { value, carryOut });
+    },
+    removeItem: (key) => remove(nameFor(key)),
   };
+  return inPlace(storage, secureStore, `${options.keychainService ?? ''} ${options.accessGroup ?? ''}`);
+}
+
+function memoryOf(secureStore: SecureStoreLike): Memory {
+  const memory = memories.get(secureStore) ?? { known: new Map(), turns: createWriteTurns() };
+  memories.set(secureStore, memory);
+  return memory;
 }
 
 /** SecureStore with typed errors. */
@@ -109,27 +150,113 @@ function secureItems(secureStore: SecureStoreLike, options: SecureStoreOptionsLi
   };
 }
 
-async function replace(items: SecureItems, name: string, value: string): Promise<void> {
-  const old = readPointer(await items.get(name));
-  const texts = split(value);
-  if (texts.length === 1 && !value.startsWith(POINTER)) {
-    await items.set(name, value);
-  } else {
-    const place = old?.place === 'a' ? 'b' : 'a';
-    const mark = Math.floor(Math.random() * 1e9).toString(36); // no secret
-    for (const [index, text] of texts.entries()) await items.set(partName(name, place, index), `${mark}:${text}`);
-    await items.set(name, `${POINTER}${place}${texts.length}:${mark}`);
-    await sweep(items, name, place, texts.length).catch(() => undefined);
-  }
-  // the new value counts; what is left of the old one is in nobody's way
-  if (old) await sweep(items, name, old.place, 0).catch(() => undefined);
+/** The same items for a write that may be given up on. */
+function guarded(items: SecureItems, goOn: () => void): SecureItems {
+  const before = async <T>(call: () => Promise<T>): Promise<T> => {
+    goOn();
+    return call();
+  };
+  return {
+    get: (name) => before(() => items.get(name)),
+    set: (name, value) => before(() => items.set(name, value)),
+    remove: (name) => before(() => items.remove(name)),
+  };
 }
 
-/** Removes the parts from this one on; the last one first, so that none is out of reach if the app is killed meanwhile. */
-async function sweep(items: SecureItems, name: string, place: Parts['place'], from: number): Promise<void> {
-  let end = from;
-  while ((await items.get(partName(name, place, end))) !== null) end++;
-  while (end > from) await items.remove(partName(name, place, --end));
+async function replace(items: SecureItems, name: string, value: string, about: Known): Promise<void> {
+  const { isSure } = about;
+  const old = isSure ? about.parts : readPointer((await answerWithin(READ_MS, items.get(name))) ?? null);
+  about.isSure = false;
+  const texts = split(value);
+  const isWhole = texts.length === 1 && !value.startsWith(POINTER) && value !== GONE;
+  const place = old?.place === 'a' ? 'b' : 'a';
+  const parts = isWhole ? undefined : ({ place, mark: newMark(), count: texts.length } as const);
+  if (parts) {
+    for (const [index, text] of texts.entries()) await items.set(partName(name, place, index), `${parts.mark}:${text}`);
+  }
+  const top = parts ? `${POINTER}${place}${texts.length}:${parts.mark}` : value;
+  await items.set(name, top).catch(async (error: unknown) => {
+    if (isSure) throw error;
+    // an item whose key is lost may have to go first
+    if (
+      (await answerWithin(
+        READ_MS,
+        items.get(name).then(() => true),
+      )) === true
+    )
+      throw error;
+    await items.remove(name);
+    await items.set(name, top);
+  });
+  about.parts = parts;
+  // the new value counts; what is left of the old one is in nobody's way
+  try {
+    if (isSure && old) await removeParts(items, name, old.place, 0, old.count);
+    else if (!isSure) await sweep(items, name, parts);
+    about.isSure = true;
+  } catch {
+    // the next write tries again
+  }
+}
+
+/** Removes all parts but these, wherever they are. */
+async function sweep(items: SecureItems, name: string, kept: Parts | undefined): Promise<void> {
+  const sweepOne = async (place: Parts['place']): Promise<void> => {
+    const from = kept?.place === place ? kept.count : 0;
+    await removeParts(items, name, place, from, await countParts(items, name, place, from));
+  };
+  await Promise.all(PLACES.map(sweepOne));
+}
+
+/** The first part that is not there; one that cannot be read is. */
+async function countParts(items: SecureItems, name: string, place: Parts['place'], from: number): Promise<number> {
+  for (let [end, unreadable] = [from, 0]; ; end++) {
+    const text = await answerWithin(
+      READ_MS,
+      items.get(partName(name, place, end)).catch(() => false),
+    );
+    if (text === null || text === undefined) return end;
+    if (text === false && ++unreadable === MOST_UNREADABLE) return end;
+  }
+}
+
+/** The last one first, so that none is out of reach if the app is killed meanwhile. */
+async function removeParts(
+  items: SecureItems,
+  name: string,
+  place: Parts['place'],
+  from: number,
+  end: number,
+): Promise<void> {
+  for (let index = end; index > from; ) await items.remove(partName(name, place, --index));
+}
+
+async function erase(items: SecureItems, name: string, about: Known): Promise<void> {
+  const { isSure, parts } = about;
+  about.isSure = false;
+  // with parts, the name itself stays until they are gone, so that nobody forgets them if the app is killed meanwhile
+  const isMarked = (isSure ? !!parts : await hasParts(items, name)) && (await isDone(items.set(name, GONE)));
+  if (!isMarked) await items.remove(name);
+  if (!isSure) await sweep(items, name, undefined);
+  else if (parts) await removeParts(items, name, parts.place, 0, parts.count);
+  if (isMarked) await items.remove(name);
+  Object.assign(about, { parts: undefined, isSure: true });
+}
+
+async function hasParts(items: SecureItems, name: string): Promise<boolean> {
+  const counts = await Promise.all(PLACES.map((place) => countParts(items, name, place, 0)));
+  return counts.some((count) => count > 0);
+}
+
+function isDone(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
+}
+
+function newMark(): string {
+  return Math.floor(Math.random() * 1e9).toString(36); // no secret
 }
 
 function readPointer(top: string | null): Parts | undefined {

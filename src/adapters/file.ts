@@ -1,55 +1,75 @@
 /// <reference types="node" />
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LockError, OptionsError } from '../errors.js';
+import { LockError } from '../errors.js';
 import type { Lock } from '../ports/lock.js';
 import type { TokenStorage } from '../ports/storage.js';
 import { createBaton, type Grip, type TryGrab } from './file/baton.js';
 import { failure, locate, readCredentials, toValue } from './file/document.js';
+import { memberOf } from './file/members.js';
 import { nameFor } from './file/name.js';
+import { type FileOptions, readFileOptions } from './file/options.js';
+import { mayPass } from './file/rename.js';
 import { type Change, update } from './file/update.js';
+import { answerWithin, createWriteTurns } from './parts/write-turns.js';
 
 export { fileChannel } from './file/channel.js';
+export type { FileOptions } from './file/options.js';
 
 const HOLD_MS = 15_000;
+/** How long to go on with a rename that another program is in the way of; with the last try, less than 5 s. */
+const PATIENCE_MS = 3_500;
+const TURN_MS = 5_000;
 const LONGEST_DELAY_MS = 2_147_483_647;
 
 /**
  * Keeps sessions in one credentials file that only its owner can read.
  *
  * The file is JSON that a person can read, one member per key, mode 0600, replaced atomically; it goes when nothing is
- * left in it, and other members of it are left alone. Symbolic links are followed. A folder `<path>.lock` beside it
+ * left in it, and everything else in it stays byte for byte. The path is fixed at creation. Symbolic links are followed. A folder `<path>.lock` beside it
  * stays; a file that is no JSON object is kept as `<path>.damaged-<time>` when a session is stored.
  *
  * Throws a `StorageError` for a file that others can read or that belongs to somebody else, and says which command
- * mends it. A write under a lock that was taken over in the meantime is refused; it never replaces a newer one. One
+ * mends it; see `mode`. A write that another program is in the way of is tried again for 4 s, and keeps the process. A write under a lock that was taken over in the meantime is refused; it never replaces a newer one. One
  * writer that is stopped in the middle of a write delays the others by 3 000 ms at most, a killed one not at all.
  */
-export function fileStorage(path: string): TokenStorage {
-  checkPath(path);
-  let writes: Promise<unknown> = Promise.resolve();
-  const batonOf = oncePerPlace((place) => createBaton(join(`${place}.lock`, 'document')));
+export function fileStorage(file: string, options?: FileOptions): TokenStorage {
+  const { mode } = readFileOptions('fileStorage', file, options);
+  const path = resolve(file);
+  const turns = createWriteTurns();
+  const batonOf = oncePerPlace((place) => createBaton(join(`${place}.lock`, 'document'), mode));
+  let before: Promise<unknown> = Promise.resolve();
+  let patienceMs = PATIENCE_MS;
+
+  async function carryOut(change: Change, goOn: () => void): Promise<void> {
+    try {
+      const place = await locate(path);
+      await update(place, batonOf(place), change, { mode, patienceMs, goOn });
+      patienceMs = PATIENCE_MS;
+    } catch (error) {
+      if (mayPass(error)) patienceMs = 0; // it does not pass; until it does, nobody waits for it again
+      throw failure('ERR_STORAGE_WRITE', path, error);
+    }
+  }
 
   function write(change: Change): Promise<void> {
-    const done = writes.then(async () => {
-      try {
-        const place = await locate(path);
-        await update(place, batonOf(place), change);
-      } catch (error) {
-        throw failure('ERR_STORAGE_WRITE', path, error);
-      }
-    });
-    writes = done.catch(() => undefined);
-    return done;
+    const inLine = (goOn: () => void): Promise<void> => {
+      // not beside each other for the same file; one that hangs is not waited for
+      const work = answerWithin(TURN_MS, before).then(() => carryOut(change, goOn));
+      before = work.catch(() => undefined);
+      return work;
+    };
+    return turns(change.key, { value: change.value ?? null, carryOut: inLine });
   }
 
   return {
     async getItem(key) {
-      const credentials = await readCredentials(await locate(path));
-      return credentials?.has(key) ? toValue(credentials.get(key)) : null;
+      const credentials = await readCredentials(await locate(path), mode);
+      const shown = credentials && memberOf(credentials, key);
+      return shown === undefined ? null : toValue(shown);
     },
-    setItem: (key, value, options) => write({ key, value, fence: options?.fence }),
-    removeItem: (key, options) => write({ key, fence: options?.fence }),
+    setItem: (key, value, given) => write({ key, value, fence: given?.fence }),
+    removeItem: (key, given) => write({ key, fence: given?.fence }),
   };
 }
 
@@ -64,9 +84,10 @@ export function fileStorage(path: string): TokenStorage {
  *
  * Throws a `StorageError` where the folder cannot be made or written to.
  */
-export function fileLock(path: string): Lock {
-  checkPath(path);
-  const batonOf = oncePerPlace(createBaton);
+export function fileLock(file: string, options?: FileOptions): Lock {
+  const { mode } = readFileOptions('fileLock', file, options);
+  const path = resolve(file);
+  const batonOf = oncePerPlace((home) => createBaton(home, mode));
 
   async function grab(key: string, signal: AbortSignal, holdMs: number): Promise<Grip> {
     try {
@@ -121,10 +142,4 @@ function oncePerPlace(create: (place: string) => TryGrab): (place: string) => Tr
 
 function refuseAborted(signal: AbortSignal): void {
   if (signal.aborted) throw signal.reason;
-}
-
-function checkPath(path: unknown): void {
-  if (typeof path === 'string' && path) return;
-  const came = path === '' ? 'an empty one' : `a value of type ${typeof path}`;
-  throw new OptionsError('ERR_OPTIONS', `Expected the path of a credentials file as a string, but ${came} came.`);
 }

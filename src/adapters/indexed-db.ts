@@ -1,6 +1,8 @@
-import { StorageError } from '../errors.js';
+import { OptionsError, StorageError } from '../errors.js';
 import type { TokenStorage } from '../ports/storage.js';
+import { faultOf } from './indexed-db/database.js';
 import { indexedDbRegisters } from './indexed-db/registers.js';
+import { checkOptions } from './parts/check-options.js';
 
 /** What {@link indexedDb} accepts. */
 export interface IndexedDbOptions {
@@ -28,13 +30,24 @@ const algorithm = 'AES-GCM';
  * text, a disk image or a backup searched for tokens), not against script that runs on the page.
  *
  * Looks for IndexedDB and `crypto.subtle` on first use. Where one is missing or refused (an insecure context, a
- * sandboxed frame, a server), the session is kept in memory and `fault` says so. Any other failure rejects as it is.
+ * sandboxed frame, a server), the session is kept in memory and `fault` says so. A database that lacks the store is given
+ * it. One that does not open in 4 s, or fails three times, is dead: calls reject at once with one and the same error,
+ * which `fault` is too; once a minute one of them tries again. Any other failure rejects as it is.
  *
  * Throws {@link StorageError} with `ERR_STORAGE_CORRUPT` for a record that cannot be decrypted, which stays until the
  * next write, and with `ERR_STORAGE_WRITE` for a write under a fence that is older than the newest seen.
  */
-export function indexedDb({ database = 'evertoken' }: IndexedDbOptions = {}): TokenStorage {
-  const registers = indexedDbRegisters(database);
+export function indexedDb(options: IndexedDbOptions = {}): TokenStorage {
+  const instead = "indexedDb({ database: 'name' })";
+  const { database = 'evertoken' } = checkOptions<IndexedDbOptions>('indexedDb', options, ['database'], instead);
+  if (typeof database !== 'string' || !database) {
+    const came = database === '' ? 'an empty one' : `a value of type ${typeof database}`;
+    throw new OptionsError(
+      'ERR_OPTIONS',
+      `Expected the name of a database as a string, but ${came} came. Write ${instead}.`,
+    );
+  }
+  const registers = indexedDbRegisters(database); // a rotated refresh token must outlive a power cut, not only a crash
   const memory = new Map<string, string>();
   let fault: StorageError | undefined;
 
@@ -70,7 +83,7 @@ export function indexedDb({ database = 'evertoken' }: IndexedDbOptions = {}): To
 
   return {
     get fault() {
-      return fault;
+      return fault ?? faultOf(database);
     },
     getItem: (key) =>
       use(
@@ -81,14 +94,14 @@ export function indexedDb({ database = 'evertoken' }: IndexedDbOptions = {}): To
         },
         () => memory.get(key) ?? null,
       ),
-    setItem: (key, value, options) =>
+    setItem: (key, value, given) =>
       use(
-        async () => write(key, await seal(value), options?.fence),
+        async () => write(key, await seal(value), given?.fence),
         () => void memory.set(key, value),
       ),
-    removeItem: (key, options) =>
+    removeItem: (key, given) =>
       use(
-        () => write(key, undefined, options?.fence),
+        () => write(key, undefined, given?.fence),
         () => void memory.delete(key),
       ),
   };
@@ -102,8 +115,9 @@ async function seal(value: string): Promise<Sealed> {
 }
 
 async function open({ key, iv, data }: Sealed): Promise<string> {
+  const decoder = new TextDecoder(); // missing in some simulated pages, which is no damage
   try {
-    return new TextDecoder().decode(await crypto.subtle.decrypt({ name: algorithm, iv }, key, data));
+    return decoder.decode(await crypto.subtle.decrypt({ name: algorithm, iv }, key, data));
   } catch {
     throw new StorageError(
       'ERR_STORAGE_CORRUPT',

@@ -1,7 +1,8 @@
 import { OptionsError, StorageError, type StorageErrorCode } from '../errors.js';
 import type { TokenStorage } from '../ports/storage.js';
+import { checkOptions } from './parts/check-options.js';
 import { type Cipher, createCipher, type RedisEncryptionKey } from './redis/cipher.js';
-import { advice, complaint, type RedisLike, scriptRunner } from './redis/client.js';
+import { type Complaint, type RedisLike, scriptRunner } from './redis/client.js';
 import { GET, REMOVE, SET } from './redis/scripts.js';
 
 export {
@@ -43,8 +44,15 @@ const FENCE_MEMORY_MS = 7 * 86_400_000;
  *
  * Rejects with a `StorageError`; waits as long as the client does for a Redis that is down.
  */
-export function redisStorage(client: RedisLike, { ttlMs, encryptionKey }: RedisStorageOptions = {}): TokenStorage {
+export function redisStorage(client: RedisLike, options: RedisStorageOptions = {}): TokenStorage {
   const script = scriptRunner(client);
+  const instead = 'redisStorage(client, { ttlMs: 2_592_000_000 })';
+  const { ttlMs, encryptionKey } = checkOptions<RedisStorageOptions>(
+    'redisStorage',
+    options,
+    ['ttlMs', 'encryptionKey'],
+    instead,
+  );
   if (ttlMs !== undefined && !(Number.isSafeInteger(ttlMs) && ttlMs > 0)) {
     throw new OptionsError('ERR_OPTIONS', `Expected ttlMs to be a whole number of milliseconds above 0, got ${ttlMs}.`);
   }
@@ -55,13 +63,13 @@ export function redisStorage(client: RedisLike, { ttlMs, encryptionKey }: RedisS
       const stored = await script(GET, key).catch(fail('ERR_STORAGE_READ', key));
       return stored === null || stored === undefined ? null : cipher.open(key, String(stored));
     },
-    async setItem(key, value, options) {
+    async setItem(key, value, given) {
       const sealed = await cipher.seal(key, value);
-      const written = script(SET, key, options?.fence ?? '', ttlMs ?? 0, sealed);
+      const written = script(SET, key, given?.fence ?? '', ttlMs ?? 0, sealed);
       refuseLate(key, await written.catch(fail('ERR_STORAGE_WRITE', key)));
     },
-    async removeItem(key, options) {
-      const removed = script(REMOVE, key, options?.fence ?? '', FENCE_MEMORY_MS);
+    async removeItem(key, given) {
+      const removed = script(REMOVE, key, given?.fence ?? '', FENCE_MEMORY_MS);
       refuseLate(key, await removed.catch(fail('ERR_STORAGE_WRITE', key)));
     },
   };
@@ -72,18 +80,15 @@ const plain: Cipher = {
   open: async (_, sealed) => sealed,
 };
 
-function fail(code: StorageErrorCode, key: string): (error: unknown) => never {
-  return (error) => {
-    const cause = complaint(error);
+function fail(code: StorageErrorCode, key: string): (complaint: Complaint) => never {
+  return ({ text, ...cause }) => {
     const action = code === 'ERR_STORAGE_READ' ? 'read' : 'write';
     if (cause.code === 'WRONGTYPE') {
       throw new StorageError('ERR_STORAGE_CORRUPT', `Expected a hash in Redis under ${key}, found something else.`, {
         cause,
       });
     }
-    throw new StorageError(code, `Could not ${action} ${key} in Redis: ${cause.code}. ${advice(cause.code)}`, {
-      cause,
-    });
+    throw new StorageError(code, `Could not ${action} ${key} in Redis: ${text}`, { cause });
   };
 }
 

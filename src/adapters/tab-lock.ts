@@ -32,9 +32,16 @@ interface Queue {
  *
  * Without Web Locks, one waiter of each tab looks every 20 to 80 ms (hidden tabs once a second) and when the lock is
  * released, which `channel` tells; `ownQueue` says which waiter. A tab that died holds the lock until it is past its
- * `holdMs`. Without registers, the queue decides alone; where that is `ownQueue`, the lease says `exclusive: false`.
+ * `holdMs`. Without registers, or with dead ones, which reject with a `StorageError`, the queue decides alone; where that
+ * is `ownQueue`, the lease says `exclusive: false`, unless `isAlone` knows that no other tab sees what is locked.
  */
-export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel): Lock {
+export function tabLock(
+  registers: Registers,
+  ownQueue: Lock,
+  channel: Channel,
+  isAlone: () => boolean = () => false,
+): Lock {
+  const lines = new Map<string, Set<object>>(); // who waits in this tab, in the order of asking
   return {
     async run(key, signal, task, { holdMs = 15_000 } = {}) {
       if (signal.aborted) throw signal.reason;
@@ -52,7 +59,19 @@ export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel):
       });
       try {
         const queue = enterQueue(key, left.signal, ownQueue, channel);
-        const { fence, since } = await Promise.race([acquire(registers, key, holdMs, queue, over.signal), aborted]);
+        const line = lines.get(key) ?? new Set();
+        lines.set(key, line.add(queue));
+        const goAhead = (): void => {
+          if (line.delete(queue) && line.size === 0) lines.delete(key);
+        };
+        over.signal.addEventListener('abort', goAhead);
+        // one of the tab looks for the others: a hundred would keep the registers busy
+        const mayLook = (): boolean => queue.first || (queue.shared && line.values().next().value === queue);
+        const { fence, since } = await Promise.race([
+          acquire(registers, key, holdMs, queue, mayLook, over.signal),
+          aborted,
+        ]);
+        goAhead();
         const lost = new AbortController();
         const timer = setTimeout(leave, holdMs);
         // also after the page was left while this waited
@@ -69,7 +88,7 @@ export function tabLock(registers: Registers, ownQueue: Lock, channel: Channel):
             if (Math.abs(Date.now() - since) > holdMs) leave();
             return lost.signal;
           },
-          ...(fence ? { fence } : { exclusive: queue.shared }),
+          ...(fence ? { fence } : { exclusive: queue.shared || isAlone() }),
         });
       } finally {
         over.abort();
@@ -87,6 +106,7 @@ async function acquire(
   key: string,
   holdMs: number,
   queue: Queue,
+  mayLook: () => boolean,
   over: AbortSignal,
 ): Promise<Held> {
   // whoever is not first by then looks whether the first one is frozen
@@ -95,14 +115,18 @@ async function acquire(
     await queue.turn(delayMs);
     if (over.aborted) return { fence: 0, since: Date.now() };
     const { first } = queue;
+    if (!mayLook()) {
+      delayMs = 1_000;
+      continue;
+    }
     try {
       const { fence, since, leftMs } = await take(registers, key, holdMs, first && queue.shared);
       if (over.aborted) await release(registers, key, fence);
       if (over.aborted || fence) return { fence, since };
       delayMs = queue.first ? 20 + Math.random() * 60 : Math.min(leftMs, 500 + Math.random() * 500);
     } catch (error) {
-      // missing, refused, or failing again and again
-      if (first && (/^(Reference|Type|Security)Error$/.test((error as Error).name) || ++failures > 2))
+      // missing, refused, dead, or failing again and again
+      if (first && (/^(Reference|Type|Security|Storage)Error$/.test((error as Error).name) || ++failures > 2))
         return { fence: 0, since: Date.now() };
       delayMs = queue.first ? 20 : 1_000;
     }
@@ -167,7 +191,7 @@ function enterQueue(key: string, left: AbortSignal, ownQueue: Lock, channel: Cha
     queue.shared = false;
     left.addEventListener(
       'abort',
-      channel.subscribe(lockOf(key), () => wake()),
+      channel.subscribe(lockOf(key), () => queue.first && wake()),
     );
     return ownQueue.run(key, left, granted);
   };

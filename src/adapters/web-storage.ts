@@ -1,6 +1,8 @@
 import { OptionsError, StorageError } from '../errors.js';
 import type { Registers } from '../ports/registers.js';
 import type { TokenStorage } from '../ports/storage.js';
+import { forOneTab } from './parts/place.js';
+import { ownTab } from './web-storage/tab-owner.js';
 
 /** What every tab knows of the writes under one key. Each has a number, which is stored in front of the string. */
 interface Writes {
@@ -12,6 +14,8 @@ interface Writes {
   readonly removed: boolean;
   /** The highest fence of the lock that a write came with. */
   readonly fence: number;
+  /** How often somebody has waited for the newest write, and it did not show. */
+  readonly misses?: number;
 }
 
 type Items = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
@@ -22,6 +26,10 @@ const nothingWritten: Writes = { begun: 0, done: 0, removed: false, fence: 0 };
 const finishMs = 1_000;
 /** How long a write that is done may take to show; less than the 5 s that a read may take. */
 const showMs = 4_000;
+/** How long it may take where there is no string at all: most likely somebody has cleared the storage. */
+const clearedMs = 1_200;
+/** An older string that is still there after so many reads is all that is left, after a crash of the browser say. */
+const mostMisses = 3;
 /** How long to let a write show where nothing tells whether it does. */
 const settleMs = 50;
 
@@ -32,14 +40,16 @@ const settleMs = 50;
  * So each write is numbered, its number is kept in a register, and a read waits for the string with that number. The
  * register holds numbers alone. Where registers are missing, a write takes 50 ms, within which others usually see it.
  *
- * A read rejects with `ERR_STORAGE_READ` if an older string is still there after 4 s, and resolves to null if there is
- * none by then. A write rejects with `ERR_STORAGE_WRITE` if another one has begun meanwhile or had a newer fence. Where
- * access to the storage is refused, strings are kept in memory and `fault` says so.
+ * A read rejects with `ERR_STORAGE_READ` if an older string is still there after 4 s; the fourth such read gives it. It
+ * resolves to null if there is none after 1.2 s, and from then on at once. A write rejects with `ERR_STORAGE_WRITE` if
+ * another one has begun meanwhile or had a newer fence. Where access to the storage is refused, strings are kept in
+ * memory and `fault` says so. A duplicated tab begins without what is in the `sessionStorage` of its original. Registers that are dead from the start of the page count as missing.
  */
 export function areaStorage(area: 'local' | 'session', registers?: Registers): TokenStorage {
   if (area !== 'local' && area !== 'session') {
     throw new OptionsError('ERR_OPTIONS', "Expected 'local' or 'session' for localStorage or sessionStorage.");
   }
+  const known = registers && unlessDead(registers);
   let items: Items | undefined;
   let fault: StorageError | undefined;
 
@@ -60,11 +70,12 @@ export function areaStorage(area: 'local' | 'session', registers?: Registers): T
 
   /** Runs a task with registers, or its stand-in where there are none. */
   async function use<T>(task: (known: Registers) => Promise<T>, standIn: () => T): Promise<T> {
-    open();
+    const opened = open();
+    if (area === 'session' && !fault) await ownTab(opened as Storage).catch(() => undefined);
     try {
-      if (registers && !fault) return await task(registers);
+      if (known && !fault) return await task(known);
     } catch (error) {
-      if (!/^(Reference|Type|Security)Error$/.test((error as Error).name)) throw error;
+      if (error !== isDead && !/^(Reference|Type|Security)Error$/.test((error as Error).name)) throw error;
     }
     return standIn();
   }
@@ -81,7 +92,7 @@ export function areaStorage(area: 'local' | 'session', registers?: Registers): T
     if (settle) await sleep(settleMs);
   }
 
-  return {
+  const storage: TokenStorage = {
     get fault() {
       return fault;
     },
@@ -93,23 +104,59 @@ export function areaStorage(area: 'local' | 'session', registers?: Registers): T
     setItem: (key, value, options) => write(key, value, options?.fence),
     removeItem: (key, options) => write(key, null, options?.fence),
   };
+  return area === 'session' ? forOneTab(storage) : storage;
+}
+
+const isDead = Symbol('registers that never answered');
+
+/** Registers that rejected with a `StorageError`, their own, before they had answered once, reject with `isDead`. */
+function unlessDead(registers: Registers): Registers {
+  let hasAnswered = false;
+  const heard = <T>(value: T): T => {
+    hasAnswered = true;
+    return value;
+  };
+  return async (key, change) => {
+    try {
+      return heard(await registers(key, change && ((value) => change(heard(value)))));
+    } catch (error) {
+      if (!hasAnswered && error instanceof StorageError) throw isDead;
+      throw error;
+    }
+  };
 }
 
 async function readNumbered(items: Items, registers: Registers, key: string): Promise<string | null> {
   for (const startedAt = performance.now(); ; await sleep(5)) {
-    const { begun, done, removed } = (await registers<Writes>(writesOf(key))) ?? nothingWritten;
+    const writes = (await registers<Writes>(writesOf(key))) ?? nothingWritten;
+    const { begun, done, removed, misses = 0 } = writes;
     const { number, value } = parse(items.getItem(key));
     const waitedMs = performance.now() - startedAt;
     const finished = begun === done || waitedMs > finishMs;
+    const miss = (change: Partial<Writes>): Promise<unknown> => noteMiss(registers, key, writes, change);
     if (number >= begun && (begun > done || !removed)) return value;
+    // whoever began it and goes on after all is refused
+    if (finished && begun > done) await miss({ begun: done });
     if (finished && removed) return null;
     if (finished && number >= done) return value;
-    if (waitedMs > showMs && value === null) return null; // cleared by others
+    if (value === null && (misses > 0 || waitedMs > clearedMs)) {
+      if (misses === 0) await miss({ begun: done, misses: 1 });
+      return null;
+    }
+    if (finished && misses >= mostMisses) return value;
     if (waitedMs > showMs) {
+      await miss({ misses: misses + 1 });
       const message = `Expected write ${done} in localStorage, found ${number} after ${showMs} ms; try again.`;
       throw new StorageError('ERR_STORAGE_READ', message);
     }
   }
+}
+
+/** Spares others the wait for a write that did not show; another write makes an end of it. */
+async function noteMiss(registers: Registers, key: string, seen: Writes, change: Partial<Writes>): Promise<void> {
+  await registers<Writes>(writesOf(key), (writes) =>
+    writes?.begun === seen.begun && writes.done === seen.done ? { ...writes, ...change } : writes,
+  ).catch(() => undefined);
 }
 
 /** Two steps: readers learn that a write is under way, and then it happens while nobody else can begin one. */
@@ -136,7 +183,7 @@ async function writeNumbered(
       failure = error; // such as a full storage; nobody has to wait for this write
       return { ...writes, begun: writes.done };
     }
-    return { ...writes, done: number, removed: value === null };
+    return { ...writes, done: number, removed: value === null, misses: 0 };
   });
   if (failure) throw failure;
 }

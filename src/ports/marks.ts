@@ -1,11 +1,7 @@
-/**
- * Small strings that are set in the same turn and survive the page, shared by its tabs where possible; no secrets.
- *
- * They tell the next page what this one had begun and could not finish. A method must not throw.
- */
+/** Short notes that survive the page, in the same turn: no promise is waited for, and no secret is in them. */
 export interface Marks {
-  /** The string last set under this key, or null. */
+  /** The note last set under this key, by any tab where they share a place; else null. Must not throw. */
   get(key: string): string | null;
-  /** Sets the string under this key; null removes it. */
+  /** Replaces the note, or removes it with null; done when it returns. Must not throw. */
   set(key: string, value: string | null): void;
 }

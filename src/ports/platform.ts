@@ -25,6 +25,16 @@ export interface Platform {
   random: () => number;
   /** Whether managers refresh ahead of expiry when nobody asks, unless their own `proactive` says. Default `true`. */
   proactive?: boolean;
-  /** What survives a page that leaves in the same turn; without them, a page that leaves during a sign-out may not finish it. */
+  /**
+   * `false` where work ends with the answer or the process: nothing is refreshed behind a served token. Default `true`.
+   *
+   * A token that is due is refreshed before it is served, for at most 2 s; after that the usable one is served.
+   */
+  background?: boolean;
+  /**
+   * Notes that survive the page at once, where there is such a place. Default: none.
+   *
+   * Without them, a sign-out whose page leaves at once may be left unfinished.
+   */
   marks?: Marks;
 }

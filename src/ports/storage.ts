@@ -17,6 +17,10 @@ export interface TokenStorage {
   setItem(key: string, value: string, options?: { fence?: number }): unknown;
   /** Removes the string under this key; no error when there is none. */
   removeItem(key: string, options?: { fence?: number }): unknown;
-  /** Set where the storage had to fall back to memory; reported once through `storageFailed`, after a read. */
+  /**
+   * Set where the storage had to fall back to memory; reported once through `storageFailed`, after a read.
+   *
+   * Also set while the storage is dead: every call then rejects at once with this very error.
+   */
   readonly fault?: StorageError | undefined;
 }

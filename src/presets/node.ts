@@ -1,33 +1,42 @@
-import { fileChannel, fileLock, fileStorage } from '../adapters/file.js';
+import { type FileOptions, fileChannel, fileLock, fileStorage } from '../adapters/file.js';
 import { inProcessChannel } from '../adapters/in-process-channel.js';
 import { inProcessLock } from '../adapters/in-process-lock.js';
 import { memoryStorage } from '../adapters/memory-storage.js';
+import { checkOptions } from '../adapters/parts/check-options.js';
+import { eitherLock } from '../adapters/parts/either-lock.js';
 import { systemClock } from '../adapters/system-clock.js';
 import type { Platform } from '../ports/platform.js';
 
 /** See {@link node}. */
-export interface NodeOptions {
-  /** Path of the credentials file. Default: none, sessions live in memory and end with the process. */
+export interface NodeOptions extends FileOptions {
+  /** Path of the credentials file, from here as we are now. Default: none, sessions live in memory and end with the process. */
   file?: string | undefined;
 }
 
 /**
  * The platform for servers and command-line tools: Node, Bun, Deno, edge workers.
  *
- * With `file`, any number of processes share the sessions in it. Nothing refreshes on its own: a stale token is served
- * and refreshed behind, when somebody asks; `proactive: true` among the manager's options changes that. Nothing keeps
- * the process alive but a caller who waits.
+ * With `file`, any number of processes share the sessions in it; where it cannot be written to, what is in it is read, and
+ * what is refreshed lives in the memory of this process. Nothing refreshes on its own: without `file`, a stale token is
+ * served and refreshed behind, when somebody asks; with `file`, it is refreshed before, because a tool may exit at any
+ * moment (`background: false`). `proactive: true` among the manager's options changes that. Nothing keeps the process
+ * alive but a caller who waits.
  *
  * For a fleet, replace parts: `{ ...node(), storage: redisStorage(client), lock: redisLock(client) }`.
+ *
+ * @throws {OptionsError} `ERR_OPTIONS`: says what came and what to write instead
  */
-export function node({ file }: NodeOptions = {}): Platform {
+export function node(options: NodeOptions = {}): Platform {
+  const { file, mode } = checkOptions<NodeOptions>('node', options, ['file', 'mode'], "node({ file: 'session.json' })");
+  const given = mode === undefined ? {} : { mode };
   return {
-    storage: file === undefined ? memoryStorage() : fileStorage(file),
-    lock: file === undefined ? inProcessLock() : fileLock(file),
-    channel: file === undefined ? inProcessChannel() : fileChannel(file),
+    storage: file === undefined ? memoryStorage() : fileStorage(file, given),
+    lock: file === undefined ? inProcessLock() : eitherLock(fileLock(file, given), inProcessLock()),
+    channel: file === undefined ? inProcessChannel() : fileChannel(file, given),
     wakeups: { subscribe: () => () => undefined, isAwake: () => true, isOnline: () => true },
     clock: systemClock(),
     random: () => Math.random(),
     proactive: false,
+    ...(file !== undefined && { background: false }),
   };
 }

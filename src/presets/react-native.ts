@@ -3,6 +3,8 @@ import { expoSecureStore, type SecureStoreLike } from '../adapters/expo-secure-s
 import { inProcessChannel } from '../adapters/in-process-channel.js';
 import { inProcessLock } from '../adapters/in-process-lock.js';
 import { type KeychainLike, keychain } from '../adapters/keychain.js';
+import { checkOptions, checkStorage } from '../adapters/parts/check-options.js';
+import { placeOf } from '../adapters/parts/place.js';
 import { systemClock } from '../adapters/system-clock.js';
 import type { Platform } from '../ports/platform.js';
 import type { TokenStorage } from '../ports/storage.js';
@@ -34,12 +36,20 @@ export type ReactNativeOptions = {
     }
 );
 
+/** The names of all options. */
+type AllOptions = Record<'appState' | 'netInfo' | 'secureStore' | 'keychain' | 'storage', unknown>;
+
+/** Lock and notices of one place: of all managers in this process that keep their sessions there. */
+type Shared = Pick<Platform, 'lock' | 'channel'>;
+
+const everywhere = new WeakMap<object, Shared>();
+
 /**
  * The platform for React Native, with Expo or without.
  *
  * Modules come in as they are; nothing is imported. Refreshes ahead of expiry while the app is in front, and looks at
- * the clock when it comes back to the front or to the network. For one JavaScript context: an app with a second one (a
- * widget, an extension) must not refresh there.
+ * the clock when it comes back to the front or to the network. For one JavaScript context, in which all platforms on one
+ * keychain, or on one storage object, take turns: an app with a second one (a widget, an extension) must not refresh there.
  *
  * @throws {OptionsError} `ERR_OPTIONS`: a module is not what it should be
  *
@@ -48,18 +58,22 @@ export type ReactNativeOptions = {
  */
 export function reactNative(options: ReactNativeOptions): Platform {
   const wakeups = appStateWakeups(options?.appState, options?.netInfo);
-  return {
-    storage: storageOf(options),
-    lock: inProcessLock(),
-    channel: inProcessChannel(),
-    wakeups,
-    clock: systemClock(),
-    random: () => Math.random(),
-  };
+  const storage = storageOf(options);
+  const place = placeOf(storage);
+  const shared = everywhere.get(place) ?? { lock: inProcessLock(), channel: inProcessChannel() };
+  everywhere.set(place, shared);
+  return { storage, ...shared, wakeups, clock: systemClock(), random: () => Math.random() };
 }
 
 function storageOf(options: ReactNativeOptions): TokenStorage {
+  const instead = 'reactNative({ secureStore: SecureStore, appState: AppState })';
+  checkOptions<AllOptions>(
+    'reactNative',
+    options,
+    ['appState', 'netInfo', 'secureStore', 'keychain', 'storage'],
+    instead,
+  );
   if ('secureStore' in options) return expoSecureStore(options.secureStore);
   if ('keychain' in options) return keychain(options.keychain);
-  return options.storage as TokenStorage; // the lock of this process has no fence to hand on
+  return checkStorage('reactNative', options.storage as TokenStorage, instead); // the lock of this process has no fence to hand on
 }

@@ -3,8 +3,6 @@ import { type Answer, type Exchange, json, readDpopNonce } from './exchange.js';
 import { base64 } from './mint.js';
 import type { ApiRequest, Writable } from './request-log.js';
 
-const decoder = new TextDecoder();
-
 /** A request on its arrival, as the lists and scripts show it. */
 export function readApiRequest(world: World, { method, url, headers, body }: Exchange): Writable<ApiRequest> {
   return {
@@ -40,7 +38,7 @@ export function actOnApi(world: World, { url, headers, method, body }: Exchange,
     method,
     url: url.href,
     headers: echoed,
-    body: decoder.decode(body),
+    body: new TextDecoder().decode(body),
     bodyBase64: base64(body),
   });
 }

@@ -22,8 +22,6 @@ export interface Answer {
 /** What becomes of a request: an answer, or a connection that breaks. */
 export type Outcome = Answer | 'dropped';
 
-const decoder = new TextDecoder();
-
 /** An answer with a JSON body that nobody may cache (RFC 6749 section 5.1). */
 export function json(status: number, value: unknown, headers: Record<string, string> = {}): Answer {
   return {
@@ -47,7 +45,7 @@ export function refusal(
 export function readForm({ headers, body }: Exchange): Record<string, string> | undefined {
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/x-www-form-urlencoded') return undefined;
-  return Object.fromEntries(new URLSearchParams(decoder.decode(body)));
+  return Object.fromEntries(new URLSearchParams(new TextDecoder().decode(body)));
 }
 
 /** The nonce inside a DPoP proof; undefined when there is no proof or it cannot be read. */

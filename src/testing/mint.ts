@@ -1,7 +1,5 @@
 import { hmacSha256, sha256 } from './sha256.js';
 
-const encoder = new TextEncoder();
-
 /** What makes the secrets of one server. */
 export interface Mint {
   /** A new random string of 22 characters. */
@@ -18,22 +16,22 @@ export function createMint(random: (() => number) | undefined): Mint {
     const bytes = new Uint8Array(16);
     return base64url(random ? bytes.map(() => random() * 256) : globalThis.crypto.getRandomValues(bytes));
   };
-  const key = encoder.encode(draw());
+  const key = new TextEncoder().encode(draw());
   return {
     random: draw,
-    derive: (secret, label) => base64url(hmacSha256(encoder.encode(secret), encoder.encode(label))),
+    derive: (secret, label) => base64url(hmacSha256(new TextEncoder().encode(secret), new TextEncoder().encode(label))),
     jwt: (type, claims) => {
       const content = [{ alg: 'HS256', typ: type }, claims].map((part) =>
-        base64url(encoder.encode(JSON.stringify(part))),
+        base64url(new TextEncoder().encode(JSON.stringify(part))),
       );
-      return [...content, base64url(hmacSha256(key, encoder.encode(content.join('.'))))].join('.');
+      return [...content, base64url(hmacSha256(key, new TextEncoder().encode(content.join('.'))))].join('.');
     },
   };
 }
 
 /** What is kept of a token: enough to recognise it, too little to present it. */
 export function fingerprint(token: string): string {
-  return String.fromCharCode(...sha256(encoder.encode(token)));
+  return String.fromCharCode(...sha256(new TextEncoder().encode(token)));
 }
 
 /** The base64url form of some bytes, without padding (RFC 4648 section 5). */

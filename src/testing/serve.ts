@@ -6,8 +6,6 @@ import { keep } from './request-log.js';
 import { actsFirst, type Endpoint, type ScriptedAnswer, type ScriptedRequest } from './script.js';
 import { actOnRevocation, actOnToken, noteTokenRequest, tokenAnswer } from './token-requests.js';
 
-const decoder = new TextDecoder();
-
 /** Answers one request, whichever way it came. */
 export async function serve(world: World, exchange: Exchange): Promise<Outcome> {
   const outcome = isPreflight(exchange) ? { status: 204, headers: {}, body: '' } : await dispatch(world, exchange);
@@ -93,7 +91,7 @@ function actOnSignIn(world: World, exchange: Exchange): Answer {
 
 function readJson(body: Uint8Array): Record<string, string> | undefined {
   try {
-    const value: unknown = body.length > 0 ? JSON.parse(decoder.decode(body)) : {};
+    const value: unknown = body.length > 0 ? JSON.parse(new TextDecoder().decode(body)) : {};
     if (typeof value !== 'object' || value === null) return undefined;
     return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, String(member)]));
   } catch {

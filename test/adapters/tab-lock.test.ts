@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { inProcessChannel } from '../../src/adapters/in-process-channel.js';
 import { inProcessLock } from '../../src/adapters/in-process-lock.js';
 import { tabLock } from '../../src/adapters/tab-lock.js';
+import { StorageError } from '../../src/errors.js';
 import type { Lease, Lock } from '../../src/ports/lock.js';
 import type { Registers } from '../../src/ports/registers.js';
 import { memoryRegisters } from './support/memory-registers.js';
@@ -185,6 +186,31 @@ describe.each([
     expect(next.lease).toBeDefined();
   });
 
+  test('many who wait in one tab ask the registers twice each, and one of them looks for all', async () => {
+    let asked = 0;
+    const counted: Registers = (name, change) => {
+      asked++;
+      return registers(name, change);
+    };
+    const channel = inProcessChannel();
+    const lock = tabLock(counted, inProcessLock(), channel);
+    let release = (): void => {};
+    const holder = contend(lock, () => new Promise<void>((resolve) => (release = resolve)));
+    await pass(0);
+    const waiters = Array.from({ length: 50 }, () => contend(lock, async () => undefined));
+    asked = 0;
+    for (let n = 0; n < 20; n++) await pass(500);
+    expect(asked).toBeLessThanOrEqual(21); // ten seconds, a look in 500 ms at most
+    for (let n = 0; n < 10; n++) channel.announce(`${key}:lock`);
+    await pass(0);
+    expect(asked).toBeLessThanOrEqual(21);
+    asked = 0;
+    release();
+    for (let n = 0; n < 100; n++) await pass(20);
+    await Promise.all([holder, ...waiters].map(({ done }) => done));
+    expect(asked).toBeLessThanOrEqual(2 * 51 + 5);
+  });
+
   test('fences grow on when the browser has dropped the registers', async () => {
     const first = contend(tab(), async () => undefined);
     await first.done;
@@ -332,12 +358,15 @@ test('where there is neither, tasks in one tab take turns, and the lease says th
   await expect(second.done).resolves.toBe('second');
 });
 
-test('missing registers are found missing at once, and not asked again and again', async () => {
+test.each([
+  ['missing', new TypeError('indexedDB is undefined')],
+  ['dead', new StorageError('ERR_STORAGE_READ', 'Expected the database to open, but it does not answer.')],
+])('%s registers are found so at once, and not asked again and again', async (_, error) => {
   vi.stubGlobal('navigator', {});
   let asked = 0;
   const missing: Registers = () => {
     asked++;
-    return Promise.reject(new TypeError('indexedDB is undefined'));
+    return Promise.reject(error);
   };
   await contend(tabLock(missing, inProcessLock(), inProcessChannel()), async () => 'done').done;
   expect(asked).toBe(2); // once to take the lock, once to release it

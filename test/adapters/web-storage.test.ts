@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { areaStorage } from '../../src/adapters/web-storage.js';
+import { StorageError } from '../../src/errors.js';
 import type { Registers } from '../../src/ports/registers.js';
 import type { TokenStorage } from '../../src/ports/storage.js';
 import { memoryRegisters } from './support/memory-registers.js';
@@ -110,15 +111,51 @@ describe('localStorage with registers', () => {
     await expect(other.getItem(key)).resolves.toBe('second');
   });
 
-  test('a string that others have cleared is gone after 4 s', async () => {
+  test('a string that others have cleared is gone after 1.2 s, once, and for whoever comes after that at once', async () => {
     const one = tab();
     await one.setItem(key, 'first');
     one.view.strings.clear();
     const read = watch(one.getItem(key));
-    await vi.advanceTimersByTimeAsync(3_900);
+    await vi.advanceTimersByTimeAsync(1_100);
     expect(read).toEqual({});
     await vi.advanceTimersByTimeAsync(200);
     expect(read).toEqual({ value: null });
+    await expect(one.getItem(key)).resolves.toBeNull();
+    await expect(tab().getItem(key)).resolves.toBeNull();
+  });
+
+  test('a string that was taken for cleared, and was only late, is given all the same', async () => {
+    const [one, other] = [tab(), tab()];
+    await one.setItem(key, 'first');
+    const read = watch(other.getItem(key));
+    await vi.advanceTimersByTimeAsync(1_300);
+    expect(read).toEqual({ value: null });
+    await expect(one.getItem(key)).resolves.toBe('first');
+    areas.deliver();
+    await expect(other.getItem(key)).resolves.toBe('first');
+    await one.setItem(key, 'second');
+    const late = watch(other.getItem(key));
+    await vi.advanceTimersByTimeAsync(500);
+    expect(late).toEqual({}); // the next write is waited for as ever
+    areas.deliver();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(late).toEqual({ value: 'second' });
+  });
+
+  test('an older string that a crash of the browser has left is refused three times, and is what there is from then on', async () => {
+    const one = tab();
+    await one.setItem(key, 'older');
+    const left = new Map(one.view.strings);
+    await one.setItem(key, 'newer');
+    for (const [name, value] of left) one.view.strings.set(name, value);
+    for (let n = 0; n < 3; n++) {
+      const read = watch(one.getItem(key));
+      await vi.advanceTimersByTimeAsync(4_100);
+      expect(read.error).toMatchObject({ code: 'ERR_STORAGE_READ' });
+    }
+    await expect(one.getItem(key)).resolves.toBe('older');
+    await one.setItem(key, 'next');
+    await expect(one.getItem(key)).resolves.toBe('next');
   });
 
   test('what was removed is gone at once, also where it still shows', async () => {
@@ -143,6 +180,7 @@ describe('localStorage with registers', () => {
     expect(read).toEqual({});
     await vi.advanceTimersByTimeAsync(200);
     expect(read).toEqual({ value: 'first' });
+    await expect(other.getItem(key)).resolves.toBe('first'); // nobody waits for it again
   });
 
   test('a tab that died after its write has shown loses nothing', async () => {
@@ -204,6 +242,21 @@ describe('localStorage with registers', () => {
     const one = tab(() => Promise.reject(error));
     await expect(one.getItem(key)).rejects.toBe(error);
     await expect(one.setItem(key, 'first')).rejects.toBe(error);
+  });
+
+  test('registers that are dead from the start are done without, and a later failure is not', async () => {
+    const dead = new StorageError('ERR_STORAGE_READ', 'Expected the database to open.');
+    let isDead = true;
+    const one = tab((name, change) => (isDead ? Promise.reject(dead) : registers(name, change)));
+    const write = watch(one.setItem(key, 'first') as Promise<void>);
+    await vi.advanceTimersByTimeAsync(60);
+    expect(write).toHaveProperty('value');
+    await expect(one.getItem(key)).resolves.toBe('first');
+    isDead = false;
+    await expect(one.getItem(key)).resolves.toBe('first');
+    await one.setItem(key, 'second');
+    isDead = true;
+    await expect(one.getItem(key)).rejects.toBe(dead); // others may have written since
   });
 
   test('a string without a number, put there by others, is given as it is', async () => {

@@ -39,7 +39,7 @@ describe("webStorage('session')", () => {
   keep(storageContract(() => ({ storage: webStorage('session') })));
 });
 
-const newLock = () => tabLock(indexedDbRegisters('evertoken'), inProcessLock(), broadcastChannel());
+const newLock = () => tabLock(indexedDbRegisters('evertoken', 'relaxed'), inProcessLock(), broadcastChannel());
 
 describe('tabLock', () => {
   const make = () => ({ lock: newLock(), second: newLock() });

@@ -162,6 +162,60 @@ describe('indexedDb', () => {
   });
 });
 
+describe('a database that lacks the store', () => {
+  /** Somebody else has made it: with another store, or with none, in this version. */
+  async function make(version: number, store?: string): Promise<void> {
+    const opening = indexedDB.open(database, version);
+    opening.onupgradeneeded = () => store && opening.result.createObjectStore(store).put('theirs', 'key');
+    await settled(opening);
+    opening.result.close();
+  }
+
+  test.each([
+    ['an empty one', 1, undefined],
+    ['one of a later version', 7, undefined],
+    ['one with another store, which stays', 3, 'theirs'],
+  ])('is repaired: %s', async (_, version, store) => {
+    await make(version, store);
+    const storages = [indexedDb({ database }), indexedDb({ database })];
+    expect(await Promise.all(storages.map((storage) => storage.getItem(key)))).toEqual([null, null]);
+    await storages[0]?.setItem(key, canary);
+    expect(await storages[1]?.getItem(key)).toBe(canary);
+    expect(storages[0]?.fault).toBeUndefined();
+    const opening = indexedDB.open(database);
+    await settled(opening);
+    expect([...opening.result.objectStoreNames]).toEqual(store ? ['items', store] : ['items']);
+    opening.result.close();
+  });
+
+  test('but has one of somebody else by that name is left alone, and the error says what to do', async () => {
+    const opening = indexedDB.open(database, 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore('items', { keyPath: 'id' }).put({ id: 1 });
+    await settled(opening);
+    opening.result.close();
+    const storage = indexedDb({ database });
+    for (const call of [storage.getItem(key), storage.setItem(key, canary), storage.removeItem(key)]) {
+      await expect(call).rejects.toMatchObject({
+        message: expect.stringMatching(/somebody else.*indexedDb\(\{ database/),
+      });
+    }
+    expect((await dump()).items).toEqual([{ id: 1 }]);
+  });
+
+  test('and is kept open by another page is found dead, and used when that page lets go', async () => {
+    const held = indexedDB.open(database, 1);
+    await settled(held);
+    const storage = indexedDb({ database });
+    await expect(storage.getItem(key)).rejects.toMatchObject({ code: 'ERR_STORAGE_READ' });
+    const begun = performance.now();
+    await expect(storage.getItem(key)).rejects.toBe(storage.fault);
+    expect(performance.now() - begun).toBeLessThan(500);
+    held.result.close();
+    await vi.waitFor(() => expect(storage.fault).toBeUndefined());
+    expect(await storage.getItem(key)).toBeNull();
+  });
+});
+
 describe('indexedDbRegisters', () => {
   test('changes are atomic: of many at once none is lost', async () => {
     const registers = indexedDbRegisters(database);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -59,4 +59,27 @@ test('a session that one process stored is there for the next one', { timeout: 1
   await startChild(childEntry, [file, 'sign-in']).gone;
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(await startChild(childEntry, [file]).next('token')).toBe('token first');
+});
+
+test('with a file, nothing is refreshed behind an answer: the process may end with it', () => {
+  expect(node({ file: join(folder, 'credentials.json') }).background).toBe(false);
+  expect(node().background).toBeUndefined();
+});
+
+test('E8: a path is fixed at creation: the storage, the lock and the notices stay where they are after chdir', async () => {
+  const before = process.cwd();
+  const elsewhere = mkdtempSync(join(tmpdir(), 'evertoken-elsewhere-'));
+  try {
+    process.chdir(folder);
+    const { storage, lock, channel } = node({ file: 'session.json' });
+    process.chdir(elsewhere);
+    await storage.setItem('key', 'value');
+    await lock.run('key', new AbortController().signal, async () => undefined);
+    channel.announce('key');
+    await expect.poll(() => readdirSync(join(folder, 'session.json.lock')).length).toBe(3);
+    expect([readdirSync(folder).sort(), readdirSync(elsewhere)]).toEqual([['session.json', 'session.json.lock'], []]);
+  } finally {
+    process.chdir(before);
+    rmSync(elsewhere, { recursive: true });
+  }
 });

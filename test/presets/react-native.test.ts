@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createTokenManager } from '../../src/index.js';
-import { type ReactNativeOptions, reactNative } from '../../src/presets/react-native.js';
+import { expoSecureStore, type ReactNativeOptions, reactNative } from '../../src/presets/react-native.js';
 import { createAsyncStorage } from '../support/async-storage.js';
 import { createAppState, createNetInfo, createPhone, keychainOf, secureStoreOf } from '../support/phone.js';
 
@@ -91,4 +91,47 @@ test.each<[string, unknown]>([
   expect(() => reactNative(options as ReactNativeOptions)).toThrow(
     expect.objectContaining({ code: 'ERR_OPTIONS', message: expect.stringMatching(/Expected the module .*, got \w+/) }),
   );
+});
+
+describe('E8: two platforms on one keychain in one process', () => {
+  const phone = createPhone();
+  const [secureStore, rnKeychain, asyncStorage] = [secureStoreOf(phone), keychainOf(phone), createAsyncStorage()];
+  const appState = createAppState();
+  test.each<[string, () => ReactNativeOptions]>([
+    ['secureStore', () => ({ appState, secureStore })],
+    ['keychain', () => ({ appState, keychain: rnKeychain })],
+    ['a storage of one service', () => ({ appState, storage: expoSecureStore(secureStore, { keychainService: 'a' }) })],
+    ['one storage object', () => ({ appState, storage: asyncStorage })],
+  ])('present a refresh token once: %s', async (_, options) => {
+    const presented: unknown[] = [];
+    const create = () =>
+      createTokenManager({
+        refresh: async ({ refreshToken }) => {
+          presented.push(refreshToken);
+          await new Promise((resolve) => setTimeout(resolve, 10));
+          return { access_token: `at-${presented.length}`, refresh_token: `rt-${presented.length}`, expires_in: 600 };
+        },
+        platform: reactNative(options()),
+        proactive: false,
+      });
+    const [one, other] = [create(), create()];
+    await one.startSession({ access_token: 'at', refresh_token: 'rt', expires_in: 600 });
+    const rejected = await other.getAccessToken();
+    const all = await Promise.all([one.replaceAccessToken(rejected), other.replaceAccessToken(rejected)]);
+    expect([presented, all]).toEqual([['rt'], ['at-1', 'at-1']]);
+    await one.endSession();
+    await expect.poll(() => other.getSnapshot().status).toBe('none');
+    one.dispose();
+    other.dispose();
+  });
+
+  test('differ by service and module, as the keychains do', () => {
+    const locks = [
+      { appState, secureStore },
+      { appState, storage: expoSecureStore(secureStore, { keychainService: 'a' }) },
+      { appState, secureStore: secureStoreOf(phone) },
+      { appState, keychain: rnKeychain },
+    ].map((options) => reactNative(options as ReactNativeOptions).lock);
+    expect(new Set(locks).size).toBe(4);
+  });
 });

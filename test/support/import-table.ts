@@ -37,7 +37,7 @@ export const table = {
     code: ['ports', 'core', 'errors'],
     types: [],
     packages: (edge) => isNode(edge) || !['mitt', 'jwt-decode', 'msw'].includes(edge.specifier),
-    rule: 'adapters import ports, core, errors and the one library they are about; never another adapter, never manager.',
+    rule: 'adapters import ports, core, errors, adapters/parts and the one library they are about; never another adapter, never manager.',
   },
   manager: {
     code: ['manager', 'ports', 'core', 'errors'],
@@ -99,7 +99,8 @@ export function forbidden(file: string, edge: Edge, dependencies: readonly strin
   }
   const target = posix.join(posix.dirname(file), edge.specifier);
   const to = layerOf(target.replace(/\.js$/, '.ts'));
-  if (layer === 'adapters' && to === layer && adapterOf(target) === adapterOf(file)) return undefined;
+  const isOurs = adapterOf(target) === adapterOf(file) || adapterOf(target) === 'parts';
+  if (layer === 'adapters' && to === layer && isOurs) return undefined;
   if (to && (row.code.includes(to) || (edge.typeOnly && row.types.includes(to)))) return undefined;
   return row.rule;
 }

@@ -15,6 +15,12 @@ export interface Phone {
   calls: number;
   /** Every native read waits for it. */
   beforeRead?: () => Promise<void>;
+  /** Items whose key is lost, until they are overwritten or removed. */
+  readonly unreadable: Set<string>;
+  /** Every native write waits for it, and then lands; with `'lost'`, its answer never comes. */
+  beforeWrite?: ((name: string) => Promise<'lost' | undefined>) | undefined;
+  /** Reads and writes of items that are there: with biometrics, each is a prompt. */
+  prompts: { reads: number; writes: number };
 }
 
 export function createPhone(): Phone {
@@ -25,6 +31,8 @@ export function createPhone(): Phone {
     refusesWrites: false,
     killBefore: Number.POSITIVE_INFINITY,
     calls: 0,
+    unreadable: new Set(),
+    prompts: { reads: 0, writes: 0 },
   };
 }
 
@@ -33,11 +41,29 @@ function nativeError(message: string): Error {
 }
 
 /** Resolves when a native call may happen; never, once the app was killed. */
-async function call(phone: Phone, kind: 'read' | 'write'): Promise<void> {
+async function call(phone: Phone, kind: 'read' | 'delete' | 'write'): Promise<void> {
   await (kind === 'read' ? phone.beforeRead?.() : undefined);
   if (phone.calls++ >= phone.killBefore) await new Promise(() => undefined);
   if (phone.isLocked) throw nativeError('User interaction is not allowed.');
   if (phone.refusesWrites && kind === 'write') throw nativeError('errSecIO');
+}
+
+function reading(phone: Phone, name: string): string | undefined {
+  if (phone.unreadable.has(name)) throw nativeError('Could not decrypt the value.');
+  const value = phone.items.get(name);
+  if (value !== undefined) phone.prompts.reads++;
+  return value;
+}
+
+async function writing(phone: Phone, name: string, value: string | undefined): Promise<void> {
+  const answer = await phone.beforeWrite?.(name);
+  phone.unreadable.delete(name);
+  if (value === undefined) phone.items.delete(name);
+  else {
+    phone.prompts.writes++;
+    phone.items.set(name, value);
+  }
+  if (answer === 'lost') await new Promise(() => undefined);
 }
 
 /** As strict as SecureStore was in its strictest version: names, sizes, and what a locked device says. */
@@ -50,19 +76,19 @@ export function secureStoreOf(phone: Phone): SecureStoreLike {
     async getItemAsync(key) {
       check(key);
       await call(phone, 'read');
-      return phone.items.get(key) ?? null;
+      return reading(phone, key) ?? null;
     },
     async setItemAsync(key, value, options) {
       check(key);
       if (new TextEncoder().encode(value).length > 2048) throw new Error('value larger than 2048 bytes');
       await call(phone, 'write');
       phone.lastOptions = { ...options };
-      phone.items.set(key, value);
+      await writing(phone, key, value);
     },
     async deleteItemAsync(key) {
       check(key);
       await call(phone, 'write');
-      phone.items.delete(key);
+      await writing(phone, key, undefined);
     },
   };
 }
@@ -73,20 +99,22 @@ export function keychainOf(phone: Phone): KeychainLike {
     ACCESSIBLE: { AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY: 'AccessibleAfterFirstUnlockThisDeviceOnly' },
     async getGenericPassword({ service = '' } = {}) {
       await call(phone, 'read');
-      const item = phone.items.get(service);
+      const item = reading(phone, service);
       return item === undefined ? false : JSON.parse(item);
     },
     async setGenericPassword(username, password, { service = '', ...options } = {}) {
-      await call(phone, 'read'); // deleting succeeds even where adding is refused
+      await call(phone, 'delete'); // succeeds even where adding is refused
+      if (phone.unreadable.has(service)) throw nativeError('Key permanently invalidated');
       phone.items.delete(service);
       await call(phone, 'write');
       phone.lastOptions = { ...options };
-      phone.items.set(service, JSON.stringify({ username, password }));
+      await writing(phone, service, JSON.stringify({ username, password }));
       return { service, storage: 'keychain' };
     },
     async resetGenericPassword({ service = '' } = {}) {
       await call(phone, 'write');
-      return phone.items.delete(service);
+      await writing(phone, service, undefined);
+      return true;
     },
   };
 }

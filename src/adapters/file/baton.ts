@@ -1,9 +1,11 @@
 /// <reference types="node" />
-import { lstat, mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StorageError } from '../../errors.js';
-import { quote } from './document.js';
+import { type FileMode, quote } from './document.js';
+import { leaveToOwnerOf } from './heir.js';
 import { isGone, machineUptime, type Owner, thisProcess } from './owner.js';
+import { renameSoon } from './rename.js';
 
 // One at a time, on any file system that can rename.
 //
@@ -42,7 +44,7 @@ interface Mark {
 }
 
 /** The baton that lives in this directory, which is made when it is first asked for. */
-export function createBaton(home: string): TryGrab {
+export function createBaton(home: string, mode: FileMode): TryGrab {
   let watched: { name: string; sinceMs: number } | undefined;
   let isTrusted = false;
 
@@ -54,8 +56,8 @@ export function createBaton(home: string): TryGrab {
   }
 
   return async (holdMs) => {
-    const mark = await currentMark(home);
-    if (!isTrusted) await refuseForeign(dirname(home));
+    const mark = await currentMark(home, mode);
+    if (!isTrusted) await refuseForeign(dirname(home), mode);
     isTrusted = true;
     if (!isTakeable(mark)) return undefined;
     const fence = mark.fence + 1;
@@ -79,7 +81,7 @@ export function createBaton(home: string): TryGrab {
 /** `false` if the source is no longer there. */
 async function renamed(home: string, from: string, to: string): Promise<boolean> {
   try {
-    await rename(join(home, from), join(home, to));
+    await renameSoon(join(home, from), join(home, to));
     return true;
   } catch (error) {
     // a network file system may report a rename that it has done as failed, after asking twice
@@ -89,14 +91,14 @@ async function renamed(home: string, from: string, to: string): Promise<boolean>
   }
 }
 
-async function currentMark(home: string): Promise<Mark> {
+async function currentMark(home: string, mode: FileMode): Promise<Mark> {
   for (let tries = 0; ; tries++) {
     // a listing made while the baton is being renamed may show both names, or neither
     const marks = (await listing(home)).map(readMark).filter((mark) => mark !== undefined);
     const [newest] = marks.sort((a, b) => b.fence - a.fence || (a.holder ? 1 : -1));
     if (newest) return newest;
     if (tries > 4) await rmdir(home).catch(ignore); // empty for good: somebody tidied up; fails if it is not
-    if (tries > 4 || !(await exists(home))) await makeHome(home);
+    if (tries > 4 || !(await exists(home))) await makeHome(home, mode);
     if (tries > 20) throw new Error(`expected a lock directory at ${home} that can be listed; remove it by hand`);
   }
 }
@@ -118,13 +120,16 @@ function isOver({ machine, untilUp, untilWall }: NonNullable<Mark['holder']>): b
 }
 
 /** Makes the directory with its baton inside in one step: a rename onto a directory that is not empty fails. */
-async function makeHome(home: string): Promise<void> {
+async function makeHome(home: string, mode: FileMode): Promise<void> {
   await mkdir(dirname(home), { recursive: true, mode: 0o700 });
+  await refuseForeign(dirname(home), mode);
   const fresh = await mkdtemp(join(dirname(home), '.new-'));
   try {
     // counting from the present moment keeps the count growing even if somebody deletes the directory
-    await mkdir(join(fresh, `free.${Date.now()}`), { mode: 0o700 });
-    await rename(fresh, home);
+    const free = join(fresh, `free.${Date.now()}`);
+    await mkdir(free, { mode: 0o700 });
+    await leaveToOwnerOf(dirname(dirname(home)), mode, dirname(home), fresh, free);
+    await renameSoon(fresh, home);
   } catch (error) {
     await rm(fresh, { recursive: true, force: true });
     if (!(await exists(home))) throw error;
@@ -132,12 +137,18 @@ async function makeHome(home: string): Promise<void> {
 }
 
 /** A folder that others can change is no place for a lock; they could put anything there. */
-async function refuseForeign(folder: string): Promise<void> {
+async function refuseForeign(folder: string, mode: FileMode): Promise<void> {
   const us = process.geteuid?.(); // not on Windows
   const stats = await lstat(folder);
-  if (us === undefined || (stats.isDirectory() && stats.uid === us && (stats.mode & 0o022) === 0)) return;
+  const isOurs = mode === 'mount' || (stats.uid === us && (stats.mode & 0o022) === 0);
+  if (us === undefined || (stats.isDirectory() && isOurs)) return;
   const expected = `Expected ${folder} to be a folder that belongs to user ${us} and that nobody else can write to`;
-  throw new StorageError('ERR_STORAGE_WRITE', `${expected}. Remove it; it is made anew: rm -r ${quote(folder)}`);
+  const isMounted = (stats.mode & 0o777) === 0o777;
+  const otherwise = isMounted
+    ? "If the mount decides on that (SMB, WSL), pass { mode: 'mount' }; else remove"
+    : 'Remove';
+  const remedy = `${otherwise} it; it is made anew: rm -r ${quote(folder)}`;
+  throw new StorageError('ERR_STORAGE_WRITE', `${expected}. ${remedy}`);
 }
 
 async function listing(path: string): Promise<string[]> {

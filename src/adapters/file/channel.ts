@@ -1,10 +1,12 @@
 /// <reference types="node" />
 import { type FSWatcher, watch } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { lstat, mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Channel } from '../../ports/channel.js';
-import { locate } from './document.js';
+import { type FileMode, locate } from './document.js';
+import { leaveToOwnerOf } from './heir.js';
 import { nameFor } from './name.js';
+import { type FileOptions, PRIVATE } from './options.js';
 
 /**
  * Tells the other processes on this credentials file that a session in it changed, and nothing else.
@@ -13,7 +15,8 @@ import { nameFor } from './name.js';
  * of no changes (most network file systems), nobody hears, and a peer looks when its own token is due. Watching keeps
  * no process alive. Never throws.
  */
-export function fileChannel(path: string): Channel {
+export function fileChannel(file: string, { mode = PRIVATE }: FileOptions = {}): Channel {
+  const path = resolve(file);
   const listeners = new Map<string, Set<() => void>>();
   const hear = (key: string) => {
     for (const listener of [...(listeners.get(key) ?? [])]) listener();
@@ -25,7 +28,7 @@ export function fileChannel(path: string): Channel {
   return {
     announce(key) {
       void Promise.resolve().then(() => hear(key)); // those in this process need no file system
-      void touch(path, key).then(() => listeners.size > 0 && watcher.start());
+      void touch(path, key, mode).then(() => listeners.size > 0 && watcher.start());
     },
     subscribe(key, listener) {
       const own = () => listener(); // the same function may listen twice
@@ -97,11 +100,14 @@ function createWatcher(path: string, changed: (file: string | null) => void): Wa
   };
 }
 
-async function touch(path: string, key: string): Promise<void> {
+async function touch(path: string, key: string, mode: FileMode): Promise<void> {
   try {
-    const folder = `${await locate(path)}.lock`;
+    const place = await locate(path);
+    const [folder, notice] = [`${place}.lock`, join(`${place}.lock`, noticeName(key))];
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFile(join(folder, noticeName(key)), '', { mode: 0o600 });
+    if ((await lstat(folder)).isSymbolicLink()) return;
+    await writeFile(notice, '', { mode: PRIVATE });
+    await leaveToOwnerOf(dirname(place), mode, folder, notice);
   } catch {
     // need not arrive
   }

@@ -1,11 +1,12 @@
 /// <reference types="node" />
 import { constants, type Stats } from 'node:fs';
-import { open, readlink, realpath } from 'node:fs/promises';
+import { access, open, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { StorageError, type StorageErrorCode } from '../../errors.js';
+import { type ObjectText, parse, readObject } from './members.js';
 
-/** The values of a credentials file by key; one that is text is a value of ours, anything else is what a person sees of it. */
-export type Credentials = Map<string, unknown>;
+/** Whose file it may be, and who else may read it: permissions, or whatever the mount says. */
+export type FileMode = number | 'mount';
 
 const SYMLINKS = 20;
 
@@ -25,22 +26,21 @@ export async function locate(path: string): Promise<string> {
   );
 }
 
-/** The whole file; undefined if there is none. Throws a StorageError for one that is not private, not ours or damaged. */
-export async function readCredentials(path: string): Promise<Credentials | undefined> {
-  const text = await readPrivately(path);
-  if (text === undefined) return undefined;
-  const parsed = parse(text);
-  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return new Map(Object.entries(parsed));
-  const found = text.trim() === '' ? 'an empty file' : 'something else';
+/**
+ * The whole file; undefined if there is none. Throws a StorageError for one that is not private, not ours or damaged.
+ *
+ * A member that is text is a value of ours, anything else is what a person sees of it.
+ */
+export async function readCredentials(path: string, mode: FileMode): Promise<ObjectText | undefined> {
+  const bytes = await readPrivately(path, mode);
+  if (bytes === undefined) return undefined;
+  const text = readObject(bytes);
+  if (text !== undefined) return text;
+  const found = bytes.toString('latin1').trim() === '' ? 'an empty file' : 'something else';
   throw new StorageError(
     'ERR_STORAGE_CORRUPT',
     `Expected a JSON object in ${path}, found ${found}. The next sign-in moves it aside; to be rid of it: rm ${quote(path)}`,
   );
-}
-
-/** What to write for these credentials. */
-export function printCredentials(credentials: Credentials): string {
-  return `${JSON.stringify(Object.fromEntries(credentials), null, 2)}\n`;
 }
 
 /** The string that was stored, from what the file shows. */
@@ -70,13 +70,13 @@ export function quote(path: string): string {
   return /^[\w/.@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
-async function readPrivately(path: string): Promise<string | undefined> {
+async function readPrivately(path: string, mode: FileMode): Promise<Buffer | undefined> {
   try {
     // without O_NONBLOCK, opening a pipe would wait for somebody to write to it
     const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
-      refuse(path, await file.stat());
-      return await file.readFile('utf8');
+      await refuse(path, await file.stat(), mode);
+      return await file.readFile();
     } finally {
       await file.close();
     }
@@ -87,8 +87,10 @@ async function readPrivately(path: string): Promise<string | undefined> {
 }
 
 /** Looks at the open file, so that nobody can swap it between looking and reading. */
-function refuse(path: string, stats: Stats): void {
-  const wrong = !stats.isFile() ? notAFile(path, stats) : (notOurs(path, stats) ?? notPrivate(path, stats));
+async function refuse(path: string, stats: Stats, mode: FileMode): Promise<void> {
+  const found = stats.isFile() ? undefined : notAFile(path, stats);
+  const wrong =
+    found ?? (mode === 'mount' ? undefined : (notOurs(path, stats) ?? (await notPrivate(path, stats, mode))));
   if (wrong) throw new StorageError('ERR_STORAGE_READ', wrong);
 }
 
@@ -100,21 +102,38 @@ function notAFile(path: string, stats: Stats): string {
 function notOurs(path: string, stats: Stats): string | undefined {
   const us = process.geteuid?.(); // not on Windows
   if (us === undefined || stats.uid === us) return undefined;
-  const command = `sudo chown ${us} ${quote(path)}`;
-  return `Expected ${path} to belong to user ${us}, found user ${stats.uid}. If its content is yours: ${command}`;
+  const found = `Expected ${path} to belong to user ${us}, found user ${stats.uid}.`;
+  if (us === 0 && process.env.SUDO_UID === String(stats.uid)) {
+    return `${found} Run it without sudo; or pass { mode: 'mount' }, which leaves the file to its owner.`;
+  }
+  return `${found} If the mount decides on that, pass { mode: 'mount' }. If its content is yours: sudo chown ${us} ${quote(path)}`;
 }
 
-function notPrivate(path: string, stats: Stats): string | undefined {
-  if (process.geteuid === undefined || (stats.mode & 0o077) === 0) return undefined;
-  const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
-  return `Expected mode 0600 on ${path}, found ${mode}: others may have read it. Close it with: chmod 600 ${quote(path)}`;
+async function notPrivate(path: string, stats: Stats, mode: number): Promise<string | undefined> {
+  if (process.geteuid === undefined || (stats.mode & 0o077 & ~mode) === 0) return undefined;
+  const [expected, found] = [mode, stats.mode & 0o777].map((each) => each.toString(8).padStart(4, '0'));
+  const wrong = `Expected mode ${expected} on ${path}, found ${found}: others may have read it.`;
+  const remedy = `lose it with: chmod ${expected?.replace(/^0+/, '')} ${quote(path)}`;
+  const isMounted = (stats.mode & 0o111) !== 0 || (stats.mode & 0o200) === 0 || (await isReadOnly(path));
+  if (!isMounted) return `${wrong} C${remedy}`;
+  return `${wrong} If the mount decides on that (SMB, WSL, a Kubernetes secret), pass { mode: 'mount' }; else c${remedy}`;
+}
+
+function isReadOnly(path: string): Promise<boolean> {
+  return access(path, constants.W_OK).then(
+    () => false,
+    ({ code }: { code?: unknown }) => code === 'EROFS',
+  );
 }
 
 function advice(reason: string, path: string): string {
+  const base = path.replace(/\.lock$/, '');
   switch (reason) {
     case 'EACCES':
     case 'EPERM':
-      return `Check who owns the file and its folder: ls -ld ${quote(path)} ${quote(dirname(path))}`;
+      return `Check who owns the file, its folder, and what lies beside it: ls -ld ${[dirname(base), base, `${base}.lock`].map(quote).join(' ')}`;
+    case 'EBUSY':
+      return 'Another program holds it; or it is a mount of its own (Docker, Kubernetes): mount its folder instead.';
     case 'EROFS':
       return 'The disk is read-only; choose a path on another, or mount it writable.';
     case 'ENOSPC':
@@ -122,15 +141,6 @@ function advice(reason: string, path: string): string {
       return 'The disk is full; make room on it.';
     default:
       return 'It is tried again with the next call.';
-  }
-}
-
-/** Undefined for what is not JSON; a parser's message would quote the content. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

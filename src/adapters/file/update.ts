@@ -1,17 +1,30 @@
 /// <reference types="node" />
 import { constants } from 'node:fs';
-import { copyFile, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile, lstat, open, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StorageError } from '../../errors.js';
 import type { TryGrab } from './baton.js';
-import { type Credentials, printCredentials, readCredentials, toShown } from './document.js';
+import { type FileMode, readCredentials, toShown } from './document.js';
+import { leaveToOwnerOf } from './heir.js';
+import { emptyObject, type ObjectText, toBytes, withMember, withoutMember } from './members.js';
+import { PRIVATE } from './options.js';
+import { mayPass, renameSoon } from './rename.js';
 
 /** A change of the value under one key; without a value, it is removed. */
 export interface Change {
   readonly key: string;
   readonly value?: string;
   readonly fence?: number | undefined;
+}
+
+/** How the file is to be written. */
+export interface Manner {
+  readonly mode: FileMode;
+  /** How long to go on where another program may be in the way; less than the 5 s that a call may take. */
+  readonly patienceMs: number;
+  /** Throws when a newer write has begun while this one took too long. */
+  readonly goOn: () => void;
 }
 
 /** How long one writer may take; one that is stopped holds the others up no longer. */
@@ -25,19 +38,23 @@ const FENCES = 'fences.json';
  * Everything that a writer does goes through paths inside its baton. A writer that was stopped at any moment and taken
  * over from can no longer rename what it prepared: it finds nothing there, and starts again by looking.
  */
-export async function update(path: string, tryGrab: TryGrab, change: Change): Promise<void> {
-  for (const giveUpAt = performance.now() + PATIENCE_MS; performance.now() < giveUpAt; ) {
+export async function update(path: string, tryGrab: TryGrab, change: Change, manner: Manner): Promise<void> {
+  const startedAt = performance.now();
+  while (performance.now() - startedAt < PATIENCE_MS) {
+    manner.goOn();
     const grip = await tryGrab(WRITE_MS);
     if (!grip) {
       await sleep(5 + Math.random() * 20);
       continue;
     }
     try {
-      await replace(path, grip.path, change);
+      await replace(path, grip.path, change, manner);
     } catch (error) {
       await sweep(grip.path).catch(() => undefined); // a full disk wants the room back
-      if (await grip.release().catch(() => true)) throw error;
-      continue; // it was taken from us, so that whatever failed says nothing
+      const isOurs = await grip.release().catch(() => true);
+      const isOver = performance.now() - startedAt > manner.patienceMs;
+      if (isOurs && (isOver || !mayPass(error))) throw error;
+      continue; // it was taken from us, so that whatever failed says nothing; or it may pass
     }
     await grip.release().catch(() => undefined); // the change is done; our hold runs out
     return;
@@ -48,14 +65,21 @@ export async function update(path: string, tryGrab: TryGrab, change: Change): Pr
   );
 }
 
-async function replace(path: string, workplace: string, { key, value, fence }: Change): Promise<void> {
+async function replace(
+  path: string,
+  workplace: string,
+  { key, value, fence }: Change,
+  { mode, goOn }: Manner,
+): Promise<void> {
   await sweep(workplace);
-  if (fence !== undefined) await raiseFence(path, join(workplace, FENCES), key, fence);
-  const credentials = await readOrMoveAside(path, value !== undefined);
-  if (value !== undefined) credentials.set(key, toShown(value));
-  else if (!credentials.delete(key)) return;
-  if (credentials.size > 0) await writeInto(workplace, path, printCredentials(credentials));
-  else await rename(path, join(workplace, 'last'));
+  if (fence !== undefined) await raiseFence(path, join(workplace, FENCES), mode, key, fence);
+  const before = await readOrMoveAside(path, mode, value !== undefined);
+  goOn();
+  const after = value === undefined ? withoutMember(before, key) : withMember(before, key, toShown(value));
+  if (value === undefined && (after ?? emptyObject) === before) return;
+  // whoever is killed in the middle of a removal leaves an empty file, and no token anywhere
+  await writeInto(workplace, path, after ?? emptyObject, mode).catch(unless(after === undefined, 'ENOSPC', 'EDQUOT'));
+  if (after === undefined) await renameSoon(path, join(workplace, 'last'));
   await settleFolder(dirname(path));
   await sweep(workplace);
 }
@@ -68,7 +92,7 @@ async function sweep(workplace: string): Promise<void> {
 }
 
 /** Kept beside the credentials and not in them, because a sign-out must outlive the file. */
-async function raiseFence(path: string, fencesPath: string, key: string, fence: number): Promise<void> {
+async function raiseFence(path: string, fencesPath: string, mode: FileMode, key: string, fence: number): Promise<void> {
   const fences = await readFences(fencesPath);
   const newest = fences.get(key) ?? 0;
   if (fence < newest) {
@@ -78,7 +102,8 @@ async function raiseFence(path: string, fencesPath: string, key: string, fence: 
     );
   }
   if (fence === newest) return;
-  await writeInto(dirname(fencesPath), fencesPath, JSON.stringify(Object.fromEntries(fences.set(key, fence))));
+  const text = JSON.stringify(Object.fromEntries(fences.set(key, fence)));
+  await writeInto(dirname(fencesPath), fencesPath, text, mode === 'mount' ? mode : PRIVATE);
 }
 
 async function readFences(path: string): Promise<Map<string, number>> {
@@ -89,26 +114,40 @@ async function readFences(path: string): Promise<Map<string, number>> {
   }
 }
 
-async function readOrMoveAside(path: string, mayMove: boolean): Promise<Credentials> {
+/** A file that is not there is an empty one. */
+async function readOrMoveAside(path: string, mode: FileMode, mayMove: boolean): Promise<ObjectText> {
   try {
-    return (await readCredentials(path)) ?? new Map();
+    return (await readCredentials(path, mode)) ?? emptyObject;
   } catch (error) {
     if (!mayMove || (error as StorageError).code !== 'ERR_STORAGE_CORRUPT') throw error;
     await copyFile(path, `${path}.damaged-${Date.now()}`, constants.COPYFILE_EXCL);
-    return new Map();
+    return emptyObject;
   }
 }
 
-async function writeInto(workplace: string, path: string, text: string): Promise<void> {
+async function writeInto(workplace: string, path: string, text: ObjectText, mode: FileMode): Promise<void> {
   const prepared = join(workplace, 'next');
-  const file = await open(prepared, 'wx', 0o600);
+  const present = mode === 'mount' ? await lstat(path).catch(() => undefined) : undefined;
+  const permissions = mode === 'mount' ? (present?.mode ?? PRIVATE) & 0o777 : mode;
+  const file = await open(prepared, 'wx', PRIVATE);
   try {
-    await file.writeFile(text);
+    await file.writeFile(toBytes(text));
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(prepared, path);
+  // beyond the umask of this process
+  if (permissions !== PRIVATE)
+    await chmod(prepared, permissions).catch(unless(mode === 'mount', 'EPERM', 'ENOTSUP', 'ENOSYS'));
+  await leaveToOwnerOf(present ? path : dirname(path), mode, prepared);
+  await renameSoon(prepared, path);
+}
+
+/** Rethrows but these codes, in this case. */
+function unless(isCase: boolean, ...codes: string[]): (error: { code?: string }) => void {
+  return (error) => {
+    if (!isCase || !codes.includes(error.code ?? '')) throw error;
+  };
 }
 
 /** Makes the rename survive a power cut, where folders can be synced. */

@@ -1,38 +1,39 @@
+import { StorageError } from '../../errors.js';
 import type { Registers } from '../../ports/registers.js';
+import { openDatabase, storeName } from './database.js';
 
 /**
  * Registers in one object store of one database.
  *
  * The database is opened for each call and closed after it: nothing is left behind that could be closed by the browser,
- * block the deletion of the database, or keep a page out of the back/forward cache.
+ * block the deletion of the database, or keep a page out of the back/forward cache. A change outlives a power cut, unless
+ * it is `relaxed`: for what means nothing after one, such as who holds a lock.
  */
-export function indexedDbRegisters(database: string): Registers {
-  const registers = <T>(key: string, change?: (value: T | undefined) => T | undefined): Promise<T | undefined> =>
-    new Promise((resolve, reject) => {
-      const opening = globalThis.indexedDB.open(database);
-      opening.onupgradeneeded = () => opening.result.createObjectStore('items');
-      opening.onerror = () => reject(opening.error);
-      opening.onsuccess = () => {
-        try {
-          resolve(transact(opening.result, key, change, () => registers(key, change)));
-        } catch (error) {
-          reject(error);
-        }
-        opening.result.close(); // takes effect when the transaction is over
-      };
-    });
+export function indexedDbRegisters(database: string, durability: 'strict' | 'relaxed' = 'strict'): Registers {
+  const registers = async <T>(
+    key: string,
+    change?: (value: T | undefined) => T | undefined,
+  ): Promise<T | undefined> => {
+    const opened = await openDatabase(database);
+    try {
+      return transact(opened, key, durability, change, () => registers(key, change));
+    } finally {
+      opened.close(); // takes effect when the transaction is over
+    }
+  };
   return registers;
 }
 
 function transact<T>(
   database: IDBDatabase,
   key: string,
+  durability: 'strict' | 'relaxed',
   change: ((value: T | undefined) => T | undefined) | undefined,
   again: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  // strict: a rotated refresh token must outlive a power cut, not only a crash
-  const transaction = database.transaction('items', change ? 'readwrite' : 'readonly', { durability: 'strict' });
-  const items = transaction.objectStore('items');
+  const transaction = database.transaction(storeName, change ? 'readwrite' : 'readonly', { durability });
+  const items = transaction.objectStore(storeName);
+  if (items.keyPath !== null) throw foreign(database.name);
   const reading: IDBRequest<T | undefined> = items.get(key);
   // by itself from here on, whatever becomes of the page
   if (!change) transaction.commit?.();
@@ -75,4 +76,9 @@ function transact<T>(
       else reject(thrown ?? transaction.error);
     };
   });
+}
+
+function foreign(name: string): StorageError {
+  const found = `Expected the store '${storeName}' of the database '${name}' to be one of ours, found one of somebody else.`;
+  return new StorageError('ERR_STORAGE_READ', `${found} Choose another name: indexedDb({ database: 'name' }).`);
 }

@@ -36,6 +36,12 @@ export type RedisSubscriberLike = IoRedisSubscriberLike | NodeRedisSubscriberLik
  * trouble.
  */
 export function redisChannel(publisher: RedisPublisherLike, subscriber: RedisSubscriberLike): Channel {
+  if (typeof publisher?.publish !== 'function') {
+    throw new OptionsError(
+      'ERR_OPTIONS',
+      `Expected a client of ioredis or node-redis that publishes, got ${typeof publisher}.`,
+    );
+  }
   const listeners = new Map<string, Set<() => void>>();
   const hear = (key: string) => {
     for (const listener of [...(listeners.get(key) ?? [])]) listener();

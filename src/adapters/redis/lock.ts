@@ -1,6 +1,7 @@
-import { LockError } from '../../errors.js';
+import { LockError, OptionsError } from '../../errors.js';
 import type { Lock } from '../../ports/lock.js';
-import { advice, complaint, type RedisLike, type RunScript, scriptRunner } from './client.js';
+import { checkOptions } from '../parts/check-options.js';
+import { type Complaint, type RedisLike, type RunScript, scriptRunner } from './client.js';
 import { EXTEND, GRAB, RELEASE } from './scripts.js';
 
 /** See {@link redisLock}. */
@@ -32,8 +33,14 @@ const FENCE_MEMORY_MS = 86_400_000;
  * Rejects with a `LockError` when Redis cannot be asked. Redis copies to its replicas after it has answered: a failover
  * can forget a lock that was just granted.
  */
-export function redisLock(client: RedisLike, { leaseMs = LEASE_MS }: RedisLockOptions = {}): Lock {
+export function redisLock(client: RedisLike, options: RedisLockOptions = {}): Lock {
   const script = scriptRunner(client);
+  const instead = 'redisLock(client, { leaseMs: 5_000 })';
+  const { leaseMs = LEASE_MS } = checkOptions<RedisLockOptions>('redisLock', options, ['leaseMs'], instead);
+  if (!(typeof leaseMs === 'number' && leaseMs > 0)) {
+    const came = typeof leaseMs === 'number' ? leaseMs : `a value of type ${typeof leaseMs}`;
+    throw new OptionsError('ERR_OPTIONS', `Expected leaseMs to be a number of milliseconds from 100, got ${came}.`);
+  }
   return {
     async run(key, signal, task, { holdMs = HOLD_MS } = {}) {
       const name = lockName(key);
@@ -82,10 +89,8 @@ async function ask(script: RunScript, name: string, owner: string, leaseMs: numb
     return [Number(granted), Number(number)];
   } catch (error) {
     void release(script, name, owner); // Redis may have granted it before the answer got lost
-    const cause = complaint(error);
-    throw new LockError('ERR_LOCK_TIMEOUT', `Could not ask Redis for the lock: ${cause.code}. ${advice(cause.code)}`, {
-      cause,
-    });
+    const { text, ...cause } = error as Complaint;
+    throw new LockError('ERR_LOCK_TIMEOUT', `Could not ask Redis for the lock ${name}: ${text}`, { cause });
   }
 }
 

@@ -12,7 +12,7 @@ import { webStorage } from '../../../src/presets/web-storage.js';
 const parameters = new URLSearchParams(location.search);
 if (parameters.has('no-locks')) Object.defineProperty(navigator, 'locks', { value: undefined });
 
-const lock = tabLock(indexedDbRegisters('evertoken'), inProcessLock(), broadcastChannel());
+const lock = tabLock(indexedDbRegisters('evertoken', 'relaxed'), inProcessLock(), broadcastChannel());
 const patient = new AbortController().signal;
 
 const plainLocalStorage: TokenStorage = {
@@ -28,7 +28,17 @@ const ways: Record<string, [Lock, TokenStorage]> = {
   'localStorage and a Web Lock, nothing else': [bareWebLock, plainLocalStorage],
 };
 
+const ofThisTab = webStorage('session');
+
 const page = {
+  /** Keeps a string in the sessionStorage of this tab. */
+  async keep(key: string, value: string): Promise<void> {
+    await ofThisTab.setItem(key, value);
+  },
+  /** What is there for this tab. */
+  async find(key: string): Promise<string | null> {
+    return ofThisTab.getItem(key);
+  },
   /** Adds one to a number in storage, under the lock, so many times; the number that it has come to. */
   async count(way: string, key: string, rounds: number): Promise<number> {
     const [held, storage] = ways[way] ?? [];
