@@ -4,6 +4,7 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    axios: 'src/integrations/axios.ts',
     browser: 'src/presets/browser.ts',
     file: 'src/adapters/file.ts',
     'indexed-db': 'src/adapters/indexed-db.ts',
