@@ -6,6 +6,7 @@ export default defineConfig({
     index: 'src/index.ts',
     axios: 'src/integrations/axios.ts',
     browser: 'src/presets/browser.ts',
+    debug: 'src/integrations/debug.ts',
     file: 'src/adapters/file.ts',
     'indexed-db': 'src/adapters/indexed-db.ts',
     node: 'src/presets/node.ts',
