@@ -11,6 +11,7 @@ export default defineConfig({
     'indexed-db': 'src/adapters/indexed-db.ts',
     node: 'src/presets/node.ts',
     'react-native': 'src/presets/react-native.ts',
+    react: 'src/integrations/react.ts',
     redis: 'src/adapters/redis.ts',
     testing: 'src/testing.ts',
     'web-storage': 'src/presets/web-storage.ts',
