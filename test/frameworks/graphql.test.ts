@@ -1,5 +1,8 @@
+import { gql } from '@apollo/client';
 import { expect, test, vi } from 'vitest';
-import { createClient, graphqlAs401 } from '../../examples/frameworks/graphql.js';
+import { createClient as createApollo } from '../../examples/frameworks/apollo.js';
+import { graphqlAs401 } from '../../examples/frameworks/graphql-as-401.js';
+import { createClient as createUrql } from '../../examples/frameworks/urql.js';
 import { type AuthServer, createAuthServer } from '../../src/testing.js';
 import { signedIn } from '../support/signed-in.js';
 
@@ -22,7 +25,7 @@ test('S5: with urql a query that is refused inside a 200 costs one refresh and o
   const { tokens, server, run } = await signedIn();
   const { answer, bodies } = graphqlServer(server);
   vi.stubGlobal('fetch', answer);
-  const client = createClient(tokens, URL_);
+  const client = createUrql(tokens, URL_);
   server.revokeAccessTokens();
   const { data, error } = await run(client.query('{ me }', {}).toPromise());
   vi.unstubAllGlobals();
@@ -30,6 +33,29 @@ test('S5: with urql a query that is refused inside a 200 costs one refresh and o
   expect(bodies).toHaveLength(2);
   expect(bodies[1]).toBe(bodies[0]);
   expect(server.tokenRequests).toHaveLength(1);
+});
+
+test('S5, S6: with Apollo one refresh and one replay too, and nothing of one user is there for the next', async () => {
+  const { tokens, server, run } = await signedIn();
+  const { answer, bodies } = graphqlServer(server);
+  vi.stubGlobal('fetch', answer);
+  const client = createApollo(tokens, URL_);
+  const query = gql`{ me }`;
+  server.revokeAccessTokens();
+  expect((await run(client.query({ query }))).data).toEqual({ me: 'ada' });
+  expect(bodies).toHaveLength(2);
+  expect(client.readQuery({ query })).toEqual({ me: 'ada' });
+  await run(tokens.refresh());
+  expect(client.readQuery({ query })).toEqual({ me: 'ada' });
+  const seen: unknown[] = [];
+  tokens.subscribe(() => {
+    if (tokens.getSnapshot().status === 'none') seen.push(client.readQuery({ query }));
+  });
+  await run(tokens.endSession());
+  expect(seen).toEqual([null]);
+  await run(tokens.startSession(server.signIn({ user: 'grace' })));
+  expect((await run(client.query({ query }))).data).toEqual({ me: 'grace' });
+  vi.unstubAllGlobals();
 });
 
 test.each([
