@@ -1,4 +1,3 @@
-import { hooks } from '../core/hooks.js';
 import { isTokenError } from '../errors.js';
 import type { TokenSource } from '../manager/token-manager.js';
 import { type Answer, readAnswer } from './axios/answer.js';
@@ -86,7 +85,7 @@ export function tokenAdapter<Adapter extends AxiosAdapterLike>(
   }
 
   async function adapter(given: ConfigLike): Promise<unknown> {
-    if (keepsItsOwn(given) || tokens[hooks]?.isRefreshing(given.signal)) return send(given);
+    if (keepsItsOwn(given)) return send(given);
     const url = urlOf(given);
     const { signal, stop } = watchCancellation(given);
     const init: Init = {

@@ -84,6 +84,15 @@ describe('F1: with axios the token goes to the listed origins and nowhere else',
     expect(sent[0]).toMatchObject({ url: expect.stringContaining('/orders'), authorization: undefined });
   });
 
+  test('nor does what they say of absolute URLs', async () => {
+    const { sent, adapter } = record();
+    const direct = tokenAdapter(tokens, { axios, origins: ORIGINS, adapter });
+    axios.defaults.allowAbsoluteUrls = false;
+    const config = { baseURL: 'https://api.example', url: 'https://evil.example/', headers: new AxiosHeaders() };
+    await direct(config as InternalAxiosRequestConfig);
+    expect(sent[0]?.authorization).toBeUndefined();
+  });
+
   test.each([false, null])('an Authorization header of %s keeps it away', async (value) => {
     const { sent, adapter } = record();
     const api = axios.create({ adapter: tokenAdapter(tokens, { axios, origins: ORIGINS, adapter }) });
