@@ -9,26 +9,13 @@ import { createSSRApp, h, nextTick } from 'vue';
 import { renderToString } from 'vue/server-renderer';
 import { sessionStore } from '../../examples/frameworks/svelte.js';
 import { useSession } from '../../examples/frameworks/vue.js';
-import type { TokenManager } from '../../src/index.js';
+import { countSubscribers } from '../support/count-subscribers.js';
 import { signedIn } from '../support/signed-in.js';
 
-/** Counts who is subscribed to a manager's snapshot. */
+/** Somebody is signed in, and it is counted who listens. */
 async function watched() {
   const world = await signedIn();
-  let subscribers = 0;
-  const tokens: TokenManager = Object.create(world.tokens, {
-    subscribe: {
-      value: (listener: () => void) => {
-        const stop = world.tokens.subscribe(listener);
-        subscribers++;
-        return () => {
-          subscribers--;
-          stop();
-        };
-      },
-    },
-  });
-  return { ...world, tokens, count: () => subscribers };
+  return { ...world, ...countSubscribers(world.tokens) };
 }
 
 test('S1, S3: Vue hydrates without a mismatch, follows the session, and leaves nothing behind', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isTokenError, type SessionSnapshot, type TokenManager } from '../../src/index.js';
+import { countSubscribers } from '../support/count-subscribers.js';
 import { loadReact18, type ReactMajor, react19 } from '../support/react.js';
 import { signedIn } from '../support/signed-in.js';
 import { createWorld } from '../support/world.js';
@@ -17,24 +18,6 @@ function listenToReact(): unknown[][] {
   const spy = vi.spyOn(console, 'error').mockImplementation((...words) => void said.push(words));
   onTestFinished(() => spy.mockRestore());
   return said;
-}
-
-/** Counts who is subscribed to a manager's snapshot. */
-function countSubscribers(tokens: TokenManager): { tokens: TokenManager; count(): number } {
-  let count = 0;
-  const counted: TokenManager = Object.create(tokens, {
-    subscribe: {
-      value: (listener: () => void) => {
-        const stop = tokens.subscribe(listener);
-        count++;
-        return () => {
-          count--;
-          stop();
-        };
-      },
-    },
-  });
-  return { tokens: counted, count: () => count };
 }
 
 describe.each(MAJORS)('with %s', (name, { react, client, server, hooks }) => {
@@ -185,10 +168,10 @@ describe.each(MAJORS)('with %s', (name, { react, client, server, hooks }) => {
   test('commands are given through the manager, and what they change is shown', async () => {
     const { tokens, run } = await signedIn();
     const SignOut = () => {
-      const { endSession } = useTokens();
+      const tokens = useTokens();
       return createElement(
         'button',
-        { onClick: () => void run(endSession()) },
+        { onClick: () => void run(tokens.endSession()) },
         useSession(({ status }) => status),
       );
     };
