@@ -11,7 +11,10 @@ export function createClient(tokens: TokenManager, url: string): ApolloClient {
   let owner = tokens.getSnapshot();
   tokens.subscribe(() => {
     const session = tokens.getSnapshot();
-    if (owner.status !== 'loading' && owner.sessionId !== session.sessionId) void client.clearStore();
+    if (owner.status !== 'loading' && owner.sessionId !== session.sessionId) {
+      void cache.reset(); // at once; the client only comes to it later
+      void client.clearStore(); // and nothing that is on the way arrives
+    }
     owner = session;
   });
   return client;
