@@ -3,7 +3,7 @@ import {
   HttpBackend,
   HttpClient,
   HttpErrorResponse,
-  type HttpRequest,
+  HttpRequest,
   HttpResponse,
   provideHttpClient,
   withInterceptors,
@@ -16,7 +16,7 @@ import {
   provideZonelessChangeDetection,
   runInInjectionContext,
 } from '@angular/core';
-import { firstValueFrom, from, map } from 'rxjs';
+import { EMPTY, firstValueFrom, from, map } from 'rxjs';
 import { expect, test, vi } from 'vitest';
 import { carryToken, injectSession } from '../../examples/frameworks/angular.js';
 import { isTokenError } from '../../src/index.js';
@@ -96,6 +96,20 @@ test('S5: with Angular unsubscribing ends the wait, and the refresh goes on', as
   expect(server.counts.refreshesGranted).toBe(1);
   expect(server.apiRequests).toHaveLength(0);
   expect(heard).not.toHaveBeenCalled();
+});
+
+test('S5: with Angular unsubscribing lets go of the manager', () => {
+  let left: AbortSignal | undefined;
+  const never = ({ signal }: { signal?: AbortSignal | undefined } = {}) => {
+    left = signal;
+    return new Promise<string>(() => undefined);
+  };
+  const source = { getAccessToken: never, replaceAccessToken: () => never() };
+  const interceptor = carryToken(source, ['https://api.example']);
+  const waiting = interceptor(new HttpRequest('GET', 'https://api.example/'), () => EMPTY).subscribe();
+  expect(left?.aborted).toBe(false);
+  waiting.unsubscribe();
+  expect(left?.aborted).toBe(true);
 });
 
 test('S3: a signal of Angular follows the session for as long as its injector lives', async () => {

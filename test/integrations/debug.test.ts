@@ -142,6 +142,15 @@ test('a request that went out without the access token is told, with the origin 
   );
 });
 
+test('a 401 that wants another sign-in is told as one that no refresh changes', () => {
+  const { listeners, tokens } = teller();
+  const write = vi.fn();
+  explain(tokens, write);
+  const challenges = [{ scheme: 'bearer', parameters: { error: 'insufficient_user_authentication' } }];
+  listeners.get('requestRejected')?.({ status: 401, origin: 'https://api.example', replayed: false, challenges });
+  expect(write).toHaveBeenLastCalledWith(expect.stringContaining('It wants more than this session may do'));
+});
+
 test('every event has its sentence, and words of later versions are told as they come', () => {
   const { listeners, tokens } = teller();
   const write = vi.fn();
