@@ -11,11 +11,14 @@ const dependencies = ['async-mutex', 'jwt-decode', 'mitt'];
 const shared = {
   entry: {
     index: 'src/index.ts',
+    axios: 'src/integrations/axios.ts',
     browser: 'src/presets/browser.ts',
+    debug: 'src/integrations/debug.ts',
     file: 'src/adapters/file.ts',
     'indexed-db': 'src/adapters/indexed-db.ts',
     node: 'src/presets/node.ts',
     'react-native': 'src/presets/react-native.ts',
+    react: 'src/integrations/react.ts',
     redis: 'src/adapters/redis.ts',
     testing: 'src/testing.ts',
     'web-storage': 'src/presets/web-storage.ts',

@@ -16,7 +16,7 @@ export async function fill(text: string, outage: () => Promise<string> = outageT
 
 async function showExample(name: string): Promise<string> {
   const code = await readFile(new URL(`examples/${name}`, root), 'utf8');
-  return `\`\`\`ts\n${code.trim()}\n\`\`\``;
+  return `\`\`\`${name.split('.').at(-1)}\n${code.trim()}\n\`\`\``;
 }
 
 if ((import.meta as { main?: boolean }).main) {

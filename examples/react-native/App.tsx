@@ -1,12 +1,21 @@
 import { isTokenError } from 'evertoken';
-import { useState, useSyncExternalStore } from 'react';
+import { SessionProvider, useSession } from 'evertoken/react';
+import { useState } from 'react';
 import { Button, SafeAreaView, Text } from 'react-native';
 import { api, tokens } from './session';
 import { SignIn } from './sign-in';
 
-/** Shows the session: nobody is asked to sign in again because a tunnel was long. */
 export default function App() {
-  const { status, claims, retryAt } = useSyncExternalStore(tokens.subscribe, tokens.getSnapshot, tokens.getSnapshot);
+  return (
+    <SessionProvider tokens={tokens}>
+      <Home />
+    </SessionProvider>
+  );
+}
+
+/** Shows the session: nobody is asked to sign in again because a tunnel was long. */
+function Home() {
+  const { status, claims, retryAt } = useSession();
   const [answer, setAnswer] = useState('');
 
   if (status === 'loading') return <Text>…</Text>;

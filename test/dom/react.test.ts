@@ -2,22 +2,17 @@ import { act, createElement } from 'react';
 import { createRoot } from 'react-dom/client';
 import { renderToString } from 'react-dom/server';
 import { expect, test, vi } from 'vitest';
-import { describe, useSession } from '../../examples/react.js';
-import type { TokenManager } from '../../src/index.js';
+import { App, SignOut } from '../../examples/react.js';
+import { SessionProvider } from '../../src/integrations/react.js';
 import { createWorld } from '../support/world.js';
 
 vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true);
 
-function Status({ tokens, now }: { tokens: TokenManager; now: () => number }) {
-  const session = useSession(tokens);
-  return session.status === 'loading' ? '...' : (describe(session, now()) ?? 'Welcome');
-}
-
 test('a component shows the session, what is wrong with it, and why it ended', async () => {
   const { manager, server, clock, run } = createWorld();
   const { tokens } = manager({ retry: { attempts: 1, minDelayMs: 12_000, maxDelayMs: 12_000 } });
-  const element = createElement(Status, { tokens, now: clock.now });
-  expect(renderToString(element)).toBe('...');
+  const element = createElement(App, { tokens, now: clock.now });
+  expect(renderToString(element)).toBe('<p>...</p>');
 
   const page = document.createElement('main');
   const root = createRoot(page);
@@ -38,4 +33,17 @@ test('a component shows the session, what is wrong with it, and why it ended', a
   await act(() => run(tokens.refresh().catch(() => undefined)));
   expect(page.textContent).toMatch(/^Please sign in again: /);
   act(() => root.unmount());
+});
+
+test('a button signs out', async () => {
+  const { manager, server, run } = createWorld();
+  const { tokens } = manager();
+  await run(tokens.startSession(server.signIn()));
+  const page = document.body.appendChild(document.createElement('main'));
+  const root = createRoot(page);
+  await act(async () => root.render(createElement(SessionProvider, { tokens }, createElement(SignOut))));
+  page.querySelector('button')?.click();
+  await act(() => vi.waitFor(() => expect(tokens.getSnapshot().status).toBe('none')));
+  act(() => root.unmount());
+  page.remove();
 });

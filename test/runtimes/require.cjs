@@ -8,6 +8,9 @@ const { indexedDb } = require('evertoken/indexed-db');
 const { webStorage } = require('evertoken/web-storage');
 const { redisStorage } = require('evertoken/redis');
 const { reactNative } = require('evertoken/react-native');
+const { tokenAdapter } = require('evertoken/axios');
+const { explain } = require('evertoken/debug');
+const { SessionProvider, useSession, useTokens, whenReady } = require('evertoken/react');
 const { createAuthServer, fakeClock } = require('evertoken/testing');
 
 (async () => {
@@ -22,7 +25,8 @@ const { createAuthServer, fakeClock } = require('evertoken/testing');
     .getItem('key')
     .catch((caught) => caught);
   if (!(error instanceof root.StorageError)) throw new Error(`another class: ${error}`);
-  for (const make of [browser, indexedDb, webStorage, redisStorage, reactNative])
+  const hooks = [SessionProvider, useSession, useTokens, whenReady];
+  for (const make of [browser, indexedDb, webStorage, redisStorage, reactNative, tokenAdapter, explain, ...hooks])
     if (typeof make !== 'function') throw new Error('a name is missing');
   console.log(JSON.stringify({ requests: server.tokenRequests.length }));
 })();

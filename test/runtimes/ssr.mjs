@@ -1,5 +1,6 @@
 // Rendering React on a server: no side effect, no request, and the same text in the browser's first render.
 import { createTokenManager, inProcess } from 'evertoken';
+import { SessionProvider, useSession } from 'evertoken/react';
 import { createElement, useSyncExternalStore } from 'react';
 import { renderToString } from 'react-dom/server';
 
@@ -17,5 +18,13 @@ function Session() {
 }
 const html = renderToString(createElement(Session));
 if (html !== '<p>loading</p>') throw new Error(html);
+const Hooked = () =>
+  createElement(
+    'p',
+    null,
+    useSession(({ status }) => status),
+  );
+const hooked = renderToString(createElement(SessionProvider, { tokens }, createElement(Hooked)));
+if (hooked !== html) throw new Error(hooked);
 if (process.getActiveResourcesInfo().includes('Timeout') || requests > 0) throw new Error('rendering did something');
 console.log(JSON.stringify({ html }));

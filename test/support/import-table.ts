@@ -54,8 +54,8 @@ export const table = {
   integrations: {
     code: ['integrations', 'core', 'errors'],
     types: ['manager'],
-    packages: (edge, file) => edge.specifier === 'react' && file.startsWith('integrations/react'),
-    rule: 'integrations import types of manager, errors and pure functions of core; never ports or adapters.',
+    packages: (edge, file) => edge.specifier === 'react' && file === 'integrations/react.ts',
+    rule: 'integrations import types of manager, errors and pure functions of core; react in react.ts alone; never ports or adapters.',
   },
   testing: {
     code: ['testing', 'ports', 'core', 'errors'],

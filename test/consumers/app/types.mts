@@ -1,4 +1,4 @@
-// Every subpath, as TypeScript sees it.
+// Every subpath, as TypeScript sees it; but evertoken/react, which needs the types of React.
 import {
   createFetch,
   createTokenManager,
@@ -7,7 +7,9 @@ import {
   type TokenManager,
   tokenEndpoint,
 } from 'evertoken';
+import { type AxiosLike, tokenAdapter } from 'evertoken/axios';
 import { browser } from 'evertoken/browser';
+import { explain } from 'evertoken/debug';
 import { fileChannel, fileLock, fileStorage } from 'evertoken/file';
 import { indexedDb } from 'evertoken/indexed-db';
 import { node } from 'evertoken/node';
@@ -32,6 +34,9 @@ export const tokens: TokenManager = createTokenManager({
   platform,
 });
 export const api: typeof fetch = createFetch(tokens, { origins: ['https://api.example'] });
+declare const axios: AxiosLike;
+export const adapter = tokenAdapter(tokens, { axios, origins: ['https://api.example'] });
+export const quiet: () => void = explain(tokens);
 export const contract = storageContract(() => ({ storage: platform.storage }));
 export const phone = reactNative({
   appState: { currentState: 'active', addEventListener: () => ({ remove() {} }) },

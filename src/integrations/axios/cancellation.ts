@@ -1,0 +1,21 @@
+import type { ConfigLike } from './sending.js';
+
+/** One signal for both ways in which a request of axios is cancelled; `stop` when the request is over. */
+export function watchCancellation({ signal, cancelToken }: ConfigLike): {
+  readonly signal: AbortSignal | undefined;
+  stop(): void;
+} {
+  if (!cancelToken) return { signal: signal ?? undefined, stop: () => undefined };
+  const either = new AbortController();
+  // axios itself rejects with what was said; here it only has to end
+  const abort = () => either.abort();
+  cancelToken.subscribe(abort);
+  signal?.addEventListener('abort', abort);
+  return {
+    signal: either.signal,
+    stop() {
+      cancelToken.unsubscribe(abort);
+      signal?.removeEventListener('abort', abort);
+    },
+  };
+}
