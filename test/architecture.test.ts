@@ -57,6 +57,10 @@ const forbiddenEdges: [file: string, text: string, rule: string][] = [
   ['integrations/fetch.ts', `import { start } from '../manager/start-token-manager.js'`, table.integrations.rule],
   ['integrations/fetch.ts', `import { type M } from '../manager/token-manager.js'`, table.integrations.rule],
   ['integrations/axios.ts', `import type { AxiosInstance } from 'axios'`, table.integrations.rule],
+  ['integrations/fetch.ts', `import * as oauth from 'oauth4webapi'`, table.integrations.rule],
+  ['integrations/step-up.ts', `import { createServer } from 'node:http'`, table.integrations.rule],
+  ['integrations/loopback.ts', `import { createServer } from 'node:http'`, table.integrations.rule],
+  ['core/proof.ts', `import * as oauth from 'oauth4webapi'`, table.core.rule],
   ['testing/peers.ts', `import { memory } from '../adapters/memory-storage.js'`, table.testing.rule],
   ['testing/peers.ts', `import { expect } from 'vitest'`, table.testing.rule],
   ['testing/peers.ts', `import { http } from 'msw'`, table.testing.rule],
@@ -92,6 +96,8 @@ const brokenRules: [file: string, text: string, rule: string][] = [
   ['manager/scheduler.ts', '/// <reference types="node" />', rules.reference],
   ['manager/scheduler.ts', '// @ts-expect-error no timers here\nsetTimeout(0);', rules.suppressed],
   ['manager/scheduler.ts', 'export class Scheduler {}', rules.classes],
+  ['integrations/oauth/client.ts', 'export class Client {}', rules.classes],
+  ['manager/own-error.ts', 'export class OwnError extends TokenError {}', rules.classes],
 ];
 
 describe('an edge that the table forbids is reported with its file and the sentence of the rule', () => {
@@ -139,6 +145,9 @@ test('what the table allows is not reported', () => {
     'manager/emitter.ts': `import mitt from 'mitt';\nimport { next } from './session-store.js';\nimport { due } from '../core/freshness.js';`,
     'presets/in-process.ts': `import { memory } from '../adapters/memory-storage.js';\nimport type { Platform } from '../ports/platform.js';`,
     'integrations/fetch.ts': `import { parse } from '../core/challenge.js';\nimport type { TokenSource } from '../manager/token-manager.js';`,
+    'integrations/oauth/callback.ts': `import { checkSender } from '../origins.js';`,
+    'integrations/oauth/sign-in-error.ts': `import { TokenError } from '../../errors.js';\nexport class SignInError extends TokenError {}`,
+    'integrations/loopback.ts': `export const listen = () => import('node:http');`,
     'testing.ts': `export { fakeClock } from './testing/fake-clock.js';`,
     'testing/listen.ts': `export const listen = () => import('node:http');`,
     'testing/msw-handlers.ts': `import { http } from 'msw';`,
