@@ -8,6 +8,7 @@ export default defineConfig({
     file: 'src/adapters/file.ts',
     'indexed-db': 'src/adapters/indexed-db.ts',
     node: 'src/presets/node.ts',
+    oauth: 'src/integrations/oauth.ts',
     'react-native': 'src/presets/react-native.ts',
     redis: 'src/adapters/redis.ts',
     testing: 'src/testing.ts',
