@@ -5,8 +5,10 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     browser: 'src/presets/browser.ts',
+    device: 'src/integrations/device.ts',
     file: 'src/adapters/file.ts',
     'indexed-db': 'src/adapters/indexed-db.ts',
+    loopback: 'src/integrations/loopback.ts',
     node: 'src/presets/node.ts',
     oauth: 'src/integrations/oauth.ts',
     'react-native': 'src/presets/react-native.ts',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createTokenManager, inProcess, type TokenManager } from '../../src/index.js';
+import { type DeviceCode, deviceSignIn } from '../../src/integrations/device.js';
 import {
   createSignIn,
   grant,
@@ -12,6 +13,7 @@ import {
   type SignIn,
   userInfo,
 } from '../../src/integrations/oauth.js';
+import { fakeClock } from '../../src/testing.js';
 import { startSigningInProvider } from '../support/signing-in-provider.mjs';
 
 let provider: Awaited<ReturnType<typeof startSigningInProvider>>;
@@ -136,6 +138,17 @@ describe('against a real OpenID provider', () => {
     const tokens = createTokenManager({ refresh: grant(client, 'client_credentials'), refreshTokenIn: 'cookie' });
     onTestFinished(() => tokens.dispose());
     expect(await tokens.getAccessToken()).toMatch(/./);
+  });
+
+  test('a device signs in when its user has confirmed the code', async () => {
+    const { client, tokens } = page({ resource: [], scopes: ['openid', 'offline_access'] });
+    const clock = fakeClock(Date.now());
+    const codes: DeviceCode[] = [];
+    const outcome = deviceSignIn({ client, tokens, clock, onCode: (code) => void codes.push(code) });
+    while (codes.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await provider.confirm(codes[0]?.verificationUriComplete ?? '');
+    await clock.runUntil(outcome);
+    expect(tokens.getSnapshot()).toMatchObject({ status: 'active', claims: { sub: 'ada' } });
   });
 
   test('a client that registers itself signs in', async () => {

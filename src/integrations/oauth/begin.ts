@@ -51,7 +51,7 @@ export async function begin(context: SignInContext, options: BeginOptions): Prom
   const asked = readAsked(context, options);
   const server = await internalsOf(client).metadata();
   const authorizeUrl = requireEndpoint(server, 'authorization_endpoint');
-  const token_endpoint = requireEndpoint(server, 'token_endpoint');
+  const kept = serverToKeep(server);
   const [state, verifier] = [secrets.random(), secrets.random()];
   const nonce = asked.scopes.includes('openid') ? secrets.random() : undefined;
   const { resources, options: given } = internalsOf(client);
@@ -76,7 +76,7 @@ export async function begin(context: SignInContext, options: BeginOptions): Prom
     clientId: client.clientId,
     redirectUri: asked.redirectUri,
     scopes: asked.scopes,
-    server: { ...pick(server), token_endpoint },
+    server: kept,
     ...defined({ nonce, returnTo: readReturnTo(options.returnTo), resource: resources[0], maxAge: asked.maxAge }),
     ...(options.challenge && { continues: true }),
   };
@@ -158,9 +158,11 @@ async function pushed(client: OAuthClient, server: ServerMetadata, form: Form): 
   );
 }
 
-function pick(server: ServerMetadata): Omit<PendingSignIn['server'], 'token_endpoint'> {
+/** The part of a server's metadata that the end of a sign-in needs. Throws `SignInError` without a token endpoint. */
+export function serverToKeep(server: ServerMetadata): PendingSignIn['server'] {
   return {
     issuer: server.issuer,
+    token_endpoint: requireEndpoint(server, 'token_endpoint'),
     ...defined({
       revocation_endpoint: endpointOf(server, 'revocation_endpoint'),
       end_session_endpoint: endpointOf(server, 'end_session_endpoint'),

@@ -12,30 +12,17 @@ import type { TokenManager } from '../../manager/token-manager.js';
 import type { SignInContext } from './begin.js';
 import { addressOf, type Callback, readCallback, readCode } from './callback.js';
 import { internalsOf } from './client.js';
-import { exchangeCode, tokensOf } from './exchange-code.js';
+import { exchangeCode } from './exchange-code.js';
 import type { ServerMetadata } from './metadata.js';
+import { tokensOf } from './read-tokens.js';
 import { revokeTokens } from './revoke-with.js';
 import { SignInError } from './sign-in-error.js';
+import { grantOf, startSession } from './start-session.js';
 
 /** What is known when a sign-in is over. */
 export interface SignedIn {
   /** Where the user was before. */
   readonly returnTo: string | undefined;
-}
-
-/** What the manager is told of a session beside its tokens. */
-export interface Grant {
-  readonly issuer: string;
-  /** Epoch milliseconds on our own clock, just before the tokens were asked for. */
-  readonly requestedAt: number;
-  /** The session goes on where it is the same user's. */
-  readonly continues: boolean;
-  readonly endpoints: {
-    readonly token: string;
-    readonly revocation?: string | undefined;
-    readonly endSession?: string | undefined;
-    readonly authMethods?: readonly string[] | undefined;
-  };
 }
 
 /** What became of an attempt to take a sign-in. */
@@ -92,6 +79,7 @@ async function take(context: FinishContext, callback: Callback): Promise<Taken> 
     const entry = signIns.pending.get(state);
     const trace = signIns.traces.find((left) => left.mark === mark);
     if (address !== addressOf(entry?.redirectUri ?? trace?.redirectUri ?? own)) return { kind: 'foreign' };
+    if (!trace && !entry) return { kind: 'unknown' };
     if (isAmbiguous) {
       const message = 'Expected each parameter of the callback once, but one came twice; nothing was sent.';
       throw new SignInError('ERR_SIGN_IN_RESPONSE', message, { returnTo: entry?.returnTo });
@@ -165,17 +153,7 @@ async function start(
 ): Promise<void> {
   const { store, client } = context;
   const { server } = entry;
-  const grant: Grant = {
-    issuer: server.issuer,
-    requestedAt,
-    continues: entry.continues === true,
-    endpoints: {
-      token: server.token_endpoint,
-      revocation: server.revocation_endpoint,
-      endSession: server.end_session_endpoint,
-      authMethods: server.token_endpoint_auth_methods_supported,
-    },
-  };
+  const grant = grantOf(server, requestedAt, entry.continues);
   try {
     await store.change(async (signIns, write) => {
       if (!signIns.traces.some((trace) => trace.id === id) || ends !== context.ends()) throw cancelled(entry);
@@ -188,12 +166,6 @@ async function start(
     await revokeTokens(client, server as unknown as ServerMetadata, tokensOf({ ...response })).catch(() => undefined);
     throw isTokenError(error) && error.name === 'SessionError' ? cancelled(entry) : error;
   }
-}
-
-// The second argument is heeded by managers that keep the grant in the session's record; others take the tokens alone.
-function startSession(tokens: TokenManager, response: TokenResponse, grant: Grant): Promise<void> {
-  const start: (tokens: TokenResponse, grant?: Grant) => Promise<void> = tokens.startSession;
-  return start(response, grant);
 }
 
 function cancelled({ returnTo }: PendingSignIn): SignInError {

@@ -5,6 +5,7 @@ import { refuse } from '../origins.js';
 import { type BeginOptions, begin, type SignInContext, withQuery } from './begin.js';
 import { readCallback } from './callback.js';
 import { internalsOf, type OAuthClient } from './client.js';
+import { detachable } from './detachable.js';
 import { finish, type SignedIn } from './finish.js';
 import { endpointOf } from './metadata.js';
 import { type CryptoLike, secretsFrom } from './random.js';
@@ -147,15 +148,4 @@ async function readIdToken({ platform, name }: SignInContext): Promise<string | 
   } catch {
     return undefined;
   }
-}
-
-/** Lets one caller go without disturbing the others. */
-function detachable<T>(outcome: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return outcome;
-  return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason);
-    if (signal.aborted) return leave();
-    signal.addEventListener('abort', leave, { once: true });
-    outcome.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
-  });
 }
