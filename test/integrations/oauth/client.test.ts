@@ -178,6 +178,8 @@ describe('how a client proves itself', () => {
     await refreshWith(client)(request());
     await revokeWith(client)(revocation);
     await introspect(client, 'x');
+    // what is sent to one address is sent to no other
+    expect(requests.map(({ init }) => init.redirect)).toEqual(Array(4).fill('manual'));
     const forms = requests.filter(({ method }) => method === 'POST').map(({ form }) => form);
     expect(forms.map((form) => form.client_assertion_type)).toEqual(
       Array(3).fill('urn:ietf:params:oauth:client-assertion-type:jwt-bearer'),

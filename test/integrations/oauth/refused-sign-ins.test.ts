@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { type ServerMetadata, SignInError } from '../../../src/integrations/oauth.js';
-import { type Page, type SignInWorld, signInWorld } from '../../support/sign-in-world.js';
+import { CALLBACK, type Page, type SignInWorld, signInWorld } from '../../support/sign-in-world.js';
 
 const idToken = (token: string, change: (claims: Record<string, unknown>) => object, header?: object) => {
   const [head = '', payload = '', signature = ''] = token.split('.');
@@ -55,6 +55,18 @@ test.each(['code', 'state', 'iss', 'error'])(
     const back = new URL(await begun(world, page));
     back.searchParams.append(name, back.searchParams.get(name) ?? 'access_denied');
     if (name === 'error') back.searchParams.append(name, 'access_denied');
+    expect((await world.reason(page.signIn.finish(back.href))).code).toBe('ERR_SIGN_IN_RESPONSE');
+    expect(tokenRequests(world)).toBe(0);
+  },
+);
+
+test.each(['response', 'id_token', 'token', 'access_token'])(
+  'a callback with %s beside its code is refused: nobody asked for that',
+  async (name) => {
+    const world = signInWorld();
+    const page = world.page();
+    const back = new URL(await begun(world, page));
+    back.searchParams.set(name, 'x');
     expect((await world.reason(page.signIn.finish(back.href))).code).toBe('ERR_SIGN_IN_RESPONSE');
     expect(tokenRequests(world)).toBe(0);
   },
@@ -315,6 +327,8 @@ describe('a storage that fails', () => {
       operation === 'setItem' && key === 'evertoken:session' ? { error: new Error('full') } : undefined;
     await world.run(signIn.finish(back));
     expect(tokens.getSnapshot().status).toBe('active');
+    // somebody is signed in, whatever the storage knows
+    expect(await world.run(signIn.finish(`${CALLBACK}?code=x&state=unknown`))).toEqual({ returnTo: undefined });
   });
 
   test('that is silent holds nobody for ever', async () => {

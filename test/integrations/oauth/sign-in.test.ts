@@ -354,6 +354,28 @@ describe('signing out', () => {
     expect(out.searchParams.get('id_token_hint')).toBe(stored.idToken);
   });
 
+  test('the address of a sign-in that was ended is unknown from then on, in the same page as well', async () => {
+    const world = signInWorld();
+    const page = world.page();
+    const back = await world.visit(await world.run(page.signIn.begin()));
+    await world.run(page.signIn.finish(back));
+    await world.run(page.signIn.end());
+    expect((await world.reason(page.signIn.finish(back))).code).toBe('ERR_SIGN_IN_UNKNOWN');
+  });
+
+  test('a sign-in that was ended while the server was busy cannot be finished again', async () => {
+    const world = signInWorld();
+    const page = world.page();
+    const back = await world.visit(await world.run(page.signIn.begin()));
+    world.server.next({ status: 503, delayMs: 1_000 });
+    const outcome = world.reason(page.signIn.finish(back));
+    await world.clock.advance(500);
+    await world.run(page.signIn.end());
+    expect((await outcome).code).toBe('ERR_SIGN_IN_NETWORK');
+    expect(world.pending()).toBeUndefined();
+    expect((await world.reason(page.signIn.finish(back))).code).toBe('ERR_SIGN_IN_UNKNOWN');
+  });
+
   test('signed out, offline or twice, it throws nothing', async () => {
     const world = signInWorld();
     const page = world.page();
