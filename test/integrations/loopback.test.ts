@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { loopbackSignIn } from '../../src/integrations/loopback.js';
@@ -35,6 +37,14 @@ function gate<T>(): { promise: Promise<T>; open: (value: T) => void } {
   });
   return { promise, open };
 }
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
 
 const isFree = (port: number, host = '127.0.0.1') =>
   new Promise<boolean>((resolve) => {
@@ -100,6 +110,44 @@ describe('signing in on this machine', () => {
       },
     });
     expect((await user.seen()).map(({ status }) => status)).toEqual([404, 404, 400, 400, 400, 400, 400, 404, 200]);
+  });
+
+  test.each([true, false])(
+    'J17: not even where they come to the client’s own redirect address (signed in: %s)',
+    async (isSignedIn) => {
+      const world = signInWorld();
+      const port = await freePort();
+      const page = world.page(world.first, { redirectUri: `http://127.0.0.1:${port}/callback` });
+      if (isSignedIn) await world.run(page.signIn.finish(await world.visit(await world.run(page.signIn.begin()))));
+      const user = browser(world);
+      await loopbackSignIn(page.signIn, {
+        port,
+        open: async (url) => {
+          const back = await world.visit(url);
+          await user.visit(`${new URL(back).origin}/callback?code=a&state=b`);
+          await user.visit(`${new URL(back).origin}/callback?error=access_denied&state=b`);
+          await user.visit(back);
+        },
+      });
+      expect((await user.seen()).map(({ status }) => status)).toEqual([400, 400, 200]);
+    },
+  );
+
+  test('J17: a connection that somebody keeps open does not outlive it', async () => {
+    const world = signInWorld();
+    const aborted = new AbortController();
+    const opened = gate<string>();
+    const outcome = loopbackSignIn(world.page().signIn, { open: opened.open, signal: aborted.signal }).catch(
+      (error) => error,
+    );
+    const { port } = new URL(await world.visit(await opened.promise));
+    const socket = connect(Number(port), '127.0.0.1');
+    await once(socket, 'connect');
+    const closed = once(socket, 'close');
+    socket.on('error', () => undefined);
+    aborted.abort();
+    await outcome;
+    await closed;
   });
 
   test.each(['localhost', '[::1]'] as const)('J17: with %s every family that there is listens', async (host) => {
