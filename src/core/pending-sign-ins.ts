@@ -31,8 +31,10 @@ export interface PendingServer {
 
 /** What is left of a sign-in that is being finished; no secret in it. */
 export interface SignInTrace {
-  /** Random; names the lock that the page holds which finishes it. */
+  /** Random, and no secret. */
   readonly id: string;
+  /** Names the lock that the page holds which finishes it: a small number, as adapters keep something for each name. */
+  readonly slot: number;
   /** Recognises the address of the callback: a hash of its state. */
   readonly mark: string;
   readonly at: number;
@@ -88,6 +90,13 @@ export function takeSignIn(signIns: SignIns, state: string, trace: SignInTrace):
   return { ...withoutSignIn(signIns, state), traces: [...signIns.traces, trace] };
 }
 
+/** The smallest slot that no trace has. */
+export function freeSlot({ traces }: SignIns): number {
+  let slot = 0;
+  while (traces.some((trace) => trace.slot === slot)) slot++;
+  return slot;
+}
+
 /** Forgets a sign-in that will never be finished. */
 export function withoutSignIn(signIns: SignIns, state: string): SignIns {
   return { ...signIns, pending: new Map([...signIns.pending].filter(([name]) => name !== state)) };
@@ -110,6 +119,8 @@ function isPending(state: unknown, entry: Partial<PendingSignIn> | null | undefi
 }
 
 function isTrace(trace: Partial<SignInTrace> | null): boolean {
-  const { at, id, mark, redirectUri } = Object(trace) as Partial<SignInTrace>;
-  return Number.isFinite(at) && [id, mark, redirectUri].every((text) => typeof text === 'string');
+  const { at, id, mark, slot, redirectUri } = Object(trace) as Partial<SignInTrace>;
+  return (
+    Number.isFinite(at) && Number.isInteger(slot) && [id, mark, redirectUri].every((text) => typeof text === 'string')
+  );
 }

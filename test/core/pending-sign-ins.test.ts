@@ -4,6 +4,7 @@ import {
   addSignIn,
   decodeSignIns,
   encodeSignIns,
+  freeSlot,
   type PendingSignIn,
   type SignIns,
   takeSignIn,
@@ -23,7 +24,13 @@ const entry = (at = NOW): PendingSignIn => ({
   scopes: ['openid'],
   server,
 });
-const trace = (id: string, at = NOW) => ({ id, mark: `m${id}`, at, redirectUri: 'https://app.test/callback' });
+const trace = (id: string, at = NOW, slot = 0) => ({
+  id,
+  slot,
+  mark: `m${id}`,
+  at,
+  redirectUri: 'https://app.test/callback',
+});
 const read = (signIns: SignIns, now = NOW) => decodeSignIns(encodeSignIns(signIns) ?? null, now);
 
 test('what is stored is read back, whatever its states are called', () => {
@@ -63,7 +70,7 @@ test('one damaged entry harms no other', () => {
     { ...entry(), scopes: 'a' },
   ];
   const pending = [...damaged.map((one, index) => [`d${index}`, one]), ['good', entry()]];
-  const traces = [null, {}, { ...trace('x'), at: null }, trace('good')];
+  const traces = [null, {}, { ...trace('x'), at: null }, { ...trace('x'), slot: '0' }, trace('good')];
   const found = decodeSignIns(JSON.stringify({ evertoken: 1, pending, traces }), NOW);
   expect([...found.pending.keys()]).toEqual(['good']);
   expect(found.traces.map(({ id }) => id)).toEqual(['good']);
@@ -96,4 +103,9 @@ test('whatever is begun and taken, at most eight are pending, the newest ones, a
       expect([...signIns.pending.keys()].sort()).toEqual(begun.map(([state]) => state).sort());
     }),
   );
+});
+
+test('a slot is the smallest that is free, so that there are never more of them than sign-ins being finished', () => {
+  const at = (...slots: number[]): SignIns => ({ ...NONE, traces: slots.map((slot) => trace(`${slot}`, NOW, slot)) });
+  expect([at(), at(0), at(1), at(0, 1, 3), at(2, 1, 0)].map(freeSlot)).toEqual([0, 1, 0, 2, 3]);
 });

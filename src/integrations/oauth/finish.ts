@@ -1,5 +1,6 @@
 import { decodeRecord } from '../../core/codec.js';
 import {
+  freeSlot,
   type PendingSignIn,
   type SignInTrace,
   takeSignIn,
@@ -46,7 +47,7 @@ export async function finish(
     case 'unknown':
       return leftOver(context, undefined);
     case 'taken':
-      await context.store.waitFor(taken.trace.id);
+      await context.store.waitFor(taken.trace.slot);
       return leftOver(context, taken.trace.returnTo);
     case 'refused':
       readCode(callback, taken.entry);
@@ -90,10 +91,10 @@ async function take(context: FinishContext, callback: Callback): Promise<Taken> 
       await write(withoutSignIn(signIns, state));
       return { kind: 'refused', entry };
     }
-    const id = secrets.random();
+    const [id, slot] = [secrets.random(), freeSlot(signIns)];
     const { redirectUri, returnTo } = entry;
-    const left = { id, mark, at: platform.clock.now(), redirectUri, ...(returnTo !== undefined && { returnTo }) };
-    const release = await store.hold(id); // before anybody can see the trace
+    const left = { id, slot, mark, at: platform.clock.now(), redirectUri, ...(returnTo !== undefined && { returnTo }) };
+    const release = await store.hold(slot); // before anybody can see the trace
     try {
       await write(takeSignIn(signIns, state, left));
     } catch (error) {

@@ -13,9 +13,9 @@ export interface SignInStore {
   /** Reads, decides and writes in one step that nobody else can come between. Throws `StorageError` and `LockError`. */
   change<T>(step: Step<T>): Promise<T>;
   /** Marks a sign-in as being finished here, until the function returned is called, or the page is gone. */
-  hold(id: string): Promise<() => void>;
-  /** Resolves when nobody finishes that sign-in any more. */
-  waitFor(id: string): Promise<void>;
+  hold(slot: number): Promise<() => void>;
+  /** Resolves when nobody finishes the sign-in in that slot any more. */
+  waitFor(slot: number): Promise<void>;
 }
 
 /** As long as the lock of a session is waited for; holders are past their time a little earlier. */
@@ -29,7 +29,7 @@ const STORAGE_LIMIT_MS = 5_000;
 export function signInStore(platform: Platform, name: string): SignInStore {
   const { storage, clock } = platform;
   const key = `${name}:sign-ins`;
-  const lockOf = (id: string) => `${name}:sign-in:${id}`;
+  const lockOf = (slot: number) => `${name}:sign-in:${slot}`;
 
   async function read(): Promise<SignIns> {
     const text = await guarded('ERR_STORAGE_READ', () => storage.getItem(key));
@@ -70,11 +70,11 @@ export function signInStore(platform: Platform, name: string): SignInStore {
           return write(signIns, fence);
         }),
       ),
-    hold: (id) =>
+    hold: (slot) =>
       new Promise((granted, failed) => {
-        locked(platform, lockOf(id), FINISH_MS, () => new Promise<void>((release) => granted(release))).catch(failed);
+        locked(platform, lockOf(slot), FINISH_MS, () => new Promise<void>((release) => granted(release))).catch(failed);
       }),
-    waitFor: (id) => locked(platform, lockOf(id), FINISH_MS, async () => undefined).catch(() => undefined),
+    waitFor: (slot) => locked(platform, lockOf(slot), FINISH_MS, async () => undefined).catch(() => undefined),
   };
 }
 

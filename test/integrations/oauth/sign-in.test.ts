@@ -162,6 +162,25 @@ describe('signing in', () => {
     expect(page.tokens.getSnapshot().status).toBe('active');
   });
 
+  test('locks have few names, however often somebody signs in: adapters keep something for each', async () => {
+    const world = signInWorld();
+    const page = world.page();
+    const names = new Set<string>();
+    const { lock } = page.platform;
+    const run = lock.run.bind(lock);
+    lock.run = (key, ...rest) => {
+      names.add(key);
+      return run(key, ...rest);
+    };
+    for (let n = 0; n < 5; n++)
+      await world.run(page.signIn.finish(await world.visit(await world.run(page.signIn.begin()))));
+    expect([...names].sort()).toEqual([
+      'evertoken:session',
+      'evertoken:session:sign-in:0',
+      'evertoken:session:sign-ins',
+    ]);
+  });
+
   test('J12: PAR is used where offered, and required where required', async () => {
     const world = signInWorld({ requirePar: true });
     const page = world.page();
