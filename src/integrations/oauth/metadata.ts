@@ -1,4 +1,5 @@
 import { readDestination } from '../../core/origin.js';
+import { redact } from '../../core/redact.js';
 import { request } from './request.js';
 import { SignInError } from './sign-in-error.js';
 
@@ -62,7 +63,7 @@ export async function discover(issuer: string, options: AskOptions): Promise<Ser
       foreign = true;
     } catch (error) {
       if (error instanceof SignInError) throw error;
-      unreachable ??= { cause: error };
+      unreachable ??= { cause: new Error(redact(String(Object(error).message ?? error), [])) };
     }
   }
   if (!foreign && unreachable) {
