@@ -40,8 +40,6 @@ export interface SignInContext {
   readonly platform: Platform;
   readonly secrets: Secrets;
   readonly store: SignInStore;
-  /** What storage, lock and channel are given for the session. */
-  readonly name: string;
   snapshot(): SessionSnapshot;
 }
 

@@ -1,4 +1,3 @@
-import { decodeRecord } from '../../core/codec.js';
 import {
   freeSlot,
   type PendingSignIn,
@@ -58,14 +57,8 @@ export async function finish(
 }
 
 /** Whether somebody is signed in, after a look at the storage. */
-async function isSignedIn({ platform, snapshot, name }: SignInContext): Promise<boolean> {
-  if (snapshot().status === 'active') return true;
-  try {
-    const text = await platform.storage.getItem(name);
-    return typeof text === 'string' && decodeRecord(text).kind !== 'damaged';
-  } catch {
-    return false;
-  }
+async function isSignedIn({ store, snapshot }: SignInContext): Promise<boolean> {
+  return snapshot().status === 'active' || (await store.session()) !== undefined;
 }
 
 type FinishContext = Parameters<typeof finish>[0];

@@ -1,4 +1,6 @@
+import { decodeRecord } from '../../core/codec.js';
 import { decodeSignIns, encodeSignIns, type SignIns } from '../../core/pending-sign-ins.js';
+import type { SessionRecord } from '../../core/session-record.js';
 import { isTokenError, LockError, StorageError } from '../../errors.js';
 import type { TokenManagerOptions } from '../../manager/options.js';
 
@@ -12,6 +14,8 @@ export type Step<T> = (signIns: SignIns, write: (signIns: SignIns) => Promise<vo
 export interface SignInStore {
   /** Reads, decides and writes in one step that nobody else can come between. Throws `StorageError` and `LockError`. */
   change<T>(step: Step<T>): Promise<T>;
+  /** The session as it is stored; `'unreadable'` for one of a newer version, undefined where none is to be had. */
+  session(): Promise<SessionRecord | 'unreadable' | undefined>;
   /** Marks a sign-in as being finished here, until the function returned is called, or the page is gone. */
   hold(slot: number): Promise<() => void>;
   /** Resolves when nobody finishes the sign-in in that slot any more. */
@@ -70,6 +74,12 @@ export function signInStore(platform: Platform, name: string): SignInStore {
           return write(signIns, fence);
         }),
       ),
+    async session() {
+      const text = await guarded('ERR_STORAGE_READ', () => storage.getItem(name)).catch(() => null);
+      if (typeof text !== 'string') return undefined;
+      const { kind, record } = decodeRecord(text);
+      return kind === 'newer' ? 'unreadable' : record;
+    },
     hold: (slot) =>
       new Promise((granted, failed) => {
         locked(platform, lockOf(slot), FINISH_MS, () => new Promise<void>((release) => granted(release))).catch(failed);

@@ -1,8 +1,7 @@
-import { decodeRecord } from '../../core/codec.js';
 import { hooks } from '../../core/hooks.js';
 import type { TokenManager } from '../../manager/token-manager.js';
 import { refuse } from '../origins.js';
-import { type BeginOptions, begin, type SignInContext, withQuery } from './begin.js';
+import { type BeginOptions, begin, withQuery } from './begin.js';
 import { readCallback } from './callback.js';
 import { internalsOf, type OAuthClient } from './client.js';
 import { detachable } from './detachable.js';
@@ -89,7 +88,6 @@ export function createSignIn(options: SignInOptions): SignIn {
     client,
     tokens,
     platform,
-    name,
     secrets: secretsFrom(crypto),
     store: signInStore(platform, name),
     snapshot: () => tokens.getSnapshot(),
@@ -126,7 +124,9 @@ export function createSignIn(options: SignInOptions): SignIn {
           () => undefined,
           (error: unknown) => ({ error }),
         );
-      const hint = await readIdToken(context);
+      // the newest one is in the storage: this tab may have been asleep
+      const stored = await context.store.session();
+      const hint = stored === 'unreadable' ? undefined : stored?.tokens.idToken;
       await tokens.endSession();
       if (failure) throw failure.error;
       const server = await internal.metadata().catch(() => undefined);
@@ -138,14 +138,4 @@ export function createSignIn(options: SignInOptions): SignIn {
       return url.length <= MAX_URL ? url : withQuery(address, { ...more, state });
     },
   };
-}
-
-/** The newest ID token, as the storage has it: this tab may have been asleep. */
-async function readIdToken({ platform, name }: SignInContext): Promise<string | undefined> {
-  try {
-    const text = await platform.storage.getItem(name);
-    return typeof text === 'string' ? decodeRecord(text).record?.tokens.idToken : undefined;
-  } catch {
-    return undefined;
-  }
 }

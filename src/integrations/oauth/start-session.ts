@@ -35,6 +35,6 @@ export function grantOf(server: PendingServer, requestedAt: number, continues = 
 
 /** Starts a session with its grant; managers that do not keep the grant take the tokens alone. */
 export function startSession(tokens: TokenManager, response: TokenResponse, grant: Grant): Promise<void> {
-  const start: (response: TokenResponse, grant?: Grant) => Promise<void> = tokens.startSession;
-  return start(response, grant);
+  const manager: { startSession(response: TokenResponse, grant?: Grant): Promise<void> } = tokens;
+  return manager.startSession(response, grant);
 }

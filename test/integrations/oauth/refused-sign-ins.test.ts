@@ -339,6 +339,17 @@ describe('a storage that fails', () => {
     expect((await world.reason(signIn.begin())).code).toBe('ERR_STORAGE_READ');
   });
 
+  test('that is silent keeps nobody from signing out', async () => {
+    const world = signInWorld();
+    const { signIn, peer, tokens } = world.page();
+    await world.run(signIn.finish(await world.visit(await world.run(signIn.begin()))));
+    peer.storageFault = { hang: true };
+    const begunAt = world.clock.now();
+    expect((await world.reason(signIn.end())).code).toMatch(/^ERR_STORAGE/);
+    expect(tokens.getSnapshot().status).toBe('none');
+    expect(world.clock.now() - begunAt).toBeLessThan(60_000);
+  });
+
   test('a damaged item counts as none', async () => {
     const world = signInWorld();
     const { signIn, platform, tokens } = world.page();
