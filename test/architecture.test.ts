@@ -60,6 +60,10 @@ const forbiddenEdges: [file: string, text: string, rule: string][] = [
   ['integrations/axios.ts', `import type { AxiosInstance } from 'axios'`, table.integrations.rule],
   ['integrations/fetch.ts', `import { useState } from 'react'`, table.integrations.rule],
   ['integrations/react.ts', `import { createRoot } from 'react-dom/client'`, table.integrations.rule],
+  ['integrations/fetch.ts', `import * as oauth from 'oauth4webapi'`, table.integrations.rule],
+  ['integrations/step-up.ts', `import { createServer } from 'node:http'`, table.integrations.rule],
+  ['integrations/loopback.ts', `import { createServer } from 'node:http'`, table.integrations.rule],
+  ['core/proof.ts', `import * as oauth from 'oauth4webapi'`, table.core.rule],
   ['testing/peers.ts', `import { memory } from '../adapters/memory-storage.js'`, table.testing.rule],
   ['testing/peers.ts', `import { expect } from 'vitest'`, table.testing.rule],
   ['testing/peers.ts', `import { http } from 'msw'`, table.testing.rule],
@@ -122,6 +126,8 @@ const brokenRules: [file: string, text: string, rule: string][] = [
   ['manager/attempt.ts', `export const write = ({ setItem }: S) => setItem('key', '');`, rules.storage],
   ['manager/attempt.ts', `export const erase = (where: S) => where['removeItem']('key');`, rules.storage],
   ['core/backoff.ts', `import { delay } from './backoff.js';`, rules.circle],
+  ['integrations/oauth/client.ts', 'export class Client {}', rules.classes],
+  ['adapters/own-error.ts', 'export class OwnError extends TokenError {}', rules.classes],
 ];
 
 describe('an edge that the table forbids is reported with its file and the sentence of the rule', () => {
@@ -219,6 +225,9 @@ test('what the table allows is not reported', () => {
     'presets/in-process.ts': `import { memory } from '../adapters/memory-storage.js';\nimport type { Platform } from '../ports/platform.js';`,
     'integrations/fetch.ts': `import { parse } from '../core/challenge.js';\nimport type { TokenSource } from '../manager/token-manager.js';`,
     'integrations/react.ts': `import { useContext } from 'react';\nimport type { TokenManager } from '../manager/token-manager.js';`,
+    'integrations/oauth/callback.ts': `import { checkSender } from '../origins.js';`,
+    'integrations/oauth/sign-in-error.ts': `import { TokenError } from '../../errors.js';\nexport class SignInError extends TokenError {}`,
+    'integrations/loopback.ts': `export const listen = () => import('node:http');`,
     'testing.ts': `export { fakeClock } from './testing/fake-clock.js';`,
     'testing/listen.ts': `export const listen = () => import('node:http');`,
     'testing/msw-handlers.ts': `import { http } from 'msw';`,

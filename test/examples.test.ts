@@ -4,6 +4,7 @@ import { createTokens as createCookieTokens } from '../examples/cookie-session.j
 import { createApi } from '../examples/other-refusals.js';
 import { createTokens as createOwnTokens } from '../examples/own-endpoint.js';
 import { createClients } from '../examples/several-apis.js';
+import { createTokens as createSignedInServiceTokens } from '../examples/sign-in-service.js';
 import { createTokens as createSignOutTokens } from '../examples/sign-out.js';
 import { observe } from '../examples/telemetry.js';
 import { createAuthServer } from '../src/testing.js';
@@ -111,6 +112,17 @@ function twoSessions() {
   const world = createWorld();
   return { ...world, tokens: world.manager().tokens, partner: world.manager({ key: 'partner' }).tokens };
 }
+
+test('sign-in-service: any number of callers, one request for client credentials', async () => {
+  const clients = [{ clientId: 'job', clientSecret: 'secret' }];
+  const server = createAuthServer({ origin: 'https://auth.example', clients });
+  vi.stubGlobal('fetch', server.fetch);
+  const tokens = createSignedInServiceTokens(server.origin, 'job', 'secret');
+  const held = await Promise.all(Array.from({ length: 20 }, () => tokens.getAccessToken()));
+  expect(server.inspect(held[0] ?? '')).toMatchObject({ scope: 'orders.read', clientId: 'job', active: true });
+  expect([new Set(held).size, server.tokenRequests.length]).toEqual([1, 1]);
+  tokens.dispose();
+});
 
 test('sign-out: every peer is told, and the server revokes the newest refresh token', async () => {
   const { platform, server } = createWorld();

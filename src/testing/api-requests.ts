@@ -1,5 +1,6 @@
 import type { World } from './auth-world.js';
 import { type Answer, type Exchange, json, readDpopNonce } from './exchange.js';
+import type { TokenFacts } from './grants.js';
 import { base64 } from './mint.js';
 import type { ApiRequest, Writable } from './request-log.js';
 
@@ -27,10 +28,8 @@ export function actOnApi(world: World, { url, headers, method, body }: Exchange,
   if (facts?.kind !== 'access' || !facts.active) {
     return challenge(401, 'Bearer', { realm: 'api', error: 'invalid_token' });
   }
-  const needed = /^\/api\/scope\/([^/]+)$/.exec(url.pathname)?.[1];
-  if (needed !== undefined && !facts.scope.split(' ').includes(decodeURIComponent(needed))) {
-    return challenge(403, 'Bearer', { realm: 'api', error: 'insufficient_scope', scope: decodeURIComponent(needed) });
-  }
+  const unmet = demandMore(world, url, facts);
+  if (unmet) return unmet;
   const { authorization: _token, ...echoed } = Object.fromEntries(headers);
   return json(200, {
     user: facts.user,
@@ -41,6 +40,35 @@ export function actOnApi(world: World, { url, headers, method, body }: Exchange,
     body: new TextDecoder().decode(body),
     bodyBase64: base64(body),
   });
+}
+
+/** What some paths want beyond an access token: a scope, a way or an age of the sign-in, a claim, a resource. */
+function demandMore(world: World, { pathname }: URL, facts: TokenFacts): Answer | undefined {
+  const [, kind, encoded = ''] = /^\/api\/(scope|acr|max-age|claims|resource)\/([^/]+)$/.exec(pathname) ?? [];
+  const needed = decodeURIComponent(encoded);
+  const refuse = (status: number, parameters: Record<string, string>) =>
+    challenge(status, 'Bearer', { realm: 'api', ...parameters });
+  const error = 'insufficient_user_authentication';
+  switch (kind) {
+    case 'scope':
+      if (facts.scope.split(' ').includes(needed)) return undefined;
+      return refuse(403, { error: 'insufficient_scope', scope: needed });
+    case 'acr':
+      return facts.acr === needed ? undefined : refuse(401, { error, acr_values: needed });
+    case 'max-age': {
+      const age = world.clock.now() - (facts.authenticatedAt ?? Number.NEGATIVE_INFINITY);
+      return age <= Number(needed) * 1_000 ? undefined : refuse(401, { error, max_age: needed });
+    }
+    case 'claims': {
+      if (facts.met?.includes(needed)) return undefined;
+      const claims = JSON.stringify({ access_token: { [needed]: { essential: true } } });
+      return refuse(401, { error: 'insufficient_claims', claims: base64(new TextEncoder().encode(claims)) });
+    }
+    case 'resource':
+      return facts.resource === needed ? undefined : refuse(401, { error: 'invalid_token' });
+    default:
+      return undefined;
+  }
 }
 
 function challenge(

@@ -9,6 +9,8 @@ export interface AuthClient {
   clientSecret?: string;
   /** The only way it may authenticate; default `none` without a secret, and with one both `basic` and `post`. */
   authentication?: 'none' | 'basic' | 'post';
+  /** Where `/authorize` may send its users back; on loopback any port will do (RFC 8252 section 7.3). Default anywhere. */
+  redirectUris?: readonly string[];
 }
 
 /** What the server does; each can be given at creation and changed later with `server.set`. */
@@ -37,6 +39,24 @@ export interface AuthServerSwitches {
   apiDpopNonce: string | undefined;
   /** Where the refresh token travels. `cookie`: in an HttpOnly cookie, never in an answer's body. Default `response`. */
   refreshTokenIn: 'response' | 'cookie';
+  /** Who is signed in at the server itself, as by its own cookie. Undefined: whoever comes to `/authorize` signs in first. Default `ada`. */
+  user: string | undefined;
+  /** What that user says to a client; `pending` shows a page with a link, and keeps devices waiting. Default `given`. */
+  consent: 'given' | 'refused' | 'pending';
+  /** Whether callbacks carry `iss` (RFC 9207), and whether metadata promises that. Default `promised`. */
+  callbackIssuer: 'promised' | 'sent' | 'omitted';
+  /** Whether authorization requests have to be pushed first (RFC 9126). Default `false`. */
+  requirePar: boolean;
+  /** Which resources there are (RFC 8707); any other is `invalid_target`. Default any. */
+  resources: readonly string[] | undefined;
+  /** How long an authorization code lives, in milliseconds. Default 60 000. */
+  codeLifetimeMs: number;
+  /** How long a device code lives, in milliseconds. Default 600 000. */
+  deviceCodeLifetimeMs: number;
+  /** How long a device waits between two polls (RFC 8628), in milliseconds; too early is `slow_down`. Default 5 000. */
+  deviceIntervalMs: number;
+  /** Whether pages of other origins can read `WWW-Authenticate`, `DPoP-Nonce`, `Retry-After` and `Date`. Default `true`. */
+  exposeHeaders: boolean;
 }
 
 /** Options of {@link createAuthServer}; every switch can be given here as well. */
@@ -66,6 +86,15 @@ const DEFAULTS: AuthServerSwitches = {
   dpopNonce: undefined,
   apiDpopNonce: undefined,
   refreshTokenIn: 'response',
+  user: 'ada',
+  consent: 'given',
+  callbackIssuer: 'promised',
+  requirePar: false,
+  resources: undefined,
+  codeLifetimeMs: 60_000,
+  deviceCodeLifetimeMs: 600_000,
+  deviceIntervalMs: 5_000,
+  exposeHeaders: true,
 };
 
 const OTHERS = new Set(['origin', 'clients', 'clock', 'random', 'keepRequests']);

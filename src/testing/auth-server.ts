@@ -1,13 +1,14 @@
 import type { TokenResponse } from '../core/token-set.js';
 import { type AuthServerOptions, type AuthServerSwitches, readOrigin, readSwitches } from './auth-server-options.js';
 import type { World } from './auth-world.js';
+import { createDesk, type Desk } from './desk.js';
 import { createGrants, type Grants, type TokenFacts } from './grants.js';
 import { type ListeningServer, listen } from './listen.js';
 import { createMint } from './mint.js';
 import { createMswHandlers } from './msw-handlers.js';
 import type { ApiRequest, TokenRequest } from './request-log.js';
 import { createScript, type Endpoint, type Scripted } from './script.js';
-import { createResponder, createServerFetch } from './server-fetch.js';
+import { createResponder, createServerFetch, type Responder } from './server-fetch.js';
 import { systemClock } from './system-clock.js';
 
 /** Whom to sign in; see {@link AuthServer.signIn}. */
@@ -34,6 +35,14 @@ export interface AuthServer {
   readonly signInUrl: string;
   /** Everything below it wants an access token and echoes the request; `/api/scope/NAME` also wants that scope. */
   readonly apiUrl: string;
+  /** Signs users in by code (RFC 6749 section 4.1), without asking them; `origin` is the issuer to discover. */
+  readonly authorizeUrl: string;
+  /**
+   * Goes where a user's browser would be sent to sign in, and resolves to the address that it comes back to.
+   *
+   * Takes a URL such as `createSignIn().begin()` gives. Rejects where the server shows a page instead.
+   */
+  authorize(url: string): Promise<string>;
   /**
    * Answers like any `fetch`, without a network, for this origin alone.
    *
@@ -105,6 +114,8 @@ export function createAuthServer(options: AuthServerOptions = {}): AuthServer {
     revokeUrl: `${origin}/revoke`,
     signInUrl: `${origin}/sign-in`,
     apiUrl: `${origin}/api`,
+    authorizeUrl: `${origin}/authorize`,
+    authorize: (url) => authorize(respond, url),
     tokenRequests,
     apiRequests,
     fetch: createServerFetch(world, respond),
@@ -126,7 +137,9 @@ export function createAuthServer(options: AuthServerOptions = {}): AuthServer {
     revokeFamily: (token) => world.grants.revoke(token),
     inspect: (token) => world.grants.find(token),
     reset: () => {
-      Object.assign(world, { grants: freshGrants(world, options), switches: readSwitches(options), jar: undefined });
+      world.mint = createMint(options.random);
+      Object.assign(world, { grants: freshGrants(world), desk: freshDesk(world) });
+      Object.assign(world, { switches: readSwitches(options), jar: undefined });
       for (const list of [tokenRequests, apiRequests]) list.length = 0;
       script.clear();
       world.windows.clear();
@@ -141,8 +154,9 @@ export function createAuthServer(options: AuthServerOptions = {}): AuthServer {
 function createWorld(options: AuthServerOptions): World {
   const { clock = systemClock, clients, keepRequests = Number.POSITIVE_INFINITY } = options;
   const origin = readOrigin(options.origin ?? 'https://auth.test');
-  const world: Omit<World, 'grants'> = {
+  const world: Omit<World, 'grants' | 'desk'> = {
     origin,
+    mint: createMint(options.random),
     clock,
     clients,
     keepRequests,
@@ -154,10 +168,25 @@ function createWorld(options: AuthServerOptions): World {
     switches: readSwitches(options),
     jar: undefined,
   };
-  return Object.assign(world, { grants: freshGrants(world, options) });
+  return Object.assign(world, { grants: freshGrants(world), desk: freshDesk(world) });
 }
 
-function freshGrants(world: Omit<World, 'grants'>, { random }: AuthServerOptions): Grants {
-  const { origin: issuer, clock } = world;
-  return createGrants({ mint: createMint(random), issuer, now: () => clock.now(), switches: () => world.switches });
+function freshGrants(world: Omit<World, 'grants' | 'desk'>): Grants {
+  const { origin: issuer, clock, mint } = world;
+  return createGrants({ mint, issuer, now: () => clock.now(), switches: () => world.switches });
+}
+
+function freshDesk({ mint, clock }: Omit<World, 'grants' | 'desk'>): Desk {
+  return createDesk(mint, () => clock.now());
+}
+
+async function authorize(respond: Responder, url: string): Promise<string> {
+  const response = await respond(new Request(url));
+  if (response === 'dropped') throw new TypeError('Expected an answer at the authorization endpoint, but none came.');
+  const location = response.headers.get('location');
+  if (location !== null) return location;
+  const answer = await response.text();
+  throw new Error(
+    `Expected a redirect back to the client, but status ${response.status} came: ${answer.slice(0, 200)}`,
+  );
 }

@@ -1,6 +1,8 @@
 import type { Clock } from '../ports/clock.js';
 import type { AuthClient, AuthServerSwitches } from './auth-server-options.js';
+import type { Desk } from './desk.js';
 import type { Grants } from './grants.js';
+import type { Mint } from './mint.js';
 import type { ApiRequest, TokenRequest, Writable } from './request-log.js';
 import type { Script } from './script.js';
 
@@ -16,7 +18,11 @@ export interface World {
   /** Per client: when its rate window began, and how many requests fell into it. */
   readonly windows: Map<string | undefined, { startedAt: number; requests: number }>;
   readonly load: { now: number; most: number };
+  /** What makes secrets, and signs. */
+  mint: Mint;
   grants: Grants;
+  /** Authorizations that are under way. */
+  desk: Desk;
   switches: AuthServerSwitches;
   /** The refresh token in the cookie of everybody who uses `server.fetch` or `server.handlers`: one browser. */
   jar: string | undefined;

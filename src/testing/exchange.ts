@@ -41,11 +41,27 @@ export function refusal(
   return json(status, { error, error_description: description }, headers);
 }
 
+/** Sends a browser elsewhere. */
+export function redirect(location: string): Answer {
+  return { status: 302, headers: { Location: location, 'Cache-Control': 'no-store' }, body: '' };
+}
+
+/** A page that a user sees; `content` is HTML. */
+export function page(title: string, content: string): Answer {
+  const body = `<!doctype html><meta charset="utf-8"><title>${title}</title><h1>${title}</h1><p>${content}</p>`;
+  return { status: 200, headers: { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' }, body };
+}
+
 /** The parameters of a form; undefined when the body is none. */
-export function readForm({ headers, body }: Exchange): Record<string, string> | undefined {
+export function readParameters({ headers, body }: Exchange): URLSearchParams | undefined {
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
-  if (type !== 'application/x-www-form-urlencoded') return undefined;
-  return Object.fromEntries(new URLSearchParams(new TextDecoder().decode(body)));
+  return type === 'application/x-www-form-urlencoded' ? new URLSearchParams(new TextDecoder().decode(body)) : undefined;
+}
+
+/** The same, of a parameter named twice the last. */
+export function readForm(exchange: Exchange): Record<string, string> | undefined {
+  const parameters = readParameters(exchange);
+  return parameters && Object.fromEntries(parameters);
 }
 
 /** The nonce inside a DPoP proof; undefined when there is no proof or it cannot be read. */

@@ -9,6 +9,26 @@ export interface Grant {
   readonly clientId: string | undefined;
   /** Further claims of the ID token. */
   readonly claims: Readonly<Record<string, unknown>>;
+  /** Who issues; default the server's origin. */
+  readonly issuer?: string;
+  /** The resources that access tokens may be for (RFC 8707); the first is the default. */
+  readonly resources?: readonly string[];
+  /** How the user proved who they are (RFC 9470). */
+  readonly acr?: string | undefined;
+  /** Epoch milliseconds at which they did. */
+  readonly authenticatedAt?: number;
+}
+
+/** What one answer has of its own. */
+export interface IssueOptions {
+  /** Further claims of this ID token alone. */
+  readonly once?: Readonly<Record<string, unknown>>;
+  /** Members left out of the answer. */
+  readonly omit?: AuthServerSwitches['omit'];
+  /** What the access token is for (RFC 8707). */
+  readonly resource?: string | undefined;
+  /** Names of claims that the access token was asked to meet (OpenID Connect Core section 5.5). */
+  readonly met?: readonly string[];
 }
 
 /** All the tokens that descend from one sign-in. */
@@ -28,6 +48,8 @@ interface AccessRecord {
   readonly family: Family;
   readonly scope: string;
   readonly expiresAt: number;
+  readonly resource: string | undefined;
+  readonly met: readonly string[];
 }
 
 /** What the server knows about one token; no secret in it. */
@@ -44,17 +66,32 @@ export interface TokenFacts {
   readonly used: boolean;
   /** Whether the server would accept it now: not expired, not revoked, not used. */
   readonly active: boolean;
+  /** What an access token is for (RFC 8707), where that was said. */
+  readonly resource?: string;
+  /** How the user proved who they are (RFC 9470), where that was asked for. */
+  readonly acr?: string;
+  /** Epoch milliseconds of that proof, where it happened at `/authorize`. */
+  readonly authenticatedAt?: number;
+  /** Names of claims that an access token was asked to meet. */
+  readonly met?: readonly string[];
 }
 
 /** What came of presenting a refresh token. */
 export type RefreshOutcome =
   | { readonly tokens: TokenResponse; readonly reused: boolean }
-  | { readonly error: 'invalid_grant' | 'invalid_scope'; readonly why: string; readonly reused: boolean };
+  | { readonly error: RefreshRefusal; readonly why: string; readonly reused: boolean };
+
+type RefreshRefusal = 'invalid_grant' | 'invalid_scope' | 'invalid_target';
 
 /** The families and their tokens, of which only hashes are kept. */
 export interface Grants {
-  start(grant: Grant): TokenResponse;
-  refresh(presented: string, clientId: string | undefined, scope: string | undefined): RefreshOutcome;
+  start(grant: Grant, options?: IssueOptions): TokenResponse;
+  refresh(
+    presented: string,
+    clientId: string | undefined,
+    scope: string | undefined,
+    options?: IssueOptions,
+  ): RefreshOutcome;
   find(token: string): TokenFacts | undefined;
   /** Revokes the family of a token, or every family, and returns how many that were. */
   revoke(token?: string): number;
@@ -92,11 +129,11 @@ export function createGrants(context: GrantsContext): Grants {
   };
   return {
     counts,
-    start: (grant) => {
+    start: (grant, options = {}) => {
       const family: Family = { ...grant, id: context.mint.random(), revoked: false };
-      return issue(book, context.mint.random(), family, grant.scope, []);
+      return issue(book, context.mint.random(), family, grant.scope, options);
     },
-    refresh: (presented, clientId, scope) => refresh(book, presented, clientId, scope),
+    refresh: (presented, clientId, scope, options = {}) => refresh(book, { presented, clientId, scope, ...options }),
     find: (token) => find(book, token),
     revoke: (token) => {
       const records = token === undefined ? [...refreshes.values(), ...accesses.values()] : [recordOf(book, token)];
@@ -121,19 +158,15 @@ function revokeFamily(book: Book, family: Family): boolean {
 }
 
 /** Issues a token set that follows from a secret, so that the same secret gets the same one again. */
-function issue(
-  book: Book,
-  secret: string,
-  family: Family,
-  scope: string,
-  omit: AuthServerSwitches['omit'],
-): TokenResponse {
+function issue(book: Book, secret: string, family: Family, scope: string, options: IssueOptions): TokenResponse {
   const { accessTokenLifetimeMs, refreshTokenLifetimeMs } = book.switches();
   const now = book.now();
-  const repeat = composer(book, family, scope, omit);
+  const { resource = family.resources?.[0], met = [] } = options;
+  const repeat = composer(book, family, scope, { ...options, resource });
   const tokens = repeat(secret);
   book.prune();
-  book.accesses.set(fingerprint(tokens.access_token), { family, scope, expiresAt: now + accessTokenLifetimeMs });
+  const expiresAt = now + accessTokenLifetimeMs;
+  book.accesses.set(fingerprint(tokens.access_token), { family, scope, expiresAt, resource, met });
   if (tokens.refresh_token) {
     const presented = book.refreshes.get(fingerprint(secret));
     if (presented) presented.used = { at: now, repeat };
@@ -142,11 +175,17 @@ function issue(
   return tokens;
 }
 
-function refresh(book: Book, presented: string, clientId: string | undefined, scope = ''): RefreshOutcome {
+interface Presented extends IssueOptions {
+  readonly presented: string;
+  readonly clientId: string | undefined;
+  readonly scope: string | undefined;
+}
+
+function refresh(book: Book, { presented, clientId, scope = '', resource, met }: Presented): RefreshOutcome {
   const record = book.refreshes.get(fingerprint(presented));
   const used = record?.used;
   const reused = used !== undefined;
-  const deny = (why: string, error: 'invalid_grant' | 'invalid_scope' = 'invalid_grant') => ({ error, why, reused });
+  const deny = (why: string, error: RefreshRefusal = 'invalid_grant') => ({ error, why, reused });
   if (!record) return deny('this refresh token is unknown');
   const { family, expiresAt } = record;
   if (family.clientId !== undefined && family.clientId !== clientId) return deny('it was issued to another client');
@@ -162,8 +201,12 @@ function refresh(book: Book, presented: string, clientId: string | undefined, sc
   if (!scope.split(' ').every((one) => !one || granted.includes(one))) {
     return deny('the scope goes beyond what was granted', 'invalid_scope');
   }
+  if (resource !== undefined && family.resources && !family.resources.includes(resource)) {
+    return deny('the resource goes beyond what was granted', 'invalid_target');
+  }
   book.counts.refreshesGranted++;
-  return { tokens: issue(book, presented, family, scope || family.scope, book.switches().omit), reused };
+  const options: IssueOptions = { omit: book.switches().omit, resource, ...(met && { met }) };
+  return { tokens: issue(book, presented, family, scope || family.scope, options), reused };
 }
 
 function find(book: Book, token: string): TokenFacts | undefined {
@@ -181,15 +224,19 @@ function find(book: Book, token: string): TokenFacts | undefined {
     expiresAt,
     used,
     active: !family.revoked && !used && book.now() < expiresAt,
+    ...(access && record.resource !== undefined && { resource: record.resource }),
+    ...(access && record.met.length > 0 && { met: record.met }),
+    ...(family.acr !== undefined && { acr: family.acr }),
+    ...(family.authenticatedAt !== undefined && { authenticatedAt: family.authenticatedAt }),
   };
 }
 
 /** Fixes everything about an answer except the secret that it is made of; keeps no token. */
 function composer(
-  { mint, issuer, now, switches }: GrantsContext,
-  { user, clientId, claims, scope: grantedScope }: Family,
+  { mint, issuer: origin, now, switches }: GrantsContext,
+  { user, clientId, claims, scope: grantedScope, issuer = origin }: Family,
   scope: string,
-  omit: AuthServerSwitches['omit'],
+  { once, omit = [], resource }: IssueOptions,
 ): (secret: string) => TokenResponse {
   const { accessTokenLifetimeMs, tokenFormat, clockOffsetMs } = switches();
   const seed = mint.random();
@@ -200,14 +247,16 @@ function composer(
     const jti = mint.derive(secret, `${seed} access`);
     const tokens: TokenResponse = {
       access_token:
-        tokenFormat === 'jwt' ? mint.jwt('at+jwt', { ...common, client_id: clientId, scope, jti }) : `access.${jti}`,
+        tokenFormat === 'jwt'
+          ? mint.jwt('at+jwt', { ...common, aud: resource, client_id: clientId, scope, jti })
+          : `access.${jti}`,
       token_type: 'Bearer',
       expires_in: accessTokenLifetimeMs / 1_000,
       refresh_token: `refresh.${mint.derive(secret, `${seed} refresh`)}`,
     };
     if (scope) tokens.scope = scope;
     if (grantedScope.split(' ').includes('openid'))
-      tokens.id_token = mint.jwt('JWT', { ...claims, ...common, aud: clientId });
+      tokens.id_token = mint.jwt('JWT', { ...claims, ...once, ...common, aud: clientId });
     for (const member of omit) delete tokens[member];
     return tokens;
   };

@@ -13,6 +13,7 @@ export interface ListeningServer {
   readonly revokeUrl: string;
   readonly signInUrl: string;
   readonly apiUrl: string;
+  readonly authorizeUrl: string;
   /** Stops listening and breaks every connection. */
   close(): Promise<void>;
 }
@@ -60,6 +61,7 @@ export async function listen(world: World, port: number): Promise<ListeningServe
     revokeUrl: `${origin}/revoke`,
     signInUrl: `${origin}/sign-in`,
     apiUrl: `${origin}/api`,
+    authorizeUrl: `${origin}/authorize`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

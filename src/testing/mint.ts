@@ -8,6 +8,8 @@ export interface Mint {
   derive(secret: string, label: string): string;
   /** A JWT with these claims, signed with HS256 and this server's own key. */
   jwt(type: string, claims: Record<string, unknown>): string;
+  /** The claims of a JWT that this server has signed, expired or not; undefined for any other. */
+  read(jwt: string): Record<string, unknown> | undefined;
 }
 
 /** Makes secrets out of `random`, or out of `crypto` where that is not given. */
@@ -17,6 +19,7 @@ export function createMint(random: (() => number) | undefined): Mint {
     return base64url(random ? bytes.map(() => random() * 256) : globalThis.crypto.getRandomValues(bytes));
   };
   const key = new TextEncoder().encode(draw());
+  const sign = (content: string) => base64url(hmacSha256(key, new TextEncoder().encode(content)));
   return {
     random: draw,
     derive: (secret, label) => base64url(hmacSha256(new TextEncoder().encode(secret), new TextEncoder().encode(label))),
@@ -24,9 +27,26 @@ export function createMint(random: (() => number) | undefined): Mint {
       const content = [{ alg: 'HS256', typ: type }, claims].map((part) =>
         base64url(new TextEncoder().encode(JSON.stringify(part))),
       );
-      return [...content, base64url(hmacSha256(key, new TextEncoder().encode(content.join('.'))))].join('.');
+      return [...content, sign(content.join('.'))].join('.');
+    },
+    read: (jwt) => {
+      const [header = '', payload = '', signature] = jwt.split('.');
+      return sign(`${header}.${payload}`) === signature ? readPayload(payload) : undefined;
     },
   };
+}
+
+/** The JSON object in one part of a JWT; undefined where there is none. */
+export function readPayload(part: string): Record<string, unknown> | undefined {
+  try {
+    const text = atob(part.replaceAll('-', '+').replaceAll('_', '/'));
+    const value: unknown = JSON.parse(
+      new TextDecoder().decode(Uint8Array.from(text, (letter) => letter.charCodeAt(0))),
+    );
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What is kept of a token: enough to recognise it, too little to present it. */

@@ -1,7 +1,18 @@
 import type { ApiRequest, TokenRequest } from './request-log.js';
 
 /** The parts of the server that can be told what to answer. */
-export type Endpoint = 'token' | 'revoke' | 'sign-in' | 'api';
+export type Endpoint =
+  | 'token'
+  | 'revoke'
+  | 'sign-in'
+  | 'api'
+  | 'authorize'
+  | 'par'
+  | 'device'
+  | 'discovery'
+  | 'userinfo'
+  | 'introspect'
+  | 'logout';
 
 /**
  * What a request meets instead of, or besides, what the server would do.

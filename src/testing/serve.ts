@@ -1,17 +1,38 @@
 import type { Clock } from '../ports/clock.js';
+import { actOnIntrospection, actOnLogout, actOnUserInfo } from './account-requests.js';
 import { actOnApi, readApiRequest } from './api-requests.js';
 import type { World } from './auth-world.js';
+import { actOnAuthorize, actOnPushed } from './authorization-requests.js';
+import { actOnDevice, actOnVerification } from './device-requests.js';
 import { type Answer, type Exchange, type Outcome, readForm, refusal } from './exchange.js';
+import { actOnDiscovery } from './metadata.js';
 import { keep } from './request-log.js';
 import { actsFirst, type Endpoint, type ScriptedAnswer, type ScriptedRequest } from './script.js';
 import { actOnRevocation, actOnToken, noteTokenRequest, tokenAnswer } from './token-requests.js';
+
+type Route = readonly [Exclude<Endpoint, 'token' | 'api'>, (world: World, exchange: Exchange) => Answer];
+
+const ROUTES: Readonly<Record<string, Route | undefined>> = {
+  '/revoke': ['revoke', actOnRevocation],
+  '/sign-in': ['sign-in', actOnSignIn],
+  '/authorize': ['authorize', actOnAuthorize],
+  '/par': ['par', actOnPushed],
+  '/device_authorization': ['device', actOnDevice],
+  '/device': ['device', actOnVerification],
+  '/userinfo': ['userinfo', actOnUserInfo],
+  '/introspect': ['introspect', actOnIntrospection],
+  '/logout': ['logout', actOnLogout],
+  '/.well-known/oauth-authorization-server': ['discovery', actOnDiscovery],
+  '/.well-known/openid-configuration': ['discovery', actOnDiscovery],
+  '/.well-known/oauth-protected-resource/api': ['discovery', actOnDiscovery],
+};
 
 /** Answers one request, whichever way it came. */
 export async function serve(world: World, exchange: Exchange): Promise<Outcome> {
   const outcome = isPreflight(exchange) ? { status: 204, headers: {}, body: '' } : await dispatch(world, exchange);
   if (outcome === 'dropped') return outcome;
   const date = new Date(world.clock.now() + world.switches.clockOffsetMs).toUTCString();
-  return { ...outcome, headers: { Date: date, ...crossOrigin(exchange), ...outcome.headers } };
+  return { ...outcome, headers: { Date: date, ...crossOrigin(world, exchange), ...outcome.headers } };
 }
 
 async function dispatch(world: World, exchange: Exchange): Promise<Outcome> {
@@ -23,12 +44,10 @@ async function dispatch(world: World, exchange: Exchange): Promise<Outcome> {
     if (outcome !== 'dropped') request.status = outcome.status;
     return outcome;
   }
-  if (path === '/revoke' || path === '/sign-in') {
-    const act = path === '/revoke' ? actOnRevocation : actOnSignIn;
-    const request = readApiRequest(world, exchange);
-    return perform(world, path === '/revoke' ? 'revoke' : 'sign-in', exchange, request, () => act(world, exchange));
-  }
-  return refusal(404, 'not_found', 'there are /token, /revoke, /sign-in and /api');
+  const route = ROUTES[path];
+  if (!route) return refusal(404, 'not_found', `there are /token, /api, ${Object.keys(ROUTES).join(', ')}`);
+  const [endpoint, act] = route;
+  return perform(world, endpoint, exchange, readApiRequest(world, exchange), () => act(world, exchange));
 }
 
 async function serveToken(world: World, exchange: Exchange): Promise<Outcome> {
@@ -116,11 +135,12 @@ function isPreflight({ method, headers }: Exchange): boolean {
 }
 
 /** Lets pages of every origin in, with cookies: this server guards nothing. */
-function crossOrigin(exchange: Exchange): Record<string, string> {
+function crossOrigin({ switches }: World, exchange: Exchange): Record<string, string> {
   const origin = exchange.headers.get('origin');
   if (origin === null) return {};
   const shared = { 'Access-Control-Allow-Origin': origin, 'Access-Control-Allow-Credentials': 'true', Vary: 'Origin' };
   if (!isPreflight(exchange)) {
+    if (!switches.exposeHeaders) return shared;
     return { ...shared, 'Access-Control-Expose-Headers': 'WWW-Authenticate, DPoP-Nonce, Retry-After, Date' };
   }
   return {

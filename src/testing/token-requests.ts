@@ -1,8 +1,10 @@
 import type { TokenResponse } from '../core/token-set.js';
 import type { World } from './auth-world.js';
+import { isKnownResource, readClaimsAsked } from './authorization-requests.js';
 import { authenticate, claimedClient } from './clients.js';
 import { type Answer, type Exchange, json, readDpopNonce, readForm, refusal } from './exchange.js';
 import { keep, type TokenRequest, type Writable } from './request-log.js';
+import { grantTypes } from './token-grants.js';
 
 /** Notes a request to the token endpoint on its arrival. */
 export function noteTokenRequest(world: World, exchange: Exchange): Writable<TokenRequest> {
@@ -23,7 +25,7 @@ export function noteTokenRequest(world: World, exchange: Exchange): Writable<Tok
   return keep(world.tokenRequests, request, world.keepRequests);
 }
 
-/** Trades a refresh token (RFC 6749 section 6). */
+/** Trades a refresh token (RFC 6749 section 6), or whatever else a grant type takes. */
 export function actOnToken(world: World, exchange: Exchange, request: Writable<TokenRequest>): Answer {
   const { headers, method } = exchange;
   const { parameters, refreshToken } = request;
@@ -33,18 +35,42 @@ export function actOnToken(world: World, exchange: Exchange, request: Writable<T
   if ('refusal' in client) return client.refusal;
   const early = limitRate(world, client.clientId) ?? demandNonce(world, headers);
   if (early) return early;
-  if (parameters.grant_type !== 'refresh_token') return refusal(400, 'unsupported_grant_type', 'only refresh_token');
+  const { grant_type: type = '' } = parameters;
+  if (type !== 'refresh_token') return actOnGrant(world, exchange, request, client.clientId);
   const inCookie = world.switches.refreshTokenIn === 'cookie';
   if (!refreshToken) {
     return refusal(400, inCookie ? 'invalid_grant' : 'invalid_request', 'there is no refresh token');
   }
-  const outcome = world.grants.refresh(refreshToken, client.clientId, parameters.scope);
+  const { scope, resource } = parameters;
+  if (resource !== undefined && !isKnownResource(world, resource)) {
+    return refusal(400, 'invalid_target', 'there is no such resource');
+  }
+  const met = readClaimsAsked(parameters.claims);
+  const outcome = world.grants.refresh(refreshToken, client.clientId, scope, { resource, met });
   request.reused = outcome.reused;
   if ('error' in outcome) {
     return { ...refusal(400, outcome.error, outcome.why), ...(inCookie && { cookie: null }) };
   }
   request.granted = true;
   return tokenAnswer(world, outcome.tokens);
+}
+
+function actOnGrant(
+  world: World,
+  exchange: Exchange,
+  request: Writable<TokenRequest>,
+  clientId: string | undefined,
+): Answer {
+  const { grant_type: type = '' } = request.parameters;
+  const granted = Object.hasOwn(grantTypes, type)
+    ? grantTypes[type]?.(world, request.parameters, clientId, exchange)
+    : undefined;
+  if (!granted) {
+    return refusal(400, 'unsupported_grant_type', `only refresh_token, ${Object.keys(grantTypes).join(', ')}`);
+  }
+  if ('error' in granted) return refusal(400, granted.error, granted.why);
+  request.granted = true;
+  return tokenAnswer(world, granted.tokens);
 }
 
 /** A token response, its refresh token in the body or the cookie. */

@@ -26,12 +26,23 @@ export function checkParts(file: string, source: ts.SourceFile, report: Report):
     if (layer === 'manager' && file !== 'manager/record-store.ts') checkStorage(node, report);
   });
   const names = classes.map((node) => `class ${node.name?.text ?? ''}`.trim());
-  if (layer !== 'errors' && layer !== 'manager') for (const name of names) report(name, partRules.classes);
+  if (layer !== 'errors' && layer !== 'manager') {
+    for (const [index, name] of names.entries()) {
+      if (!isErrorOfIntegration(classes[index], layer)) report(name, partRules.classes);
+    }
+  }
   if (layer === 'manager') {
     if (names.length > 1) report(names.join(', '), partRules.oneClass);
     for (const node of classes) checkFields(node, report);
   }
   if (file !== 'manager/session-store.ts') checkTransition(file, source, report);
+}
+
+/** The error class of a subpath that not everybody imports. */
+function isErrorOfIntegration(node: ts.ClassLikeDeclaration | undefined, layer: string | undefined): boolean {
+  const parents =
+    node?.heritageClauses?.flatMap(({ types }) => types.map(({ expression }) => expression.getText())) ?? [];
+  return layer === 'integrations' && parents.includes('TokenError');
 }
 
 /** Reports whatever others could assign to: a field, a parameter that is one, a setter. */

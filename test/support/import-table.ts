@@ -54,8 +54,8 @@ export const table = {
   integrations: {
     code: ['integrations', 'core', 'errors'],
     types: ['manager'],
-    packages: (edge, file) => edge.specifier === 'react' && file === 'integrations/react.ts',
-    rule: 'integrations import types of manager, errors and pure functions of core; react in react.ts alone; never ports or adapters.',
+    packages: (edge, file) => isLibraryOf(edge, file),
+    rule: 'integrations import types of manager, errors, pure functions of core and the one library they are about; node: modules on demand in loopback alone; never ports or adapters.',
   },
   testing: {
     code: ['testing', 'ports', 'core', 'errors'],
@@ -103,6 +103,12 @@ export function forbidden(file: string, edge: Edge, dependencies: readonly strin
   if (layer === 'adapters' && to === layer && isOurs) return undefined;
   if (to && (row.code.includes(to) || (edge.typeOnly && row.types.includes(to)))) return undefined;
   return row.rule;
+}
+
+/** The library that an integration is about; what listens on a port loads Node's own on demand. */
+function isLibraryOf(edge: Edge, file: string): boolean {
+  if (isNode(edge)) return file === 'integrations/loopback.ts' && (edge.typeOnly || edge.dynamic);
+  return edge.specifier === 'react' && file.startsWith('integrations/react');
 }
 
 /** `adapters/indexed-db.ts` and `adapters/indexed-db/cipher.ts` are one adapter. */

@@ -1,0 +1,15 @@
+export type { ClientAuthentication } from './oauth/authentication.js';
+export type { BeginOptions } from './oauth/begin.js';
+export { type OAuthClient, type OAuthClientOptions, oauthClient } from './oauth/client.js';
+export type { SignedIn } from './oauth/finish.js';
+export { type GrantParameters, grant } from './oauth/grant.js';
+export { type Introspection, introspect } from './oauth/introspection.js';
+export type { ServerMetadata } from './oauth/metadata.js';
+export type { CryptoLike } from './oauth/random.js';
+export { refreshWith } from './oauth/refresh-with.js';
+export { type RegisteredClient, type RegistrationOptions, registerClient } from './oauth/registration.js';
+export { type DiscoverResourceOptions, discoverResource, type ProtectedResource } from './oauth/resource-metadata.js';
+export { revokeWith } from './oauth/revoke-with.js';
+export { createSignIn, type SignIn, type SignInOptions } from './oauth/sign-in.js';
+export { SignInError, type SignInErrorCode } from './oauth/sign-in-error.js';
+export { userInfo } from './oauth/user-info.js';

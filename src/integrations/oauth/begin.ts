@@ -1,0 +1,177 @@
+import type { Challenge } from '../../core/challenge.js';
+import { addSignIn, type PendingSignIn } from '../../core/pending-sign-ins.js';
+import type { SessionSnapshot } from '../../manager/token-manager.js';
+import { refuse } from '../origins.js';
+import { challengeParameters, challengeScopes } from './challenge.js';
+import { checkScopes, internalsOf, type OAuthClient } from './client.js';
+import { endpointOf, requireEndpoint, type ServerMetadata } from './metadata.js';
+import type { Secrets } from './random.js';
+import type { Answered } from './request.js';
+import { readReturnTo } from './return-to.js';
+import { type Form, sendForm } from './send-form.js';
+import { readErrorCode, SignInError } from './sign-in-error.js';
+import type { Platform, SignInStore } from './sign-in-store.js';
+
+/** What to ask of the user, and where to go afterwards. */
+export interface BeginOptions {
+  /** Where the user was: a path, or an address of the same origin; anything else is dropped. `finish` gives it back. */
+  returnTo?: string | undefined;
+  /** Instead of the client's. */
+  redirectUri?: string | undefined;
+  /** Instead of the client's. */
+  scopes?: readonly string[] | undefined;
+  /** Who is expected, such as an e-mail address. */
+  loginHint?: string | undefined;
+  /** Whether the server may, or must, show pages. */
+  prompt?: 'none' | 'login' | 'consent' | 'select_account' | 'create' | undefined;
+  /** Ways of proving who one is, the best first (`acr_values`). */
+  acrValues?: readonly string[] | undefined;
+  /** How long ago the user may have proved that, in milliseconds; rounded down to seconds. */
+  maxAgeMs?: number | undefined;
+  /** What an API asked for: its ways, age, scopes and claims are asked for beside those there are. */
+  challenge?: Challenge | undefined;
+  /** More parameters of the authorization request; those of the protocol win. */
+  parameters?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What all parts of a sign-in share. */
+export interface SignInContext {
+  readonly client: OAuthClient;
+  readonly platform: Platform;
+  readonly secrets: Secrets;
+  readonly store: SignInStore;
+  snapshot(): SessionSnapshot;
+}
+
+/** The URL to send the user to. Metadata, pushed request, then one write: a failure leaves nothing behind. */
+export async function begin(context: SignInContext, options: BeginOptions): Promise<string> {
+  const { client, platform, secrets, store } = context;
+  const asked = readAsked(context, options);
+  const server = await internalsOf(client).metadata();
+  const authorizeUrl = requireEndpoint(server, 'authorization_endpoint');
+  const kept = serverToKeep(server);
+  const [state, verifier] = [secrets.random(), secrets.random()];
+  const nonce = asked.scopes.includes('openid') ? secrets.random() : undefined;
+  const { resources, options: given } = internalsOf(client);
+  const form: Form = {
+    ...given.parameters,
+    ...options.parameters,
+    ...asked.form,
+    response_type: 'code',
+    client_id: client.clientId,
+    redirect_uri: asked.redirectUri,
+    scope: asked.scopes.join(' ') || undefined,
+    state,
+    nonce,
+    code_challenge: await secrets.hash(verifier),
+    code_challenge_method: 'S256',
+    resource: resources,
+  };
+  const url = withQuery(authorizeUrl, await pushed(client, server, form));
+  const entry: PendingSignIn = {
+    at: platform.clock.now(),
+    verifier,
+    clientId: client.clientId,
+    redirectUri: asked.redirectUri,
+    scopes: asked.scopes,
+    server: kept,
+    ...defined({ nonce, returnTo: readReturnTo(options.returnTo), resource: resources[0], maxAge: asked.maxAge }),
+    ...(options.challenge && { continues: true }),
+  };
+  await store.change((signIns, write) => write(addSignIn(signIns, state, entry)));
+  return url;
+}
+
+/** An address with more in its query; a list is a parameter that comes several times. */
+export function withQuery(address: string, form: Form): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(form)) {
+    for (const one of value === undefined ? [] : [value].flat()) query.append(name, one);
+  }
+  return `${address}${address.includes('?') ? '&' : '?'}${query}`;
+}
+
+interface Asked {
+  readonly redirectUri: string;
+  readonly scopes: readonly string[];
+  readonly maxAge: number | undefined;
+  readonly form: Form;
+}
+
+function readAsked({ client, snapshot }: SignInContext, options: BeginOptions): Asked {
+  const { options: given } = internalsOf(client);
+  const { challenge, acrValues, maxAgeMs, loginHint, prompt } = options;
+  const redirectUri = options.redirectUri ?? given.redirectUri;
+  if (typeof redirectUri !== 'string') refuse('redirectUri', 'the address that users come back to', redirectUri);
+  const own = options.scopes ?? given.scopes ?? [];
+  checkScopes(own);
+  if (maxAgeMs !== undefined && !(maxAgeMs >= 0)) refuse('maxAgeMs', 'milliseconds', maxAgeMs);
+  // what was granted is not lost by asking for more
+  const granted = challenge ? snapshot().scopes : [];
+  const wanted = challengeParameters(challenge);
+  const maxAge = wanted.max_age ?? (maxAgeMs === undefined ? undefined : String(Math.floor(maxAgeMs / 1_000)));
+  const seconds = Number(maxAge);
+  return {
+    redirectUri,
+    scopes: [...new Set([...granted, ...own, ...challengeScopes(challenge)])],
+    maxAge: maxAge !== undefined && Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined,
+    form: {
+      acr_values: wanted.acr_values ?? acrValues?.join(' '),
+      max_age: maxAge,
+      claims: wanted.claims,
+      login_hint: loginHint,
+      prompt,
+    },
+  };
+}
+
+/** The request itself, or where the server keeps it (RFC 9126). */
+async function pushed(client: OAuthClient, server: ServerMetadata, form: Form): Promise<Form> {
+  const url = endpointOf(server, 'pushed_authorization_request_endpoint');
+  if (url === undefined) {
+    if (!server.require_pushed_authorization_requests) return form;
+    throw new SignInError(
+      'ERR_SIGN_IN_CONFIG',
+      'Expected an endpoint for the pushed requests that the server demands.',
+    );
+  }
+  let answer: Answered;
+  try {
+    answer = await sendForm(client, server, url, form);
+  } catch {
+    const message = 'Expected the server to take the pushed request, but no answer came.';
+    throw new SignInError('ERR_SIGN_IN_NETWORK', message, { again: 'begin' });
+  }
+  const { status, body } = answer;
+  const requestUri = body?.request_uri;
+  if (status >= 200 && status < 300 && typeof requestUri === 'string' && requestUri) {
+    return { client_id: client.clientId, request_uri: requestUri };
+  }
+  const oauthError = readErrorCode(body?.error, Object.values(form).flat());
+  const isBusy = status === 429 || status >= 500;
+  throw new SignInError(
+    isBusy ? 'ERR_SIGN_IN_NETWORK' : 'ERR_SIGN_IN_CONFIG',
+    `Expected the server to take the pushed request, but it answered ${oauthError ?? `status ${status}`}.`,
+    { oauthError, status, again: isBusy ? 'begin' : undefined },
+  );
+}
+
+/** The part of a server's metadata that the end of a sign-in needs. Throws `SignInError` without a token endpoint. */
+export function serverToKeep(server: ServerMetadata): PendingSignIn['server'] {
+  return {
+    issuer: server.issuer,
+    token_endpoint: requireEndpoint(server, 'token_endpoint'),
+    ...defined({
+      revocation_endpoint: endpointOf(server, 'revocation_endpoint'),
+      end_session_endpoint: endpointOf(server, 'end_session_endpoint'),
+      authorization_response_iss_parameter_supported: server.authorization_response_iss_parameter_supported,
+      token_endpoint_auth_methods_supported: server.token_endpoint_auth_methods_supported,
+      id_token_signing_alg_values_supported: server.id_token_signing_alg_values_supported,
+    }),
+  };
+}
+
+/** Without the members that are undefined: nothing of them is stored. */
+function defined<T extends object>(members: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,162 @@
+import { readDestination } from '../../core/origin.js';
+import { checkSender, refuse } from '../origins.js';
+import { type ClientAuthentication, clientAuthentication } from './authentication.js';
+import { type AskOptions, check, discover, type ServerMetadata } from './metadata.js';
+
+/** One client at one authorization server; see {@link oauthClient}. */
+export interface OAuthClientOptions {
+  /** The issuer identifier, to the last slash; or the server's metadata, and nothing is discovered. Required. */
+  issuer: string | ServerMetadata;
+  /** The client identifier (RFC 6749 section 2.2); also the address of a client metadata document. Required. */
+  clientId: string;
+  /**
+   * How the client proves itself: a secret, or a function such as `PrivateKeyJwt(key)` of oauth4webapi. Default: not at all.
+   *
+   * Without a `method`, a secret goes into HTTP Basic, or into the form where the server knows only that.
+   */
+  authentication?: { secret: string; method?: 'basic' | 'post' } | ClientAuthentication | undefined;
+  /** Where the server sends the user back to. Required for signing in. */
+  redirectUri?: string | undefined;
+  /** Scopes to ask for; `openid` brings an ID token, `offline_access` a refresh token where the server wants that said. */
+  scopes?: readonly string[] | undefined;
+  /** What access tokens are for (RFC 8707), sent letter by letter. Of a list, all are authorized and the first is asked for. */
+  resource?: string | readonly string[] | undefined;
+  /** More parameters of the authorization request, such as `audience`. */
+  parameters?: Readonly<Record<string, string>> | undefined;
+  /** What sends. Default: the global `fetch`, looked up on each call. One with a certificate makes mutual TLS. */
+  fetch?: typeof fetch | undefined;
+  /** Also accept `http:` endpoints that are not loopback. Default `false`. */
+  allowInsecure?: boolean | undefined;
+}
+
+/** Everything that is known of a client; for the functions that take one. */
+export interface ClientInternals {
+  readonly options: OAuthClientOptions;
+  readonly authenticate: ReturnType<typeof clientAuthentication>;
+  readonly resources: readonly string[];
+  readonly ask: AskOptions;
+  /** The server's metadata, asked for once for all who wait; `anew` asks again. Rejects with `SignInError`. */
+  metadata(anew?: boolean): Promise<ServerMetadata>;
+}
+
+/** Names what our own functions read of a client, also across copies of the package. */
+const internals: unique symbol = Symbol.for('evertoken.client') as never;
+
+/** A client that the functions of this package take. */
+export interface OAuthClient {
+  /** The issuer identifier of its server. */
+  readonly issuer: string;
+  readonly clientId: string;
+  /** For our own functions. */
+  readonly [internals]: ClientInternals;
+}
+
+const NAMES = [
+  'issuer',
+  'clientId',
+  'authentication',
+  'redirectUri',
+  'scopes',
+  'resource',
+  'parameters',
+  'fetch',
+  'allowInsecure',
+];
+
+/**
+ * One client at one authorization server. Creating asks nothing; metadata is asked for at first use, once for all who wait.
+ *
+ * @throws {OptionsError} `ERR_OPTIONS`: says which option, and what was expected
+ *
+ * @example
+ * const client = oauthClient({ issuer: 'https://auth.example', clientId: 'shop', redirectUri: 'https://shop.example/callback', scopes: ['openid'] });
+ */
+export function oauthClient(options: OAuthClientOptions): OAuthClient {
+  const issuer = checkOptions(options);
+  const { clientId, fetch, allowInsecure, resource = [] } = options;
+  const ask: AskOptions = { fetch, allowInsecure };
+  const given = typeof options.issuer === 'string' ? undefined : options.issuer;
+  let known: ServerMetadata | undefined = given;
+  let asking: Promise<ServerMetadata> | undefined;
+
+  async function find(): Promise<ServerMetadata> {
+    try {
+      known = given ? check(given, ask) : await discover(issuer, ask);
+      return known;
+    } finally {
+      asking = undefined;
+    }
+  }
+
+  return {
+    issuer,
+    clientId,
+    [internals]: {
+      options: { ...options },
+      authenticate: clientAuthentication(clientId, options.authentication),
+      resources: [resource].flat(),
+      ask,
+      metadata: async (anew = false) => {
+        if (known && (!anew || given)) return known;
+        asking ??= find();
+        // what was known before goes on where asking again fails
+        return asking.catch((error) => {
+          if (known) return known;
+          throw error;
+        });
+      },
+    },
+  };
+}
+
+/** The client's internals, or `OptionsError` for what is no client. */
+export function internalsOf(client: OAuthClient): ClientInternals {
+  const found = (client as Partial<OAuthClient> | undefined)?.[internals];
+  if (!found) refuse('client', 'what oauthClient() gave', client);
+  return found;
+}
+
+function checkOptions(options: OAuthClientOptions): string {
+  const given = Object(options) as Partial<OAuthClientOptions>;
+  for (const name of Object.keys(given)) {
+    if (!NAMES.includes(name))
+      refuse(/^[A-Za-z]{1,32}$/.test(name) ? name : '(a name)', `one of ${NAMES.join(', ')}`, '');
+  }
+  const { clientId, redirectUri, scopes = [], resource = [], parameters = {}, authentication } = given;
+  const issuer = checkIssuer(given.issuer, given.allowInsecure);
+  if (typeof clientId !== 'string' || !clientId) refuse('clientId', 'a string that is not empty', clientId);
+  if (redirectUri !== undefined && !/^[a-z][a-z\d+.-]*:[^\s#]+$/i.test(redirectUri)) {
+    refuse('redirectUri', 'an absolute address without a fragment', redirectUri);
+  }
+  checkScopes(scopes);
+  for (const one of [resource].flat()) {
+    if (!/^[a-z][a-z\d+.-]*:[^\s#]+$/i.test(String(one)))
+      refuse('resource', 'an absolute address without a fragment', one);
+  }
+  for (const value of Object.values(Object(parameters))) {
+    if (typeof value !== 'string') refuse('parameters', 'strings by name', value);
+  }
+  const secret =
+    typeof authentication === 'function' ? '-' : authentication === undefined ? '-' : authentication.secret;
+  if (typeof secret !== 'string' || !secret) refuse('authentication', 'a secret or a function', authentication);
+  checkSender(given.fetch);
+  return issuer;
+}
+
+/** Checks scopes: names without blanks. Throws `OptionsError`. */
+export function checkScopes(scopes: readonly string[]): void {
+  if (!Array.isArray(scopes)) refuse('scopes', "a list such as ['openid']", scopes);
+  for (const scope of scopes) {
+    if (typeof scope !== 'string' || !/^[!#-[\]-~]+$/.test(scope)) refuse('scopes', 'names without blanks', scope);
+  }
+}
+
+/** Checks an issuer, or the one that metadata name. Throws `OptionsError`. */
+export function checkIssuer(given: unknown, allowInsecure: boolean | undefined): string {
+  const issuer = typeof given === 'string' ? given : (Object(given) as Partial<ServerMetadata>).issuer;
+  const destination = typeof issuer === 'string' && !/[?#]/.test(issuer) ? readDestination(issuer) : undefined;
+  if (typeof issuer !== 'string' || !destination)
+    refuse('issuer', 'an https address without query and fragment', issuer);
+  if (!destination.secure && !allowInsecure) refuse('issuer', 'https, or allowInsecure', issuer);
+  return issuer;
+}

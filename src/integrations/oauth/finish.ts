@@ -1,0 +1,174 @@
+import {
+  freeSlot,
+  type PendingSignIn,
+  type SignInTrace,
+  takeSignIn,
+  withoutSignIn,
+  withoutTrace,
+} from '../../core/pending-sign-ins.js';
+import type { TokenResponse } from '../../core/token-set.js';
+import { isTokenError, StorageError } from '../../errors.js';
+import type { TokenManager } from '../../manager/token-manager.js';
+import type { SignInContext } from './begin.js';
+import { addressOf, type Callback, readCallback, readCode } from './callback.js';
+import { internalsOf } from './client.js';
+import { exchangeCode } from './exchange-code.js';
+import type { ServerMetadata } from './metadata.js';
+import { tokensOf } from './read-tokens.js';
+import { revokeTokens } from './revoke-with.js';
+import { SignInError } from './sign-in-error.js';
+import { grantOf, startSession } from './start-session.js';
+
+/** What is known when a sign-in is over. */
+export interface SignedIn {
+  /** Where the user was before. */
+  readonly returnTo: string | undefined;
+}
+
+/** What became of an attempt to take a sign-in. */
+type Taken =
+  | { readonly kind: 'ours'; readonly entry: PendingSignIn; readonly id: string; readonly release: () => void }
+  | { readonly kind: 'taken'; readonly trace: SignInTrace }
+  | { readonly kind: 'refused'; readonly entry: PendingSignIn }
+  | { readonly kind: 'unknown' | 'foreign' };
+
+/** Ends a sign-in with the address that the user came back to; undefined where that is no callback. */
+export async function finish(
+  context: SignInContext & { readonly tokens: TokenManager; readonly ends: () => number },
+  url: string,
+): Promise<SignedIn | undefined> {
+  const callback = readCallback(url);
+  if (!callback) return undefined;
+  const taken = await take(context, callback);
+  switch (taken.kind) {
+    case 'foreign':
+      return undefined;
+    case 'unknown':
+      return leftOver(context, undefined);
+    case 'taken':
+      await context.store.waitFor(taken.trace.slot);
+      return leftOver(context, taken.trace.returnTo);
+    case 'refused':
+      readCode(callback, taken.entry);
+      return undefined; // not reached: an error never has a code
+    case 'ours':
+      return complete(context, callback, taken).finally(taken.release);
+  }
+}
+
+/** Whether somebody is signed in, after a look at the storage. */
+async function isSignedIn({ store, snapshot }: SignInContext): Promise<boolean> {
+  return snapshot().status === 'active' || (await store.session()) !== undefined;
+}
+
+type FinishContext = Parameters<typeof finish>[0];
+
+/** Takes the sign-in out, in one step: exactly one page goes on with its code. */
+async function take(context: FinishContext, callback: Callback): Promise<Taken> {
+  const { store, secrets, platform, client } = context;
+  const { state, address, isAmbiguous } = callback;
+  const own = addressOf(internalsOf(client).options.redirectUri ?? '');
+  const mark = (await secrets.hash(`sign-in ${state}`)).slice(0, 22);
+  return store.change(async (signIns, write): Promise<Taken> => {
+    const entry = signIns.pending.get(state);
+    const trace = signIns.traces.find((left) => left.mark === mark);
+    if (address !== addressOf(entry?.redirectUri ?? trace?.redirectUri ?? own)) return { kind: 'foreign' };
+    if (!trace && !entry) return { kind: 'unknown' };
+    if (isAmbiguous) {
+      const message = 'Expected each parameter of the callback once, but one came twice; nothing was sent.';
+      throw new SignInError('ERR_SIGN_IN_RESPONSE', message, { returnTo: entry?.returnTo });
+    }
+    if (trace) return { kind: 'taken', trace };
+    if (!entry) return { kind: 'unknown' };
+    if (callback.parameters.has('error')) {
+      await write(withoutSignIn(signIns, state));
+      return { kind: 'refused', entry };
+    }
+    const [id, slot] = [secrets.random(), freeSlot(signIns)];
+    const { redirectUri, returnTo } = entry;
+    const left = { id, slot, mark, at: platform.clock.now(), redirectUri, ...(returnTo !== undefined && { returnTo }) };
+    const release = await store.hold(slot); // before anybody can see the trace
+    try {
+      await write(takeSignIn(signIns, state, left));
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return { kind: 'ours', entry, id, release };
+  });
+}
+
+/** A callback that nobody waits for: nothing while somebody is signed in. */
+async function leftOver(context: FinishContext, returnTo: string | undefined): Promise<SignedIn> {
+  if (await isSignedIn(context)) return { returnTo };
+  throw new SignInError(
+    'ERR_SIGN_IN_UNKNOWN',
+    'Expected a sign-in that was begun here within the last hour, but there is none; begin again.',
+    { returnTo, again: 'begin' },
+  );
+}
+
+async function complete(
+  context: FinishContext,
+  callback: Callback,
+  { entry, id }: Extract<Taken, { kind: 'ours' }>,
+): Promise<SignedIn> {
+  const { client, platform, store } = context;
+  try {
+    const code = readCode(callback, entry);
+    if (entry.clientId !== client.clientId) throw changedClient(entry);
+    const ends = context.ends();
+    const requestedAt = platform.clock.now();
+    const response = await exchangeCode(client, entry, code);
+    await start(context, entry, id, response, { requestedAt, ends });
+  } catch (error) {
+    const isBusy = error instanceof SignInError && error.again === 'finish';
+    // a code that was not looked at is kept for another try
+    await store
+      .change((signIns, write) => {
+        const rest = withoutTrace(signIns, id);
+        const wasThere = rest.traces.length < signIns.traces.length;
+        const pending = new Map(rest.pending).set(callback.state, entry);
+        return write(isBusy && wasThere ? { ...rest, pending } : rest);
+      })
+      .catch(() => undefined);
+    throw error;
+  }
+  return { returnTo: entry.returnTo };
+}
+
+/** Starts the session, unless somebody signed out in the meantime. */
+async function start(
+  context: FinishContext,
+  entry: PendingSignIn,
+  id: string,
+  response: TokenResponse,
+  { requestedAt, ends }: { requestedAt: number; ends: number },
+): Promise<void> {
+  const { store, client } = context;
+  const { server } = entry;
+  const grant = grantOf(server, requestedAt, entry.continues);
+  try {
+    await store.change(async (signIns, write) => {
+      if (!signIns.traces.some((trace) => trace.id === id) || ends !== context.ends()) throw cancelled(entry);
+      await startSession(context.tokens, response, grant);
+      await write(withoutTrace(signIns, id)).catch(() => undefined);
+    });
+  } catch (error) {
+    // a storage that cannot be read does not keep anybody from signing in
+    if (error instanceof StorageError && ends === context.ends()) return startSession(context.tokens, response, grant);
+    await revokeTokens(client, server as unknown as ServerMetadata, tokensOf({ ...response })).catch(() => undefined);
+    throw isTokenError(error) && error.name === 'SessionError' ? cancelled(entry) : error;
+  }
+}
+
+function cancelled({ returnTo }: PendingSignIn): SignInError {
+  return new SignInError('ERR_SIGN_IN_CANCELLED', 'The user signed out while the sign-in was being finished.', {
+    returnTo,
+  });
+}
+
+function changedClient({ returnTo }: PendingSignIn): SignInError {
+  const message = 'Expected the client that began the sign-in, but the application has another clientId by now.';
+  return new SignInError('ERR_SIGN_IN_CONFIG', message, { returnTo, again: 'begin' });
+}

@@ -1,0 +1,57 @@
+import type { RefreshTokens } from '../../manager/token-manager.js';
+import { readClaimsChallenge } from './challenge.js';
+import { internalsOf, type OAuthClient } from './client.js';
+import { requireEndpoint, type ServerMetadata } from './metadata.js';
+import { forManager } from './network-error.js';
+import { type Granted, serverOf } from './revoke-with.js';
+import { formRequest } from './send-form.js';
+
+type RefreshRequest = Parameters<RefreshTokens>[0];
+
+/** The endpoint has moved; nothing was read of what was sent. */
+const MOVED = [404, 405, 410];
+
+/**
+ * Refreshes at the server of this client (RFC 6749 section 6).
+ *
+ * A refresh token is presented to the server that granted it and to no other. Where the endpoint has moved, the server is
+ * asked once where to. What an API asked for in a claims challenge is asked of the server.
+ *
+ * @example
+ * const tokens = createTokenManager({ refresh: refreshWith(client), revoke: revokeWith(client), platform: browser() });
+ */
+export function refreshWith(client: OAuthClient): RefreshTokens {
+  const internal = internalsOf(client);
+  const { metadata, resources } = internal;
+
+  async function send(server: ServerMetadata, { refreshToken, challenge, signal }: RefreshRequest): Promise<Response> {
+    const form = {
+      grant_type: 'refresh_token',
+      refresh_token: refreshToken,
+      resource: resources[0],
+      claims: readClaimsChallenge(challenge),
+    };
+    const made = await formRequest(internal, client.clientId, server, form);
+    const fetch = internal.options.fetch ?? globalThis.fetch;
+    return fetch(requireEndpoint(server, 'token_endpoint'), { ...made, redirect: 'manual', signal });
+  }
+
+  return async (request: RefreshRequest & Granted) => {
+    if (request.issuer !== undefined && request.issuer !== client.issuer) {
+      throw refusal('unauthorized_client', 'another server granted this session; sign in again at this one');
+    }
+    if (request.refreshToken === undefined) {
+      throw refusal('login_required', 'the session has no refresh token; ask for the scope offline_access');
+    }
+    const server = await serverOf(client, internal, request).catch(forManager);
+    const response = await send(server, request);
+    if (!MOVED.includes(response.status)) return response;
+    const now = await metadata(true).catch(() => server);
+    return now.token_endpoint === server.token_endpoint ? response : send(now, request);
+  };
+}
+
+/** An error that the manager reads as the answer of a server: no request was made. */
+function refusal(error: string, why: string): Error {
+  return Object.assign(new Error(`Expected a refresh to be possible, but ${why}.`), { error });
+}

@@ -1,0 +1,67 @@
+import type { TokenManagerOptions } from '../../manager/options.js';
+import { type ClientInternals, internalsOf, type OAuthClient } from './client.js';
+import { endpointOf, type ServerMetadata } from './metadata.js';
+import { formRequest } from './send-form.js';
+
+type RevokeTokens = NonNullable<TokenManagerOptions['revoke']>;
+type RevokeRequest = Parameters<RevokeTokens>[0];
+
+/** What a session remembers of the server that granted it; there where the manager keeps it. */
+export interface Granted {
+  readonly issuer?: string;
+  readonly endpoints?: {
+    readonly token?: string;
+    readonly revocation?: string;
+    readonly authMethods?: readonly string[];
+  };
+}
+
+/**
+ * Tells the server that a session is over (RFC 7009), in a way that outlives the page.
+ *
+ * The refresh token is revoked, and with it what it granted; without one, the access token. Does nothing where the server
+ * has no revocation endpoint, or where another server granted the session.
+ *
+ * @example
+ * createTokenManager({ refresh: refreshWith(client), revoke: revokeWith(client), platform: browser() });
+ */
+export function revokeWith(client: OAuthClient): RevokeTokens {
+  const internal = internalsOf(client);
+  return async (request: RevokeRequest & Granted) => {
+    if (request.issuer !== undefined && request.issuer !== client.issuer) return undefined;
+    const server = await serverOf(client, internal, request);
+    return revokeTokens(client, server, request, request.signal);
+  };
+}
+
+/** Revokes what there is. Rejects where no answer came. */
+export async function revokeTokens(
+  client: OAuthClient,
+  server: ServerMetadata,
+  { refreshToken, accessToken }: { refreshToken?: string; accessToken?: string },
+  signal?: AbortSignal,
+): Promise<Response | undefined> {
+  const internal = internalsOf(client);
+  const url = endpointOf(server, 'revocation_endpoint');
+  const token = refreshToken ?? accessToken;
+  if (url === undefined || token === undefined) return undefined;
+  const hint = refreshToken === undefined ? 'access_token' : 'refresh_token';
+  const made = await formRequest(internal, client.clientId, server, { token, token_type_hint: hint });
+  const send = internal.options.fetch ?? globalThis.fetch;
+  return send(url, { ...made, redirect: 'manual', keepalive: true, ...(signal && { signal }) });
+}
+
+/** The server as the session remembers it, else as it says of itself. */
+export async function serverOf(
+  client: OAuthClient,
+  { metadata }: ClientInternals,
+  { endpoints }: Granted,
+): Promise<ServerMetadata> {
+  if (endpoints?.token === undefined) return metadata();
+  return {
+    issuer: client.issuer,
+    token_endpoint: endpoints.token,
+    ...(endpoints.revocation !== undefined && { revocation_endpoint: endpoints.revocation }),
+    ...(endpoints.authMethods && { token_endpoint_auth_methods_supported: endpoints.authMethods }),
+  };
+}

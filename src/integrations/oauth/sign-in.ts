@@ -1,0 +1,141 @@
+import { hooks } from '../../core/hooks.js';
+import type { TokenManager } from '../../manager/token-manager.js';
+import { refuse } from '../origins.js';
+import { type BeginOptions, begin, withQuery } from './begin.js';
+import { readCallback } from './callback.js';
+import { internalsOf, type OAuthClient } from './client.js';
+import { detachable } from './detachable.js';
+import { finish, type SignedIn } from './finish.js';
+import { endpointOf } from './metadata.js';
+import { type CryptoLike, secretsFrom } from './random.js';
+import { type Platform, signInStore } from './sign-in-store.js';
+
+/** What signing in needs. */
+export interface SignInOptions {
+  /** What `oauthClient()` gave. Required. */
+  client: OAuthClient;
+  /** The manager that keeps the session. Required. */
+  tokens: TokenManager;
+  /** The manager's platform: sign-ins under way are kept there, for all its tabs or processes. Required. */
+  platform: Platform;
+  /** The manager's `key`. Default `'session'`. */
+  key?: string | undefined;
+  /** Random bytes and SHA-256, where there is no global `crypto` with both. */
+  crypto?: CryptoLike | undefined;
+}
+
+/** Signing in and out; see {@link createSignIn}. */
+export interface SignIn {
+  /**
+   * The URL to send the user to.
+   *
+   * What `finish` needs is kept for an hour, for all tabs; eight may be under way.
+   *
+   * @throws {SignInError} `ERR_SIGN_IN_NETWORK`, `ERR_SIGN_IN_CONFIG`
+   * @throws {StorageError | LockError} what is needed later could not be stored
+   */
+  begin(options?: BeginOptions): Promise<string>;
+  /**
+   * Takes the URL with which the user came back; undefined where it is no callback.
+   *
+   * May be called any number of times, and in several tabs: the code is sent once. A callback that was taken already gives
+   * where the user was while somebody is signed in.
+   *
+   * @param options.signal Detaches this caller alone; rejects with the signal's own reason.
+   * @throws {SignInError} whatever went wrong; `returnTo` where it is known
+   */
+  finish(url: string, options?: { signal?: AbortSignal | undefined }): Promise<SignedIn | undefined>;
+  /**
+   * Ends the session and every sign-in under way; gives the URL at which the server ends its own session.
+   *
+   * Undefined where the server has none, or cannot be asked. `returnTo` is the address that the server sends the user to.
+   *
+   * @throws as `endSession()`
+   */
+  end(options?: { returnTo?: string | undefined }): Promise<string | undefined>;
+}
+
+const MAX_SHARED = 16;
+/** Longer addresses are cut off on the way; then the server has to ask whom to sign out. */
+const MAX_URL = 2_000;
+
+/**
+ * Signs users in by code with PKCE (RFC 6749, RFC 7636, RFC 9207), and out again.
+ *
+ * Creating does nothing. Sign-ins under way lie in the platform's storage, so that another tab, or the application after a
+ * restart, can finish them.
+ *
+ * @throws {OptionsError} `ERR_OPTIONS`
+ *
+ * @example
+ * const signIn = createSignIn({ client, tokens, platform });
+ * location.assign(await signIn.begin({ returnTo: location.pathname })); // a button
+ * const done = await signIn.finish(location.href); // when the page starts
+ * if (done) history.replaceState(null, '', done.returnTo ?? '/');
+ */
+export function createSignIn(options: SignInOptions): SignIn {
+  const { client, tokens, platform, key = 'session', crypto } = Object(options) as SignInOptions;
+  const internal = internalsOf(client);
+  if (typeof tokens?.startSession !== 'function') refuse('tokens', 'a token manager', tokens);
+  for (const port of ['storage', 'lock', 'clock'] as const) {
+    if (typeof platform?.[port] !== 'object') refuse('platform', 'the platform of the token manager', platform);
+  }
+  const own = (tokens[hooks] as { key?: string } | undefined)?.key ?? key;
+  if (typeof key !== 'string' || !key || own !== key) refuse('key', 'the key of the token manager', key);
+  const name = `evertoken:${key}`;
+  let ends = 0;
+  const context = {
+    client,
+    tokens,
+    platform,
+    secrets: secretsFrom(crypto),
+    store: signInStore(platform, name),
+    snapshot: () => tokens.getSnapshot(),
+    ends: () => ends,
+  };
+  // calls for one callback share its outcome while it is being made, and once it has succeeded
+  const shared = new Map<string, Promise<SignedIn | undefined>>();
+
+  function finishOnce(url: string): Promise<SignedIn | undefined> {
+    const state = readCallback(url)?.state ?? '';
+    const address = `${state} ${url}`;
+    const found = shared.get(address);
+    if (found) return found;
+    const outcome = finish(context, url);
+    shared.set(address, outcome);
+    for (const oldest of shared.keys()) if (shared.size > MAX_SHARED) shared.delete(oldest);
+    const forget = () => {
+      if (shared.get(address) === outcome) shared.delete(address);
+    };
+    outcome.then((done) => done ?? forget(), forget);
+    return outcome;
+  }
+
+  return {
+    begin: (asked = {}) => begin(context, asked),
+    finish: (url, { signal } = {}) => detachable(finishOnce(String(url)), signal),
+    async end({ returnTo } = {}) {
+      ends++;
+      shared.clear();
+      // first what could still become a session, then the session
+      const failure = await context.store
+        .change((_, write) => write({ pending: new Map(), traces: [] }))
+        .then(
+          () => undefined,
+          (error: unknown) => ({ error }),
+        );
+      // the newest one is in the storage: this tab may have been asleep
+      const stored = await context.store.session();
+      const hint = stored === 'unreadable' ? undefined : stored?.tokens.idToken;
+      await tokens.endSession();
+      if (failure) throw failure.error;
+      const server = await internal.metadata().catch(() => undefined);
+      const address = server && endpointOf(server, 'end_session_endpoint');
+      if (address === undefined) return undefined;
+      const more = { client_id: client.clientId, post_logout_redirect_uri: returnTo };
+      const state = returnTo === undefined ? undefined : context.secrets.random();
+      const url = withQuery(address, { id_token_hint: hint, ...more, state });
+      return url.length <= MAX_URL ? url : withQuery(address, { ...more, state });
+    },
+  };
+}

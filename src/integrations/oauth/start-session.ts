@@ -1,0 +1,40 @@
+import type { PendingServer } from '../../core/pending-sign-ins.js';
+import type { TokenResponse } from '../../core/token-set.js';
+import type { TokenManager } from '../../manager/token-manager.js';
+
+/** What the manager is told of a session beside its tokens. */
+export interface Grant {
+  readonly issuer: string;
+  /** Epoch milliseconds on our own clock, just before the tokens were asked for. */
+  readonly requestedAt: number;
+  /** The session goes on where it is the same user's. */
+  readonly continues: boolean;
+  readonly endpoints: {
+    readonly token: string;
+    readonly revocation?: string;
+    readonly endSession?: string;
+    readonly authMethods?: readonly string[];
+  };
+}
+
+/** What a server that has granted a session is remembered by. */
+export function grantOf(server: PendingServer, requestedAt: number, continues = false): Grant {
+  const { revocation_endpoint, end_session_endpoint, token_endpoint_auth_methods_supported } = server;
+  return {
+    issuer: server.issuer,
+    requestedAt,
+    continues,
+    endpoints: {
+      token: server.token_endpoint,
+      ...(revocation_endpoint !== undefined && { revocation: revocation_endpoint }),
+      ...(end_session_endpoint !== undefined && { endSession: end_session_endpoint }),
+      ...(token_endpoint_auth_methods_supported && { authMethods: token_endpoint_auth_methods_supported }),
+    },
+  };
+}
+
+/** Starts a session with its grant; managers that do not keep the grant take the tokens alone. */
+export function startSession(tokens: TokenManager, response: TokenResponse, grant: Grant): Promise<void> {
+  const manager: { startSession(response: TokenResponse, grant?: Grant): Promise<void> } = tokens;
+  return manager.startSession(response, grant);
+}

@@ -1,0 +1,42 @@
+import type { TokenManager } from '../../manager/token-manager.js';
+import { internalsOf, type OAuthClient } from './client.js';
+import { requireEndpoint } from './metadata.js';
+import { networkError } from './network-error.js';
+import { type Answered, request } from './request.js';
+import { SignInError } from './sign-in-error.js';
+
+const LIMIT_MS = 10_000;
+
+/**
+ * What the server says of the user (OpenID Connect Core section 5.3); of the session's own user, or nothing.
+ *
+ * A 401 is answered by one refresh.
+ *
+ * @throws {SignInError} `ERR_SIGN_IN_NETWORK`, `ERR_SIGN_IN_CONFIG`, `ERR_SIGN_IN_RESPONSE`
+ * @throws {SessionError | RefreshError} as `getAccessToken()`
+ */
+export async function userInfo(client: OAuthClient, tokens: TokenManager): Promise<Readonly<Record<string, unknown>>> {
+  const { metadata, options } = internalsOf(client);
+  const url = requireEndpoint(await metadata(), 'userinfo_endpoint');
+  const accessToken = await tokens.getAccessToken();
+  // read together with the token: another user may sign in while the answer is on its way
+  const subject = tokens.getSnapshot().claims?.sub;
+  if (typeof subject !== 'string' || !subject) {
+    throw refused('the session has no ID token to compare it with; ask for the scope openid');
+  }
+  const ask = (token: string): Promise<Answered> => {
+    const headers = new Headers({ authorization: `Bearer ${token}` });
+    return request(url, { limitMs: LIMIT_MS, headers, fetch: options.fetch }).catch(networkError);
+  };
+  let answer = await ask(accessToken);
+  if (answer.status === 401) answer = await ask(await tokens.replaceAccessToken(accessToken));
+  const { status, body } = answer;
+  if (status === 429 || status >= 500) return networkError({ status });
+  if (status !== 200 || !body) throw refused(`status ${status} came`, status);
+  if (body.sub !== subject) throw refused('it speaks of somebody else');
+  return body;
+}
+
+function refused(why: string, status?: number): SignInError {
+  return new SignInError('ERR_SIGN_IN_RESPONSE', `Expected the server to tell about the user, but ${why}.`, { status });
+}
