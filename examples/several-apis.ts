@@ -1,13 +1,12 @@
 import { createFetch, createTokenManager, type Platform, tokenEndpoint } from 'evertoken';
 
-/** One sign-in for two APIs, and another one for a partner: a manager per sign-in, told apart by `key`. */
+/** One sign-in for two APIs, and another one for a partner: a manager per sign-in, told apart by endpoint and client. */
 export function createClients(platform: Platform): Record<'api' | 'partner', typeof fetch> {
   const own = createTokenManager({
     refresh: tokenEndpoint({ url: 'https://auth.example/token', clientId: 'shop' }),
     platform,
   });
   const partner = createTokenManager({
-    key: 'partner',
     refresh: tokenEndpoint({ url: 'https://login.partner.example/token', clientId: 'shop' }),
     platform,
   });

@@ -7,6 +7,7 @@ import { createClients } from '../examples/several-apis.js';
 import { createTokens as createSignedInServiceTokens } from '../examples/sign-in-service.js';
 import { createTokens as createSignOutTokens } from '../examples/sign-out.js';
 import { observe } from '../examples/telemetry.js';
+import { tokenEndpoint } from '../src/index.js';
 import { createAuthServer } from '../src/testing.js';
 import { tokenSource } from './support/token-source.js';
 import { createWorld } from './support/world.js';
@@ -110,7 +111,12 @@ test('several-apis: each API gets the access token of its own sign-in', async ()
 
 function twoSessions() {
   const world = createWorld();
-  return { ...world, tokens: world.manager().tokens, partner: world.manager({ key: 'partner' }).tokens };
+  const managerOf = (url: string) => world.manager({ refresh: tokenEndpoint({ url, clientId: 'shop' }) }).tokens;
+  return {
+    ...world,
+    tokens: managerOf('https://auth.example/token'),
+    partner: managerOf('https://login.partner.example/token'),
+  };
 }
 
 test('sign-in-service: any number of callers, one request for client credentials', async () => {

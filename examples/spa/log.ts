@@ -11,6 +11,7 @@ const from = {
   'sign-in': 'signed in here',
   storage: 'found the session in storage',
   cookie: 'resumed the session of the cookie',
+  grant: 'was granted tokens',
   peer: 'another tab signed in',
 };
 
@@ -18,6 +19,7 @@ const ended = {
   ended: 'signed out here',
   rejected: 'the server ended the session',
   lost: 'the session was lost on the way',
+  expired: 'the session is over and cannot be refreshed',
   peer: 'another tab ended the session',
   replaced: 'another session took its place',
 };

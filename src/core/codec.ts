@@ -4,6 +4,8 @@ import type { TokenSet } from './token-set.js';
 /** What a stored string turned out to be. */
 export type Decoded =
   | { readonly kind: 'record'; readonly record: SessionRecord }
+  /** A sound record that belongs to another endpoint or client. */
+  | { readonly kind: 'foreign'; readonly owner: string; readonly record?: undefined }
   | { readonly kind: 'damaged' | 'newer'; readonly record?: undefined };
 
 type Stored = Omit<SessionRecord, 'tokens'> & TokenSet & { readonly evertoken: number };
@@ -15,26 +17,34 @@ export function encodeRecord({ tokens, ...record }: SessionRecord): string {
   return JSON.stringify({ evertoken: VERSION, ...record, ...tokens });
 }
 
-/** Reads a stored string back; never throws, and tells a damaged or foreign one from one of a newer version. */
-export function decodeRecord(text: string): Decoded {
+/**
+ * Reads a stored string back for an owner; never throws.
+ *
+ * Where the access token is hidden, in a cookie, that of the record is of no use, and `''` takes its place.
+ * A record that names no owner is everybody's. One that does is for nobody else, also not for somebody without a name.
+ */
+export function decodeRecord(text: string, own?: string, isHidden = false): Decoded {
   try {
     const stored = JSON.parse(text) as Stored;
     if (stored.evertoken > VERSION) return { kind: 'newer' };
-    if (!isSound(stored)) return { kind: 'damaged' };
-    const { sessionId, revision, attemptId, unanswered, failure } = stored;
-    const { accessToken, refreshToken, idToken, scopes, issuedAt, expiresAt } = stored;
+    if (!isSound(stored, isHidden)) return { kind: 'damaged' };
+    const { sessionId, revision, owner, attemptId, unanswered, failure } = stored;
+    if (owner !== undefined && owner !== own) return { kind: 'foreign', owner };
+    const { refreshToken, idToken, scopes, issuedAt, expiresAt } = stored;
+    const accessToken = isHidden ? '' : stored.accessToken;
     const tokens = { accessToken, refreshToken, idToken, scopes, issuedAt, expiresAt };
-    return { kind: 'record', record: { sessionId, revision, attemptId, unanswered, failure, tokens } };
+    return { kind: 'record', record: { sessionId, revision, owner, attemptId, unanswered, failure, tokens } };
   } catch {
     return { kind: 'damaged' }; // the parser's message would quote the text
   }
 }
 
-function isSound({ failure, ...stored }: Stored): boolean {
+function isSound({ failure, ...stored }: Stored, isHidden: boolean): boolean {
   return (
     stored.evertoken === VERSION &&
-    [stored.sessionId, stored.attemptId, stored.accessToken].every(isVisible) &&
-    [stored.refreshToken, stored.idToken].every((token) => token === undefined || isVisible(token)) &&
+    [stored.sessionId, stored.attemptId].every(isVisible) &&
+    (isHidden || isVisible(stored.accessToken)) &&
+    [stored.refreshToken, stored.idToken, stored.owner].every((text) => text === undefined || isVisible(text)) &&
     Number.isSafeInteger(stored.revision) &&
     Number.isFinite(stored.issuedAt) &&
     (stored.expiresAt === undefined || Number.isFinite(stored.expiresAt)) &&

@@ -1,13 +1,13 @@
 import type { AnyTokenError } from '../errors.js';
 import type { Challenge } from './challenge.js';
 
-/** Why a refresh happens: `due` ahead of expiry, `expired`, `rejected` by a server, `asked` for by `refresh()`, `resume` of a cookie session. */
+/** Why a refresh happens: `due` ahead of expiry, `expired`, `rejected` by a server, `asked` for by `refresh()`, `resume` of a cookie session, or a first one without a refresh token. */
 export type RefreshReason = 'due' | 'expired' | 'rejected' | 'asked' | 'resume';
 
 /** What happened, token-free; see {@link TokenManager.on}. */
 export interface TokenEvents {
-  /** A session lives: after a sign-in, found in storage, resumed from a cookie, or taken over from a peer. */
-  sessionStarted: Fact & { readonly from: 'sign-in' | 'storage' | 'cookie' | 'peer' };
+  /** A session lives: after a sign-in, found in storage, from a cookie or the client's own grant, or taken over from a peer. */
+  sessionStarted: Fact & { readonly from: 'sign-in' | 'storage' | 'cookie' | 'grant' | 'peer' };
   /** A refresh is about to ask the server, unless a peer turns out to have done so. */
   refreshStarted: Fact & { readonly reason: RefreshReason; readonly attempt: number };
   /** There are new tokens, stored already. */
@@ -39,7 +39,8 @@ export interface TokenEvents {
   revokeFailed: Fact & { readonly error: AnyTokenError };
   /** The session is over. */
   sessionEnded: Fact & {
-    readonly reason: 'ended' | 'rejected' | 'lost' | 'peer' | 'replaced';
+    /** `expired`: the access token is over, and there is no refresh token. */
+    readonly reason: 'ended' | 'rejected' | 'lost' | 'expired' | 'peer' | 'replaced';
     readonly error?: AnyTokenError;
   };
 }

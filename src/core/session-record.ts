@@ -1,5 +1,5 @@
 import type { RefreshErrorCode } from '../errors.js';
-import type { TokenSet } from './token-set.js';
+import { isSameSubject, type TokenSet } from './token-set.js';
 
 /** The session as it is stored: one record, one key, one write. */
 export interface SessionRecord {
@@ -7,6 +7,8 @@ export interface SessionRecord {
   readonly sessionId: string;
   /** Counts the changes of the token set under this key; dates an outcome. */
   readonly revision: number;
+  /** Whose it is: the endpoint and the client that the refresh token belongs to; absent where that is not known. */
+  readonly owner?: string | undefined;
   readonly tokens: TokenSet;
   /** The same as long as one and the same refresh token is presented. */
   readonly attemptId: string;
@@ -33,9 +35,9 @@ export interface StoredFailure {
   readonly sinceAt?: number | undefined;
 }
 
-/** Whether two records belong to one session. */
+/** Whether two records belong to one session: it has one name, and never changes hands. */
 export function isSameSession(a: SessionRecord | undefined, b: SessionRecord | undefined): boolean {
-  return a?.sessionId === b?.sessionId;
+  return a?.sessionId === b?.sessionId && isSameSubject(a?.tokens.idToken, b?.tokens.idToken);
 }
 
 /** Whether two records hold one and the same token set. */

@@ -52,7 +52,7 @@ export type SessionInput =
       readonly wasStored: boolean;
       readonly error?: AnyTokenError | undefined;
     }
-  | { readonly type: 'started'; readonly record: SessionRecord; readonly from: 'sign-in' | 'cookie' }
+  | { readonly type: 'started'; readonly record: SessionRecord; readonly from: 'sign-in' | 'cookie' | 'grant' }
   | { readonly type: 'ended'; readonly reason: EndReason; readonly error?: AnyTokenError | undefined }
   | { readonly type: 'attempted'; readonly reason: RefreshReason; readonly attempt: number }
   | ({ readonly type: 'refreshed'; readonly base: SessionRecord; readonly record: SessionRecord } & Omit<
@@ -73,7 +73,9 @@ export type SessionInput =
         | undefined;
     }
   /** The run gave up without an outcome. */
-  | { readonly type: 'abandoned' };
+  | { readonly type: 'abandoned' }
+  /** Somebody asks where nobody was signed in, and the client may ask for tokens of its own. */
+  | { readonly type: 'reopened' };
 
 /** What has to be done after a transition, in this order. */
 export type SessionEffect =
@@ -143,6 +145,8 @@ export function transition(state: SessionState, input: SessionInput): Transition
       return fail(state, input);
     case 'abandoned':
       return { state: state.status === 'refreshing' ? live(state.record) : state, effects: [] };
+    case 'reopened':
+      return { state: held ? state : { status: 'loading', revision: state.revision }, effects: [] };
   }
 }
 
@@ -198,7 +202,7 @@ function end(state: SessionState, reason: EndReason, error?: AnyTokenError): Tra
   const refusal: SessionEffect = { type: 'refuse', error: noSession(next) };
   // a sign-out tells so itself, when nothing of the session is left
   const ended = held && reason !== 'ended' && emit('sessionEnded', { reason, ...(error && { error }) }, held);
-  const isFound = reason === 'rejected' || reason === 'lost';
+  const isFound = reason === 'rejected' || reason === 'lost' || reason === 'expired';
   return { state: next, effects: [...(isFound ? [announce] : []), refusal, ...(ended ? [ended] : [])] };
 }
 

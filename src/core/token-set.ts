@@ -38,16 +38,24 @@ const MAX_DEPTH = 32;
 // Ten years: longer says that the number is something else, a moment for instance.
 const MAX_LIFETIME_MS = 315_360_000_000;
 
-/** Reads a token response (RFC 6749 section 5.1) that was asked for at `requestedAt` and came at `receivedAt`. */
+/**
+ * Reads a token response (RFC 6749 section 5.1) that was asked for at `requestedAt` and came at `receivedAt`.
+ *
+ * Where the access token is hidden, in a cookie, ours is `''`, and anything will do that names no `error`.
+ */
 export function readTokenResponse(
   body: unknown,
   requestedAt: number,
   receivedAt: number,
   previous?: TokenSet,
+  isHidden = false,
 ): ReadTokens {
+  const idToken = readToken(own(body, 'id_token'), /^[!-~]+$/);
+  // Of another subject's session nothing is carried over, in either direction.
+  const kept = isSameSubject(previous?.idToken, idToken) ? previous : undefined;
   const refreshToken = readToken(own(body, 'refresh_token'), /^[ -~]+$/);
-  const accessToken = readToken(own(body, 'access_token'), /^[!-~]+$/);
-  const type = own(body, 'token_type') ?? '';
+  const accessToken = isHidden ? '' : readToken(own(body, 'access_token'), /^[!-~]+$/);
+  const type = (!isHidden && own(body, 'token_type')) || '';
   const isBound = typeof type === 'string' && /^(dpop|pop|mac|n_a)$/i.test(type);
   const problem = isBound
     ? `a token that is bound to a key (${type})`
@@ -59,17 +67,19 @@ export function readTokenResponse(
           : 'an access_token that is empty, too long or not visible ASCII'
         : typeof type !== 'string'
           ? 'a token_type that is no string'
-          : undefined;
+          : isHidden && own(body, 'error')
+            ? 'an error'
+            : undefined;
   if (problem !== undefined || accessToken === undefined) {
-    return { problem: problem ?? '', refreshToken, ...(isBound && { isBound }) };
+    const rotated = kept === previous ? refreshToken : undefined;
+    return { problem: problem ?? '', refreshToken: rotated, ...(isBound && { isBound }) };
   }
-  const idToken = readToken(own(body, 'id_token'), /^[!-~]+$/);
   return {
     tokens: {
       accessToken,
-      refreshToken: refreshToken ?? previous?.refreshToken,
-      idToken: readClaims(idToken) ? idToken : previous?.idToken,
-      scopes: readScopes(own(body, 'scope')) ?? previous?.scopes ?? [],
+      refreshToken: refreshToken ?? kept?.refreshToken,
+      idToken: readClaims(idToken) ? idToken : kept?.idToken,
+      scopes: readScopes(own(body, 'scope')) ?? kept?.scopes ?? [],
       issuedAt: requestedAt,
       expiresAt: readExpiry(accessToken, own(body, 'expires_in'), requestedAt, receivedAt),
     },
@@ -84,6 +94,24 @@ export function readClaims(token: string | undefined): Readonly<Record<string, u
   } catch {
     return undefined; // opaque, or a runtime without atob
   }
+}
+
+/**
+ * Whether two ID tokens speak of one subject: the same `sub` and `iss` (OpenID Connect Core 12.2).
+ *
+ * What one of them does not say, or one that cannot be read, proves no difference.
+ */
+export function isSameSubject(a: string | undefined, b: string | undefined): boolean {
+  if (a === b || a === undefined || b === undefined) return true;
+  const [sub, iss] = readSubject(a);
+  const [otherSub, otherIss] = readSubject(b);
+  return (!sub || !otherSub || sub === otherSub) && (!iss || !otherIss || iss === otherIss);
+}
+
+function readSubject(idToken: string): readonly string[] {
+  const { sub, iss } = readClaims(idToken) ?? {};
+  // Google writes its issuer with the scheme and without.
+  return [String(sub ?? ''), String(iss ?? '').replace(/^https:\/\//, '')];
 }
 
 /** The session's tokens with nothing changed but the refresh token, where an answer was otherwise of no use. */

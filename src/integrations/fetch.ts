@@ -93,11 +93,13 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
       }
       if (outgoing.ready) await outgoing.ready;
       sign(outgoing, accessToken, false);
+      // where access tokens are in a cookie, they are all ''
+      const sent = accessToken === '' ? tokens[hooks]?.present?.() : undefined;
       const response = await send(outgoing.goal, outgoing.init);
       const rejection = rejected
         ? await judge(rejected, response, outgoing, accessToken)
         : readRejection(response, outgoing.target.origin);
-      if (rejection) return await replay(around, outgoing, accessToken, response, rejection);
+      if (rejection) return await replay(around, outgoing, { accessToken, sent }, response, rejection);
       futile.accept(outgoing.target.url);
       return response;
     } finally {

@@ -1,4 +1,4 @@
-import { hooks } from '../core/hooks.js';
+import { hooks, type SentWith } from '../core/hooks.js';
 import type { TokenSource } from '../manager/token-manager.js';
 import type { FutileRefreshes } from './futile-refreshes.js';
 import { letGo, type Outgoing, sign } from './outgoing.js';
@@ -12,11 +12,17 @@ export interface Surroundings {
   readonly rejected: Rejected | undefined;
 }
 
+/** What a request went out with. */
+interface Credentials {
+  readonly accessToken: string;
+  readonly sent: SentWith | undefined;
+}
+
 /** Tells of a refusal, and sends the request once more where another access token may help. */
 export async function replay(
   around: Surroundings,
   outgoing: Outgoing,
-  accessToken: string,
+  { accessToken, sent }: Credentials,
   response: Response,
   rejection: Rejection,
 ): Promise<Response> {
@@ -32,8 +38,10 @@ export async function replay(
   const mayRefresh = futile.mayHelp(target.url, accessToken);
   let next: string;
   try {
+    const options = { signal, challenge: rejection.challenge };
     next = await (mayRefresh
-      ? tokens.replaceAccessToken(accessToken, { signal, challenge: rejection.challenge })
+      ? ((sent && tokens[hooks]?.replace?.(accessToken, sent, options)) ??
+        tokens.replaceAccessToken(accessToken, options))
       : tokens.getAccessToken(signal && { signal }));
   } catch (error) {
     if (signal?.aborted) throw error;

@@ -1,5 +1,6 @@
+import { nameOwner, owner } from '../core/owner.js';
 import type { RefreshTokens } from '../manager/token-manager.js';
-import { checkEndpoint, checkSender, refuse } from './origins.js';
+import { checkEndpoint, checkSender, readTarget, refuse } from './origins.js';
 
 /** Where and how to trade a refresh token. */
 export interface TokenEndpointOptions {
@@ -24,7 +25,8 @@ export interface TokenEndpointOptions {
 /**
  * A refresh function for a standard token endpoint (RFC 6749 section 6).
  *
- * Does not follow redirects: a refresh token goes to the given URL and nowhere else.
+ * Does not follow redirects: a refresh token goes to the given URL and nowhere else. Tells the manager endpoint and
+ * client, which name its sessions (`key`): one of another endpoint or client is not presented.
  *
  * @throws {OptionsError} `ERR_OPTIONS`
  */
@@ -41,7 +43,7 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
     refuse('authentication', "'basic' or 'post' with a clientSecret, 'none' without", authentication);
   }
   checkSender(options.fetch);
-  return async ({ refreshToken, signal }) => {
+  const refresh: RefreshTokens = async ({ refreshToken, signal }) => {
     const send = options.fetch ?? globalThis.fetch;
     // React Native long had no more than this of URLSearchParams
     const body = new URLSearchParams({
@@ -57,6 +59,8 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
     if (authentication === 'basic') sent.set('authorization', basic(clientId, clientSecret ?? ''));
     return send(url, { method: 'POST', headers: sent, body: body.toString(), redirect: 'manual', signal });
   };
+  const target = readTarget(url);
+  return Object.defineProperty(refresh, owner, { value: target && nameOwner(target.origin, target.url, clientId) });
 }
 
 // Both halves are form-encoded first (RFC 6749 section 2.3.1).

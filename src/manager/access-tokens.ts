@@ -1,8 +1,11 @@
 import { dueAt, freshFrom, freshness, isUsable, outlives } from '../core/freshness.js';
+import type { SentWith } from '../core/hooks.js';
+import { isFinal, renewal } from '../core/renewal.js';
 import { noSession, type SessionState } from '../core/session.js';
 import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
-import { isTokenError, OptionsError, SessionError } from '../errors.js';
+import { isTokenError, OptionsError, RefreshError, SessionError } from '../errors.js';
 import type { Alarm } from './alarm.js';
+import { NO_REFRESH_TOKEN } from './attempt-end.js';
 import type { Exchange } from './exchange.js';
 import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
@@ -19,11 +22,11 @@ export interface AccessParts {
   readonly settings: Settings;
   readonly session: SessionStore;
   readonly exchange: Exchange;
+  readonly pending: PendingCommands;
   readonly callers: Waiters<SessionRecord>;
   readonly refresher: Refresher;
   readonly reader: StorageReader;
   readonly alarm: Alarm;
-  readonly pending: PendingCommands;
   /** Loads at first use; throws after `dispose()`. */
   activate(): void;
   /** Waits for work that goes on by itself. */
@@ -42,6 +45,8 @@ export class AccessTokens {
   #fresh: Promise<string> | undefined;
   #freshFrom = 0;
   #dueAt = 0;
+  /** When these tokens became known here. */
+  #since = 0;
   /** What callers without options wait for together, until the session changes. */
   #pending: Promise<string> | undefined;
 
@@ -53,12 +58,18 @@ export class AccessTokens {
   update(next: SessionRecord | undefined, last: SessionRecord | undefined): number {
     this.#pending = undefined;
     if (!isSameTokenSet(next, last)) {
-      const { leewayMs, platform } = this.#parts.settings;
+      const { leewayMs, needsRefreshToken, platform } = this.#parts.settings;
       const accessToken = next?.tokens.accessToken;
       this.#marks.add(accessToken, isSameSession(next, last));
       this.#fresh = accessToken === undefined ? undefined : Promise.resolve(accessToken);
       this.#freshFrom = next ? freshFrom(next.tokens) : 0;
-      this.#dueAt = next ? dueAt(next.tokens, leewayMs, platform.random()) : 0;
+      // The last tokens of a session are good to their end, and the alarm ends the session then.
+      this.#dueAt = !next
+        ? 0
+        : isFinal(next.tokens, needsRefreshToken)
+          ? Math.ceil(next.tokens.expiresAt ?? Number.POSITIVE_INFINITY)
+          : dueAt(next.tokens, leewayMs, platform.random());
+      this.#since = platform.clock.now();
     }
     return this.#dueAt;
   }
@@ -95,24 +106,26 @@ export class AccessTokens {
     return this.#pending;
   }
 
-  /** Another access token than the one that was refused. */
-  async replace(rejected: string, options: RefreshOptions = {}): Promise<string> {
+  /** Another access token than the one that was refused; `sent`: the token set that the request went out with. */
+  async replace(rejected: string, options: RefreshOptions = {}, sent?: SentWith): Promise<string> {
     await this.#ready(options.signal);
     const state = this.#requireSession();
-    if (this.isOfPastSession(rejected)) {
+    const isPast = sent && state ? sent.sessionId !== state.record.sessionId : this.isOfPastSession(rejected);
+    if (isPast) {
       const message =
         'The session of the refused access token is over, and another one has begun: ask again for its token.';
       throw new SessionError('ERR_NO_SESSION', message);
     }
     if (!state) return this.#waitForToken(options.signal);
     const { tokens } = state.record;
-    if (tokens.accessToken === rejected) {
+    const { settings, refresher } = this.#parts;
+    if (settings.isHidden ? this.#isPresent(state.record, sent) : tokens.accessToken === rejected) {
       // A refresh under way may have begun before the rejected token came, and end with it.
-      const isJoined = this.#parts.refresher.isRunning;
+      const isJoined = refresher.isRunning;
       const token = await this.#refresh(state, 'rejected', options);
       return token === rejected && isJoined ? this.replace(rejected, options) : token;
     }
-    const isGood = isUsable(tokens, this.#parts.settings.platform.clock.now());
+    const isGood = isUsable(tokens, settings.platform.clock.now());
     return isGood ? tokens.accessToken : this.#refresh(state, 'expired', options);
   }
 
@@ -157,13 +170,28 @@ export class AccessTokens {
     }
   }
 
+  /**
+   * Whether it was the present cookie that was refused. Where nobody says what a request went out with, a refusal right
+   * after new tokens came counts for those before.
+   */
+  #isPresent({ revision }: SessionRecord, sent: SentWith | undefined): boolean {
+    if (sent) return sent.revision === revision;
+    const { retry, platform } = this.#parts.settings;
+    const now = platform.clock.now();
+    return now < this.#since || now - this.#since >= retry.minDelayMs;
+  }
+
   /** Waits until the session is known, or a cookie is being asked about. */
   async #ready(signal: AbortSignal | undefined): Promise<void> {
-    const { session, refresher, reader, pending } = this.#parts;
+    const { settings, session, refresher, reader, pending } = this.#parts;
     this.#parts.activate();
     if (signal?.aborted) throw abortReason(signal);
     // Whoever asks beside a sign-in, with no session there yet, waits for it.
     if (pending.isStarting && !session.record) await pending.whenStarted(signal);
+    // A client that is granted tokens by itself is never signed out for good.
+    if (settings.isGrant && session.state.status === 'none' && !pending.isErasing) {
+      session.dispatch({ type: 'reopened' });
+    }
     const isUnknown = session.state.status === 'loading' && !refresher.isRunning;
     if (!reader.isBlocking && (isUnknown || reader.isOutdated)) void reader.read(true);
     if (reader.isBlocking) await reader.wait(signal);
@@ -193,6 +221,10 @@ export class AccessTokens {
       const message =
         'The refresh function asked for an access token, which waits for that same refresh: use the request it was given, and pass its signal on.';
       throw new OptionsError('ERR_OPTIONS', message);
+    }
+    const { needsRefreshToken, platform } = this.#parts.settings;
+    if (renewal(state.record.tokens, reason, needsRefreshToken, platform.clock.now()) === 'nothing') {
+      throw new RefreshError('ERR_REFRESH_CONFIG', `Nothing was asked: ${NO_REFRESH_TOKEN}.`, { attempts: 0 });
     }
     const isProbe = reason === 'asked' && !(state.status === 'waiting' && state.failing.named);
     if (!isProbe && state.status === 'waiting' && !this.#isBreakerClosed(state)) throw state.failing.error;

@@ -49,7 +49,7 @@ export class Alarm {
       (!settings.proactive && !unstored.follow(session.record)) ||
       status === 'refreshing' ||
       status === 'none' ||
-      (status === 'loading' && !(settings.isCookie && failing));
+      (status === 'loading' && !(!settings.needsRefreshToken && failing));
     const at = isIdle ? Number.POSITIVE_INFINITY : Math.max(failing?.retryAt ?? dueAt, refresher.quietUntil);
     if (at < Number.POSITIVE_INFINITY) {
       const { clock, wakeups } = settings.platform;

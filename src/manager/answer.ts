@@ -27,6 +27,8 @@ export interface Asked {
   readonly requestedAt: number;
   readonly previous: TokenSet | undefined;
   readonly secrets: readonly (string | undefined)[];
+  /** The access token comes in a cookie. */
+  readonly isHidden: boolean;
   now(): number;
 }
 
@@ -45,6 +47,7 @@ export async function readAnswer(value: unknown, asked: Asked): Promise<Answer> 
   if (!isResponse(value)) return readBody(value, asked);
   const { status } = value;
   const isSuccess = status >= 200 && status < 300;
+  if (value.bodyUsed && asked.isHidden && isSuccess) return readBody({}, asked, status);
   if (value.bodyUsed) return unreadable('its body was read already; return the Response unread', status);
   const text = await value.text();
   if (isSuccess && text.length > MAX_BODY_LENGTH) {
@@ -136,8 +139,8 @@ function withoutSecret(
   return isEcho ? failure : { ...failure, oauthError };
 }
 
-function readTokens(body: unknown, { requestedAt, previous, now }: Asked): ReadTokens {
-  return readTokenResponse(body, requestedAt, now(), previous);
+function readTokens(body: unknown, { requestedAt, previous, isHidden, now }: Asked): ReadTokens {
+  return readTokenResponse(body, requestedAt, now(), previous, isHidden);
 }
 
 function unreadable(detail: string | undefined, status: number | undefined, found?: ReadTokens): Refused {

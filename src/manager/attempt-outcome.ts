@@ -1,6 +1,7 @@
 import { failureError } from '../core/failure-error.js';
 import type { SessionRecord, StoredFailure } from '../core/session-record.js';
-import { type AnyTokenError, SessionError, type SessionErrorCode } from '../errors.js';
+import type { AnyTokenError } from '../errors.js';
+import type { AttemptEnd } from './attempt-end.js';
 
 /** What one attempt came to; published after the lock was released. */
 export type AttemptOutcome =
@@ -14,7 +15,7 @@ export type AttemptOutcome =
     }
   /** The storage holds another session, or none any more. */
   | { readonly kind: 'replaced'; readonly record: SessionRecord | undefined }
-  | { readonly kind: 'ended'; readonly reason: 'rejected' | 'lost'; readonly error: SessionError }
+  | AttemptEnd
   | AttemptFailure
   /** Tokens came, but the lock was lost: they are kept, and stored in another attempt. */
   | { readonly kind: 'lock-lost' }
@@ -32,11 +33,6 @@ export interface AttemptFailure {
   readonly isPassing: boolean;
   /** False where it is the failure of a peer that was found in the storage. */
   readonly isOwn: boolean;
-}
-
-/** A refusal that ends the session. */
-export function ended(reason: 'rejected' | 'lost', code: SessionErrorCode, message: string): AttemptOutcome {
-  return { kind: 'ended', reason, error: new SessionError(code, message) };
 }
 
 /** A failure that a peer has met and stored. */

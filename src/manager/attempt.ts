@@ -2,11 +2,13 @@ import { backoffDelay } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
+import { isFinal } from '../core/renewal.js';
 import type { RefreshReason } from '../core/session-events.js';
 import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
-import { type TokenSet, withRefreshToken } from '../core/token-set.js';
+import { isSameSubject, type TokenSet, withRefreshToken } from '../core/token-set.js';
 import type { Answer, Refused } from './answer.js';
-import { type AttemptOutcome, ended, failed, failureOfPeer, unavailable } from './attempt-outcome.js';
+import { type AttemptEnd, expired, otherSubject, refusal } from './attempt-end.js';
+import { type AttemptOutcome, failed, failureOfPeer, unavailable } from './attempt-outcome.js';
 import type { Exchange } from './exchange.js';
 import { lockLost } from './hold-lock.js';
 import type { Settings } from './options.js';
@@ -74,15 +76,17 @@ export class Attempt {
     const found = await this.#storage.read();
     if (this.#isSuperseded()) return SUPERSEDED;
     // Damage is no proof that the session was ended elsewhere, and may hide a newer refresh token than ours.
-    if (found.damage && (found.isNewer || store.wasStored(base))) return unavailable(found.damage, clock.now());
+    if (found.damage && (found.isForeign || store.wasStored(base))) return unavailable(found.damage, clock.now());
     const choice = this.#choose(found.record);
     if ('kind' in choice) return choice;
     const { current } = choice;
     const unstoredBefore = unstored.take(current);
     if (unstoredBefore) return this.#storeTokens(current, unstoredBefore);
     if (this.#run.isStopped) return SUPERSEDED;
+    if (current && isFinal(current.tokens, settings.needsRefreshToken)) return this.#confirmEnd(current, expired());
     // With the mark, a crash between the server's rotation and our write is told from a refusal out of nowhere.
-    if (current) await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);
+    if (current && !settings.isGrant)
+      await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);
     if (this.#isSuperseded()) return SUPERSEDED;
     if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
     const unstoredSince = unstored.take(current);
@@ -93,8 +97,8 @@ export class Attempt {
     if (!answer || this.#isSuperseded()) return SUPERSEDED;
     if (answer.tokens) return this.#storeTokens(current, answer.tokens);
     // Cookie mode without a session: a bare 401 means "not signed in".
-    const isDead = isProof(answer, settings) || (!current && answer.failure.status === 401);
-    return isDead ? this.#confirmRefusal(current, answer) : this.#recordFailure(current, answer);
+    const isDead = !settings.isGrant && (isProof(answer, settings) || (!current && answer.failure.status === 401));
+    return isDead ? this.#confirmEnd(current, refusal(current, answer)) : this.#recordFailure(current, answer);
   }
 
   /** The session was ended or replaced here. */
@@ -115,7 +119,9 @@ export class Attempt {
     const isNewer = standing === 'found';
     const isOlder = base !== undefined && found.revision < base.revision; // our last write failed
     const { settings } = this.#parts;
-    const isRejected = reason === 'rejected' && found.tokens.accessToken === base?.tokens.accessToken;
+    // In a cookie, access tokens cannot be told apart, and a newer one counts.
+    const rejected = reason === 'rejected' && !settings.isHidden ? base?.tokens.accessToken : undefined;
+    const isRejected = found.tokens.accessToken === rejected;
     if (isNewer && !isRejected && isUsable(found.tokens, settings.platform.clock.now())) {
       return { kind: 'refreshed', by: 'peer', record: found };
     }
@@ -128,14 +134,14 @@ export class Attempt {
   }
 
   #requestTokens(current: SessionRecord | undefined, limitMs: number): Promise<Answer> {
-    const { records, exchange, unstored } = this.#parts;
+    const { settings, records, exchange, unstored } = this.#parts;
     const { reason, attempt, challenge } = this.#request;
     const { accessToken, refreshToken, scopes = [] } = current?.tokens ?? {};
     return exchange.request(
       {
-        ...(refreshToken !== undefined && { refreshToken }),
+        ...(refreshToken !== undefined && !settings.isGrant && { refreshToken }),
         ...(challenge && { challenge }),
-        accessToken,
+        accessToken: settings.isHidden ? undefined : accessToken,
         scopes,
         reason,
         attempt,
@@ -154,6 +160,9 @@ export class Attempt {
       unstored.put(current, tokens);
       return { kind: 'lock-lost' };
     }
+    if (current && settings.needsRefreshToken && !isSameSubject(current.tokens.idToken, tokens.idToken)) {
+      return this.#confirmEnd(current, otherSubject(current, tokens));
+    }
     const wasUsable = isUsable(tokens, clock.now());
     const record = records.next(current, tokens);
     await this.#write(record);
@@ -162,8 +171,8 @@ export class Attempt {
     return { kind: 'refreshed', by: 'us', record, isBestAvailable };
   }
 
-  /** Before a refusal ends a session, the storage is read again: a peer may have stored a newer refresh token. */
-  async #confirmRefusal(current: SessionRecord | undefined, answer: Refused): Promise<AttemptOutcome> {
+  /** Before a session ends, the storage is read again: a peer may have stored a newer refresh token. */
+  async #confirmEnd(current: SessionRecord | undefined, end: AttemptEnd): Promise<AttemptOutcome> {
     const { settings, store, reconciler, unstored } = this.#parts;
     const { clock } = settings.platform;
     const { lease } = this.#storage;
@@ -191,19 +200,7 @@ export class Attempt {
         reconciler.schedule();
       });
     }
-    const { status, oauthError } = answer.failure;
-    const said = [status, oauthError].filter((fact) => fact !== undefined).join(', ');
-    return current?.unanswered
-      ? ended(
-          'lost',
-          'ERR_SESSION_LOST',
-          `The answer to a refresh never came, and the server then refused the same refresh token (${said}): sign in again.`,
-        )
-      : ended(
-          'rejected',
-          'ERR_SESSION_REJECTED',
-          `The server refused the refresh token for good (${said}): sign in again.`,
-        );
+    return end;
   }
 
   async #recordFailure(current: SessionRecord | undefined, answer: Refused): Promise<AttemptOutcome> {

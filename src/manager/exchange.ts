@@ -29,12 +29,13 @@ export class Exchange {
     limitMs: number,
     onLate: (tokens: TokenSet) => void,
   ): Promise<Answer> {
-    const { clock } = this.#settings.platform;
+    const { platform, isHidden } = this.#settings;
+    const { clock } = platform;
     const controller = new AbortController();
     const { signal } = controller;
     owners.set(signal, this);
     const secrets = [request.refreshToken, request.accessToken, previous?.idToken];
-    const asked: Asked = { requestedAt: clock.now(), previous, secrets, now: () => clock.now() };
+    const asked: Asked = { requestedAt: clock.now(), previous, secrets, isHidden, now: () => clock.now() };
     let answer: Answer | undefined;
     const work = async (): Promise<Answer> => {
       try {

@@ -2,6 +2,7 @@ import { isUsable } from '../core/freshness.js';
 import { recordOf, type SessionEffect, type SessionState } from '../core/session.js';
 import type { TokenEvent } from '../core/session-events.js';
 import { isSameSession, type SessionRecord } from '../core/session-record.js';
+import type { TokenSet } from '../core/token-set.js';
 import { type AnyTokenError, OptionsError } from '../errors.js';
 import { type AccessParts, AccessTokens } from './access-tokens.js';
 import { Alarm, type AlarmParts } from './alarm.js';
@@ -15,6 +16,7 @@ import { Reconciler } from './reconciler.js';
 import { RecordFactory } from './record-factory.js';
 import { RecordStore, type StorageObserver } from './record-store.js';
 import { Refresher, type RefreshParts } from './refresher.js';
+import { revoke } from './revoke.js';
 import { type CommandParts, SessionCommands } from './session-commands.js';
 import { type SessionObserver, SessionStore } from './session-store.js';
 import { type ReaderParts, StorageReader } from './storage-reader.js';
@@ -114,6 +116,14 @@ export class Manager implements Observers, Parts {
 
   emit(event: TokenEvent): void {
     this.#emitter?.emit(event, this.settings.platform.clock.now());
+  }
+
+  /** Tells the server that tokens are of no use any more; nobody waits for it. */
+  revoke(tokens: TokenSet | undefined, sessionId: string | undefined): Promise<void> {
+    const revocation = revoke(this.settings, tokens).then((error) => {
+      if (error) this.emit({ type: 'revokeFailed', payload: { error }, sessionId });
+    });
+    return this.work.track(revocation);
   }
 
   checkUse(): void {

@@ -1,4 +1,5 @@
 import type { RetryPolicy } from '../core/backoff.js';
+import { ownerOf } from '../core/owner.js';
 import type { RefreshFailure } from '../core/refusal.js';
 import { OptionsError } from '../errors.js';
 import type { Platform } from '../ports/platform.js';
@@ -10,10 +11,27 @@ export interface TokenManagerOptions {
   refresh: RefreshTokens;
   /** Tells the server that a session is over (RFC 7009). Default: nothing. Bounded by `timeoutMs`, best effort. */
   revoke?: RevokeTokens | undefined;
-  /** Names the session in storage, lock and channel. Default `'session'`. */
+  /**
+   * Names the session in storage, lock and channel, with `evertoken:` before it.
+   *
+   * Default: the endpoint and the client of `refresh`, where that tells them (`tokenEndpoint` does), else `'session'`.
+   */
   key?: string | undefined;
-  /** `'cookie'`: the refresh token is in an HttpOnly cookie that script never sees. Default `'response'`. */
-  refreshTokenIn?: 'response' | 'cookie' | undefined;
+  /**
+   * Where the refresh token is. Default `'response'`: nothing is asked without one, and a session without one ends with
+   * its access token.
+   *
+   * `'cookie'`: in an HttpOnly cookie that script never sees. `'none'`: there is none, because the client itself is
+   * granted tokens (client credentials); one that comes is dropped, and no refusal ends such a session.
+   */
+  refreshTokenIn?: 'response' | 'cookie' | 'none' | undefined;
+  /**
+   * Where the access token is. Default `'response'`.
+   *
+   * `'cookie'`, only with `refreshTokenIn: 'cookie'`: script sees neither token. `getAccessToken()` resolves with `''`,
+   * and any 2xx refresh has succeeded, with or without a body, unless its body names an `error`.
+   */
+  accessTokenIn?: 'response' | 'cookie' | undefined;
   /**
    * Milliseconds before expiry at which a refresh is due. Default a fifth of the lifetime, at most 300 000.
    *
@@ -38,7 +56,16 @@ export interface Settings {
   readonly revoke: RevokeTokens | undefined;
   /** With its prefix: what storage, lock and channel are given. */
   readonly name: string;
+  /** Whose sessions are ours: the endpoint and the client of `refresh`, where that tells them. */
+  readonly owner: string | undefined;
+  /** The refresh token is in a cookie. */
   readonly isCookie: boolean;
+  /** The client itself is granted tokens: no refresh token, and nothing that a refusal could end. */
+  readonly isGrant: boolean;
+  /** The refresh token is ours to present: without one nothing is asked. */
+  readonly needsRefreshToken: boolean;
+  /** The access token is in a cookie: ours is `''`. */
+  readonly isHidden: boolean;
   readonly leewayMs: number | undefined;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
@@ -51,7 +78,7 @@ type Given = { [Name in keyof TokenManagerOptions]-?: Exclude<TokenManagerOption
 
 const MAX_DELAY_MS = 2_147_483_647;
 
-const OWN = ['response', 'cookie'];
+const PLACES = ['response', 'cookie', 'none'];
 const PORTS = {
   storage: ['getItem', 'setItem', 'removeItem'],
   lock: ['run'],
@@ -66,8 +93,9 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
   const defaults = {
     refresh: undefined,
     revoke: undefined,
-    key: 'session',
+    key: undefined,
     refreshTokenIn: 'response',
+    accessTokenIn: 'response',
     leewayMs: undefined,
     timeoutMs: 10_000,
     retry: {},
@@ -76,13 +104,19 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
     platform: undefined,
   };
   const given = merge(defaults, options) as unknown as Given;
-  const { key, refreshTokenIn, leewayMs, timeoutMs, platform = defaultPlatform() } = given;
+  const owner = ownerOf(given.refresh);
+  const { key = owner ?? 'session', refreshTokenIn, leewayMs, timeoutMs, platform = defaultPlatform() } = given;
   checkOption('refresh', given.refresh, 'function');
   if (given.revoke !== undefined) checkOption('revoke', given.revoke, 'function');
   checkOption('endsSession', given.endsSession, 'function');
   checkOption('retry', given.retry, 'object');
   if (typeof key !== 'string' || !key) fail('key', 'a string that is not empty', key);
-  if (!OWN.includes(refreshTokenIn)) fail('refreshTokenIn', OWN.join(' or '), refreshTokenIn);
+  if (!PLACES.includes(refreshTokenIn)) fail('refreshTokenIn', PLACES.join(' or '), refreshTokenIn);
+  const isCookie = refreshTokenIn === 'cookie';
+  const isHidden = given.accessTokenIn === 'cookie';
+  if (isHidden ? !isCookie : given.accessTokenIn !== 'response') {
+    fail('accessTokenIn', "response, or cookie with refreshTokenIn: 'cookie'", given.accessTokenIn);
+  }
   if (leewayMs !== undefined) range('leewayMs', leewayMs, 0);
   range('timeoutMs', timeoutMs, 1);
   const retry: RetryPolicy = merge({ attempts: 3, minDelayMs: 500, maxDelayMs: 60_000 }, given.retry, 'retry.');
@@ -98,7 +132,10 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
   checkOption('platform.random', platform.random, 'function');
   const { proactive = platform.proactive ?? true } = given;
   checkOption('proactive', proactive, 'boolean');
-  return { ...given, name: `evertoken:${key}`, isCookie: refreshTokenIn === 'cookie', retry, proactive, platform };
+  const isGrant = refreshTokenIn === 'none';
+  const needsRefreshToken = refreshTokenIn === 'response';
+  const name = `evertoken:${key}`;
+  return { ...given, name, owner, isCookie, isGrant, needsRefreshToken, isHidden, retry, proactive, platform };
 }
 
 /** What is given, over the defaults; `undefined` counts as not given. */

@@ -49,14 +49,14 @@ export class Reconciler {
 
   #reconcile(): Promise<boolean> {
     return this.#parts.store.withLock(async (storage) => {
-      const { record: found, isNewer } = await storage.read();
+      const { record: found, isForeign } = await storage.read();
       const held = this.#parts.session.record;
       const standing = this.#parts.store.standing(held, found);
       if (standing === 'neither' && found) {
         await storage.erase();
         return true;
       }
-      if (standing !== 'held' || !held || isNewer) return false;
+      if (standing !== 'held' || !held || isForeign) return false;
       const record = merge(held, found, this.#parts.settings.platform.clock.now());
       if (!isBehind(found, record)) return false;
       await storage.write(record);

@@ -1,5 +1,5 @@
 import type { SessionRecord } from '../core/session-record.js';
-import type { TokenSet } from '../core/token-set.js';
+import { isSameSubject, type TokenSet } from '../core/token-set.js';
 import type { Settings } from './options.js';
 
 /** Makes records, and names sessions and attempts. */
@@ -17,10 +17,21 @@ export class RecordFactory {
     return [clock.now(), ++this.#ids, random(), random()].map((part) => part.toString(36).replace('0.', '')).join('');
   }
 
-  /** The record of the same session with new tokens; of a new session where there is none yet. */
+  /** The record of the same session with new tokens; of a new one where there is none yet, or the subject is another. */
   next(current: SessionRecord | undefined, tokens: TokenSet): SessionRecord {
-    const { sessionId = this.newId(), revision = 0 } = current ?? {};
+    const isSame = current && isSameSubject(current.tokens.idToken, tokens.idToken);
+    const sessionId = isSame ? current.sessionId : this.newId();
+    const revision = current?.revision ?? 0;
     const attemptId = this.newId();
-    return { sessionId, revision: revision + 1, tokens, attemptId, unanswered: false, failure: undefined };
+    const { owner, isGrant } = this.#settings;
+    return {
+      sessionId,
+      revision: revision + 1,
+      owner,
+      tokens: isGrant ? { ...tokens, refreshToken: undefined } : tokens,
+      attemptId,
+      unanswered: false,
+      failure: undefined,
+    };
   }
 }

@@ -1,4 +1,4 @@
-import { decodeRecord, encodeRecord } from '../core/codec.js';
+import { type Decoded, decodeRecord, encodeRecord } from '../core/codec.js';
 import { addMarks, isMarked, markFor, removeMarks } from '../core/ended-marks.js';
 import { reconcile, type Standing, withMark } from '../core/reconcile.js';
 import type { SessionRecord } from '../core/session-record.js';
@@ -31,8 +31,8 @@ export interface Found {
   readonly record: SessionRecord | undefined;
   /** The stored string is damaged or foreign. */
   readonly damage?: StorageError;
-  /** The stored string comes from a newer version: a running session must not overwrite it. */
-  readonly isNewer?: boolean;
+  /** The stored string is of another client or of a newer version: a running session must not overwrite it. */
+  readonly isForeign?: boolean;
   /** Another page is signing out, or left while it did; the record, if there is one, is what it has yet to erase. */
   readonly isEnding?: boolean;
 }
@@ -136,7 +136,7 @@ export class RecordStore {
   }
 
   async #read(report: Report): Promise<Found> {
-    const { platform, name } = this.#parts.settings;
+    const { platform, name, owner, isHidden } = this.#parts.settings;
     const { storage } = platform;
     let text: unknown;
     try {
@@ -154,19 +154,23 @@ export class RecordStore {
       report('read', parsed);
       throw parsed;
     }
-    const { kind, record } = decodeRecord(text);
-    if (record) {
+    const decoded = decodeRecord(text, owner, isHidden);
+    if (decoded.kind === 'record') {
+      const { record } = decoded;
       this.#markStored(record);
       return {
         record: withMark(record, this.#parts.session.record),
         isEnding: isMarked(this.#getMarks(), record) && !this.#tombstones?.has(record.sessionId),
       };
     }
-    const isNewer = kind === 'newer';
-    const what = isNewer ? 'a newer version wrote it' : 'it is damaged or foreign';
-    const message = `Expected a session of ours under '${name}', but ${what}; it is left alone until the next startSession().`;
-    const damage = new StorageError('ERR_STORAGE_CORRUPT', message);
-    return { record, isNewer, damage: this.#reportOnce(report, text, damage) };
+    // The other owner changes its record with every refresh, and is reported once all the same.
+    const fault = decoded.kind === 'foreign' ? decoded.owner : text;
+    const damage = new StorageError('ERR_STORAGE_CORRUPT', describe(decoded, name, owner));
+    return {
+      record: undefined,
+      isForeign: decoded.kind !== 'damaged',
+      damage: this.#reportOnce(report, fault, damage),
+    };
   }
 
   #getMarks(): string | null {
@@ -213,6 +217,15 @@ export class RecordStore {
       throw fault;
     }
   }
+}
+
+/** What is under our name instead of a session of ours, and what to do; nothing of its content. */
+function describe(decoded: Exclude<Decoded, { kind: 'record' }>, name: string, owner = 'an unnamed client'): string {
+  const [own, what, advice] =
+    decoded.kind === 'foreign'
+      ? [owner, `it belongs to ${decoded.owner}`, '; give each client a key of its own']
+      : ['ours', decoded.kind === 'newer' ? 'a newer version wrote it' : 'it is damaged or foreign', ''];
+  return `Expected a session of ${own} under '${name}', but ${what}; it is left alone until the next startSession()${advice}.`;
 }
 
 function isDamage(error: unknown): error is StorageError {

@@ -2,6 +2,7 @@ import { backoffDelay } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { isUsable } from '../core/freshness.js';
 import { nextStep } from '../core/next-step.js';
+import { renewal } from '../core/renewal.js';
 import { noSession } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
 import { isSameSession, type SessionRecord, supersedes } from '../core/session-record.js';
@@ -20,6 +21,8 @@ export interface RefreshParts extends AttemptParts {
   /** Callers who wait for the outcome of a refresh. */
   readonly callers: Waiters<SessionRecord>;
   readonly work: PendingWork;
+  /** Tells the server that tokens are of no use to anybody. */
+  revoke(tokens: TokenSet, sessionId: string | undefined): Promise<void>;
 }
 
 /** Single-flight: at most one refresh, its attempts, and the publishing of their outcomes. */
@@ -48,9 +51,12 @@ export class Refresher {
   /** Starts a refresh unless one is under way. The outcome goes to the session and to the callers who wait. */
   start(reason: RefreshReason, challenge?: Challenge): void {
     // While a session is being started, callers wait for that one.
-    const { session, pending } = this.#parts;
-    if (!this.#run && !pending.isStarting && session.state.status !== 'none')
-      void this.#start(reason, false, challenge);
+    const { settings, session, pending } = this.#parts;
+    if (this.#run || pending.isStarting || session.state.status === 'none') return;
+    const { needsRefreshToken, platform } = settings;
+    const { record } = session;
+    if (record && renewal(record.tokens, reason, needsRefreshToken, platform.clock.now()) === 'nothing') return;
+    void this.#start(reason, false, challenge);
   }
 
   /** Asks the endpoint whom the cookie belongs to, whatever session there is or was; throws what came instead. */
@@ -226,14 +232,16 @@ export class Refresher {
     this.#quietUntil = now + retry.minDelayMs;
     if (outcome.kind === 'refreshed') {
       const { record, by } = outcome;
-      if (base && !isSignIn)
-        session.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
-      else session.dispatch({ type: 'started', record, from: 'cookie' });
+      // A cookie may be somebody else's by now: that is another session.
+      const from = settings.isGrant ? 'grant' : 'cookie';
+      if (!base || isSignIn || !isSameSession(base, record)) session.dispatch({ type: 'started', record, from });
+      else session.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
       this.#serve(record, outcome.isBestAvailable, now);
     } else if (outcome.kind === 'replaced') {
       session.dispatch({ type: 'found', record: outcome.record, wasStored: true });
     } else if (outcome.kind === 'ended') {
       session.dispatch({ type: 'ended', reason: outcome.reason, error: base && outcome.error });
+      if (outcome.unused) void this.#parts.revoke(outcome.unused, base?.sessionId);
     } else {
       session.dispatch({ type: 'abandoned' });
     }

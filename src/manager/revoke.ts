@@ -16,7 +16,7 @@ export async function revoke(settings: Settings, tokens: TokenSet | undefined): 
   const controller = new AbortController();
   const request = {
     ...(refreshToken !== undefined && { refreshToken }),
-    ...(accessToken !== undefined && { accessToken }),
+    ...(accessToken && { accessToken }),
     ...(idToken !== undefined && { idToken }),
     signal: controller.signal,
   };

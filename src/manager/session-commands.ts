@@ -10,7 +10,6 @@ import type { Reconciler } from './reconciler.js';
 import type { RecordFactory } from './record-factory.js';
 import type { RecordStore, StorageObserver } from './record-store.js';
 import type { Refresher } from './refresher.js';
-import { revoke } from './revoke.js';
 import type { SessionStore } from './session-store.js';
 import type { StorageReader } from './storage-reader.js';
 
@@ -26,6 +25,8 @@ export interface CommandParts extends Pick<StorageObserver, 'storageFailed'> {
   readonly reader: StorageReader;
   readonly work: PendingWork;
   emit(event: TokenEvent): void;
+  /** Tells the server that tokens are of no use any more. */
+  revoke(tokens: TokenSet | undefined, sessionId: string | undefined): Promise<void>;
 }
 
 /** Sign-in and sign-out: writes like any other, under the lock. */
@@ -39,9 +40,10 @@ export class SessionCommands {
 
   /** Starts a session with a token response; with none, in cookie mode, with what the endpoint says now. */
   async start(response: TokenResponse | undefined): Promise<void> {
-    if (response === undefined && this.#parts.settings.isCookie) return this.#parts.refresher.signIn('resume');
-    const now = this.#parts.settings.platform.clock.now();
-    const { tokens, problem } = { tokens: undefined, ...readTokenResponse(response, now, now) };
+    const { platform, isCookie, isHidden } = this.#parts.settings;
+    if (response === undefined && isCookie) return this.#parts.refresher.signIn('resume');
+    const now = platform.clock.now();
+    const { tokens, problem } = { tokens: undefined, ...readTokenResponse(response, now, now, undefined, isHidden) };
     if (!tokens) {
       const expected = 'Expected startSession() to be given a token response (RFC 6749 section 5.1)';
       throw new OptionsError('ERR_OPTIONS', `${expected}, but ${problem} came; check the answer to the sign-in.`);
@@ -76,23 +78,21 @@ export class SessionCommands {
       .catch(() => reconciler.schedule());
     if (!ended) return;
     const { record } = ended;
-    const revocation = this.#revoke(record?.sessionId, record?.tokens);
+    const revocation = this.#parts.revoke(record?.tokens, record?.sessionId);
     if (settings.isCookie) await revocation; // until then, the cookie may still bring the session back
   }
 
   async #start(tokens: TokenSet): Promise<void> {
     const { settings, session, store, records, pending, refresher } = this.#parts;
-    const ids = { sessionId: records.newId(), attemptId: records.newId() };
+    const first = records.next(undefined, tokens);
+    const { sessionId } = first;
     const startedAt = settings.platform.clock.now();
-    const turn = pending.beginStart(ids.sessionId);
+    const turn = pending.beginStart(sessionId);
     void refresher.detach();
     // Counted from the clock, the later of two sessions is the newer one also for peers that cannot see each other's writes.
     const recordAfter = (revision = 0): SessionRecord => ({
-      ...ids,
+      ...first,
       revision: Math.floor(Math.max(revision, session.state.revision, startedAt)) + turn.turn,
-      tokens,
-      unanswered: false,
-      failure: undefined,
     });
     let record: SessionRecord | undefined;
     try {
@@ -107,16 +107,16 @@ export class SessionCommands {
       // The session lives in memory, and storing it is tried again; what it replaced may still be stored.
       this.#reportLock('write', error);
       if (error instanceof LockError) record = undefined; // its revision has to follow what others stored meanwhile
-      const replaced = turn.isLatest() && !turn.isEnded() ? session.record?.sessionId : ids.sessionId;
+      const replaced = turn.isLatest() && !turn.isEnded() ? session.record?.sessionId : sessionId;
       this.#erase(replaced);
     }
     turn.finish(); // before the session is published: a listener may ask for a refresh at once
     if (turn.isEnded()) {
-      this.#revoke(ids.sessionId, tokens);
+      void this.#parts.revoke(tokens, sessionId);
       throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
     }
     if (turn.isLatest()) session.dispatch({ type: 'started', record: record ?? recordAfter(), from: 'sign-in' });
-    else if (record) this.#erase(ids.sessionId); // the later start has replaced it, and may fail to store that
+    else if (record) this.#erase(sessionId); // the later start has replaced it, and may fail to store that
   }
 
   async #end(): Promise<void> {
@@ -129,7 +129,7 @@ export class SessionCommands {
     session.dispatch({ type: 'ended', reason: 'ended' });
     const revoked = new Set<string | undefined>();
     const revokeOnce = (sessionId: string | undefined, tokens: TokenSet | undefined) => {
-      if (!revoked.has(tokens?.accessToken)) void this.#revoke(sessionId, tokens);
+      if (!revoked.has(tokens?.accessToken)) void this.#parts.revoke(tokens, sessionId);
       revoked.add(tokens?.accessToken);
     };
     revokeOnce(own?.sessionId, own?.tokens);
@@ -159,15 +159,6 @@ export class SessionCommands {
       if (own) this.#parts.emit({ type: 'sessionEnded', payload: { reason: 'ended' }, sessionId });
       void reader.read(false);
     }
-  }
-
-  /** Tells the server; nobody waits for it. */
-  #revoke(sessionId: string | undefined, tokens: TokenSet | undefined): Promise<void> {
-    const { settings, work } = this.#parts;
-    const revocation = revoke(settings, tokens).then((error) => {
-      if (error) this.#parts.emit({ type: 'revokeFailed', payload: { error }, sessionId });
-    });
-    return work.track(revocation);
   }
 
   /** The record of this session has to go from the storage, where there is one. */

@@ -1,8 +1,8 @@
 import { redactChallenges } from '../core/challenge.js';
-import { hooks, type IntegrationHooks } from '../core/hooks.js';
+import { hooks } from '../core/hooks.js';
 import { Manager } from './manager.js';
 import { checkOption, type Settings } from './options.js';
-import type { TokenManager } from './token-manager.js';
+import type { SourceHooks, TokenManager } from './token-manager.js';
 import { whenReady } from './when-ready.js';
 
 /** Waiting for the lock and for the storage, beside the request and the revocation. */
@@ -53,8 +53,13 @@ export function startTokenManager(settings: Settings): TokenManager {
 function addHidden(visible: VisibleMembers, manager: Manager): object {
   const { session, exchange, accessTokens } = manager;
   const show = () => ({ ...session.snapshot, claims: undefined });
-  const own: IntegrationHooks = {
+  const own: SourceHooks = {
     isRefreshing: (signal) => exchange.isInside(signal),
+    present: () => {
+      const { record } = session;
+      return record && { sessionId: record.sessionId, revision: record.revision };
+    },
+    replace: (rejected, sent, options) => accessTokens.replace(rejected, options, sent),
     reject: ({ challenges, ...rejection }, accessToken) => {
       const { tokens, sessionId } = session.record ?? {};
       const secrets = [accessToken, tokens?.accessToken, tokens?.refreshToken, tokens?.idToken];

@@ -102,7 +102,12 @@ export class StorageReader {
       if (isEnding && !held) await this.#parts.finishSignOut();
       if (isRemnant && held) return;
       if (!isSameSession(before, session.record)) this.#isRequestedAgain = true;
-      else if (record || damage || !settings.isCookie || session.state.status !== 'loading') {
+      else if (
+        record ||
+        (damage && !settings.isGrant) ||
+        settings.needsRefreshToken ||
+        session.state.status !== 'loading'
+      ) {
         const isKnown = wasStored && store.wasStored(before);
         session.dispatch({ type: 'found', record, error: damage, wasStored: isKnown });
       } else if (isPauseOver(settings, session.failing)) refresher.start('resume');

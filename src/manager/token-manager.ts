@@ -1,5 +1,5 @@
 import type { Challenge } from '../core/challenge.js';
-import type { hooks, IntegrationHooks } from '../core/hooks.js';
+import type { hooks, IntegrationHooks, SentWith } from '../core/hooks.js';
 import type { TokenEvents } from '../core/session-events.js';
 import type { TokenResponse } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
@@ -35,7 +35,17 @@ export interface TokenSource {
     options?: { signal?: AbortSignal | undefined; challenge?: Challenge | undefined },
   ): Promise<string>;
   /** For integrations. */
-  readonly [hooks]?: IntegrationHooks;
+  readonly [hooks]?: SourceHooks;
+}
+
+/** What integrations may ask the manager that takes time. */
+export interface SourceHooks extends IntegrationHooks {
+  /** As {@link TokenSource.replaceAccessToken}, for a request that went out with what was `present()` then. */
+  replace?(
+    rejected: string,
+    sent: SentWith | undefined,
+    options: Parameters<TokenSource['replaceAccessToken']>[1],
+  ): Promise<string>;
 }
 
 /** `Symbol.dispose`, where the compiler's `lib` has it; elsewhere our declarations have to compile too. */

@@ -34,6 +34,30 @@ test('a record survives the storage as it is', () => {
   expect(decodeRecord(encodeRecord(record))).toEqual({ kind: 'record', record });
 });
 
+describe('the owner of a record', () => {
+  const of = (owner: string | undefined) => encodeRecord({ ...record, owner });
+
+  test.each([
+    ['ours', 'shop', 'shop', 'record'],
+    ['nobody in particular', undefined, 'shop', 'record'],
+    ['nobody in particular, as we are', undefined, undefined, 'record'],
+    ['another client', 'admin', 'shop', 'foreign'],
+    ['a client, and we are nobody in particular', 'admin', undefined, 'foreign'],
+    ['a name with a line break', 'shop\n', 'shop\n', 'damaged'],
+    ['no name', '', 'shop', 'damaged'],
+  ] as const)('%s', (_, owner, own, kind) => {
+    expect(decodeRecord(of(owner), own).kind).toBe(kind);
+  });
+
+  test('is told where the record is not ours, and nothing else of it is', () => {
+    expect(decodeRecord(of('admin'), 'shop')).toEqual({ kind: 'foreign', owner: 'admin' });
+  });
+
+  test('travels with the record', () => {
+    expect(decodeRecord(of('shop'), 'shop')).toMatchObject({ record: { owner: 'shop' } });
+  });
+});
+
 test('a stored record is one flat JSON document that names its version', () => {
   expect(JSON.parse(encodeRecord(record))).toMatchObject({
     evertoken: 1,

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { readClaims, readTokenResponse, type TokenSet, withRefreshToken } from '../../src/core/token-set.js';
+import {
+  isSameSubject,
+  readClaims,
+  readTokenResponse,
+  type TokenSet,
+  withRefreshToken,
+} from '../../src/core/token-set.js';
 
 const REQUESTED = 1_800_000_000_000;
 const RECEIVED = REQUESTED + 250;
@@ -261,4 +267,45 @@ describe('claims', () => {
 
 test('a rescued refresh token changes nothing else of a token set', () => {
   expect(withRefreshToken(previous, 'rescued')).toEqual({ ...previous, refreshToken: 'rescued' });
+});
+
+describe('two ID tokens speak of one subject', () => {
+  const [iss, other] = ['https://auth.example', 'https://login.example'];
+
+  test.each([
+    ['the same', { sub: 'ada', iss }, { sub: 'ada', iss, iat: 2 }, true],
+    ['another sub', { sub: 'ada', iss }, { sub: 'bob', iss }, false],
+    ['another iss', { sub: 'ada', iss }, { sub: 'ada', iss: other }, false],
+    ['both others', { sub: 'ada', iss }, { sub: 'bob', iss: other }, false],
+    ['a number and its text', { sub: 7, iss }, { sub: '7', iss }, true],
+    ['another case', { sub: 'ada', iss }, { sub: 'Ada', iss }, false],
+    ['no sub any more', { sub: 'ada', iss }, { iss }, true],
+    ['no iss any more', { sub: 'ada', iss }, { sub: 'ada' }, true],
+    ['a sub that is empty', { sub: 'ada', iss }, { sub: '', iss }, true],
+    ['nothing at all', { sub: 'ada', iss }, {}, true],
+    ['an issuer without its scheme, as Google has it', { sub: 'a', iss }, { sub: 'a', iss: 'auth.example' }, true],
+    ['plain http in place of https', { sub: 'ada', iss }, { sub: 'ada', iss: 'http://auth.example' }, false],
+  ])('%s', (_, a, b, expected) => {
+    expect(isSameSubject(jwt(a), jwt(b))).toBe(expected);
+    expect(isSameSubject(jwt(b), jwt(a))).toBe(expected);
+  });
+
+  test.each([undefined, '', 'opaque', 'a.b.c'])('%j proves no difference', (token) => {
+    expect(isSameSubject(jwt({ sub: 'ada' }), token)).toBe(true);
+    expect(isSameSubject(token, jwt({ sub: 'ada' }))).toBe(true);
+  });
+});
+
+describe('an answer of another subject takes nothing over from the session before', () => {
+  const id_token = jwt({ sub: 'bob' });
+
+  test('neither refresh token nor scopes', () => {
+    const found = read({ access_token: 'new', id_token }, previous);
+    expect(found).toMatchObject({ tokens: { idToken: id_token, refreshToken: undefined, scopes: [] } });
+  });
+
+  test('and does not leave its refresh token behind where it is of no use otherwise', () => {
+    expect(read({ refresh_token: 'of-bob', id_token }, previous)).toMatchObject({ refreshToken: undefined });
+    expect(read({ refresh_token: 'of-ada' }, previous)).toMatchObject({ refreshToken: 'of-ada' });
+  });
 });

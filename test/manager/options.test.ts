@@ -47,7 +47,7 @@ describe('wrong options are refused at creation: the message says what was expec
     [
       'refreshTokenIn',
       { refresh, refreshTokenIn: secret },
-      'Option refreshTokenIn: expected response or cookie, but a value of type string came.',
+      'Option refreshTokenIn: expected response or cookie or none, but a value of type string came.',
     ],
     [
       'leewayMs: -1',
@@ -126,7 +126,7 @@ describe('wrong options are refused at creation: the message says what was expec
     [
       'a misspelt option',
       { refresh, timeoutMS: 5 },
-      'Option timeoutMS: expected one of refresh, revoke, key, refreshTokenIn, leewayMs, timeoutMs, retry, endsSession, proactive, platform, but 5 came.',
+      'Option timeoutMS: expected one of refresh, revoke, key, refreshTokenIn, accessTokenIn, leewayMs, timeoutMs, retry, endsSession, proactive, platform, but 5 came.',
     ],
   ];
   test.each(table)('%s', (_, options, message) => {
@@ -165,7 +165,12 @@ describe('right options', () => {
     expect(rest).toEqual({
       refresh,
       revoke: undefined,
-      key: 'session',
+      key: undefined,
+      owner: undefined,
+      accessTokenIn: 'response',
+      isGrant: false,
+      isHidden: false,
+      needsRefreshToken: true,
       name: 'evertoken:session',
       refreshTokenIn: 'response',
       isCookie: false,

@@ -181,7 +181,7 @@ describe('a stored session', () => {
     const { session: one, reports } = session({ getItem: () => text });
     for (let time = 0; time < 3; time++) {
       const found = await one.read();
-      expect(found).toMatchObject({ record: undefined, isNewer: false, damage: { code: 'ERR_STORAGE_CORRUPT' } });
+      expect(found).toMatchObject({ record: undefined, isForeign: false, damage: { code: 'ERR_STORAGE_CORRUPT' } });
       expect(found.damage?.message).toContain('damaged or foreign');
     }
     expect(reports).toEqual([['read', 'ERR_STORAGE_CORRUPT']]);
@@ -194,7 +194,7 @@ describe('a stored session', () => {
   test('a newer version is told from damage', async () => {
     const { session: one } = session({ getItem: () => stored.replace(':1,', ':2,') });
     const found = await one.read();
-    expect(found).toMatchObject({ record: undefined, isNewer: true, damage: { code: 'ERR_STORAGE_CORRUPT' } });
+    expect(found).toMatchObject({ record: undefined, isForeign: true, damage: { code: 'ERR_STORAGE_CORRUPT' } });
     expect(found.damage?.message).toContain('newer version');
   });
 

@@ -19,6 +19,7 @@ function setUp() {
   const create = () => {
     const tokens = createTokenManager({
       refresh: tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
+      key: 'session',
       platform: node({ file }),
     });
     const faults: string[] = [];

@@ -7,6 +7,7 @@ import {
   createTokenManager,
   inProcess,
   type Platform,
+  type RefreshTokens,
   type TokenManagerOptions,
   tokenEndpoint,
 } from '../../src/index.js';
@@ -17,7 +18,8 @@ const unref = (ms: number) => new Promise<void>((resolve) => void setTimeout(res
 
 function create(lifetimeMs: number, options: Partial<TokenManagerOptions> = {}) {
   const server = createAuthServer({ accessTokenLifetimeMs: lifetimeMs });
-  const refresh = tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch });
+  const endpoint = tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch });
+  const refresh: RefreshTokens = (request) => endpoint(request); // names no client: the key is 'session'
   const platform = options.platform ?? inProcess();
   const tokens = createTokenManager({ refresh, platform, proactive: false, ...options });
   return {

@@ -82,7 +82,7 @@ export const mutations: readonly Mutation[] = [
   mutation(
     'a lost rotation is called a rejection',
     'A refusal after an unanswered presentation of the same refresh token is told as `rejected`.',
-    ATTEMPT,
+    'manager/attempt-end.ts',
     'return current?.unanswered',
     'return (false as boolean)',
   ),
@@ -90,8 +90,8 @@ export const mutations: readonly Mutation[] = [
     'no mark before asking',
     'The record is not marked as being presented before the request goes out, so that a crash or reload in between leaves no trace.',
     ATTEMPT,
-    'if (current) await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);',
-    '',
+    'if (current && !settings.isGrant)',
+    'if (current && !current)',
   ),
   mutation(
     'sleeps with the lock in hand',

@@ -24,13 +24,14 @@ describe('options', () => {
     createTokenManager();
   });
 
-  test('there are at most ten', () => {
+  test('there are at most a dozen', () => {
     type Options = Required<TokenManagerOptions>;
     expectTypeOf<keyof Options>().toEqualTypeOf<
       | 'refresh'
       | 'revoke'
       | 'key'
       | 'refreshTokenIn'
+      | 'accessTokenIn'
       | 'leewayMs'
       | 'timeoutMs'
       | 'retry'
@@ -118,7 +119,7 @@ describe('the manager', () => {
     });
     expectTypeOf(stop).toEqualTypeOf<() => void>();
     tokens.on('sessionEnded', ({ reason }) => {
-      expectTypeOf(reason).toEqualTypeOf<'ended' | 'rejected' | 'lost' | 'peer' | 'replaced'>();
+      expectTypeOf(reason).toEqualTypeOf<'ended' | 'rejected' | 'lost' | 'expired' | 'peer' | 'replaced'>();
     });
     // @ts-expect-error no such event
     tokens.on('refresh', () => undefined);

@@ -1,0 +1,47 @@
+import type { SessionRecord } from '../core/session-record.js';
+import type { TokenSet } from '../core/token-set.js';
+import { SessionError, type SessionErrorCode } from '../errors.js';
+import type { Refused } from './answer.js';
+
+/** The session is over, as an attempt to refresh it has shown. */
+export interface AttemptEnd {
+  readonly kind: 'ended';
+  readonly reason: 'rejected' | 'lost' | 'expired';
+  readonly error: SessionError;
+  /** Tokens that came and are nobody's; to be revoked. */
+  readonly unused?: TokenSet | undefined;
+}
+
+const CODES: Record<AttemptEnd['reason'], SessionErrorCode> = {
+  rejected: 'ERR_SESSION_REJECTED',
+  lost: 'ERR_SESSION_LOST',
+  expired: 'ERR_SESSION_EXPIRED',
+};
+
+/** Why there is nothing to present, and what to do about it. */
+export const NO_REFRESH_TOKEN =
+  'the server gave no refresh token (ask for the scope offline_access at sign-in, or set refreshTokenIn)';
+
+/** The server refused the refresh token for good. */
+export function refusal(current: SessionRecord | undefined, { failure: { status, oauthError } }: Refused): AttemptEnd {
+  const said = [status, oauthError].filter((fact) => fact !== undefined).join(', ');
+  return current?.unanswered
+    ? ended('lost', `The answer to a refresh never came, and the server then refused the same refresh token (${said})`)
+    : ended('rejected', `The server refused the refresh token for good (${said})`);
+}
+
+/** The access token is over, and there is nothing to present for another one. */
+export function expired(): AttemptEnd {
+  return ended('expired', `The access token is over, and ${NO_REFRESH_TOKEN}`);
+}
+
+/** Our own refresh token has brought tokens of another subject, which are given back. */
+export function otherSubject(current: SessionRecord, tokens: TokenSet): AttemptEnd {
+  const { refreshToken = current.tokens.refreshToken } = tokens;
+  const why = 'The answer to a refresh is of another subject or issuer (OpenID Connect Core 12.2)';
+  return { ...ended('rejected', why), unused: { ...tokens, refreshToken } };
+}
+
+function ended(reason: AttemptEnd['reason'], why: string): AttemptEnd {
+  return { kind: 'ended', reason, error: new SessionError(CODES[reason], `${why}: sign in again.`) };
+}
