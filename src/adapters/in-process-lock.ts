@@ -1,21 +1,72 @@
 import { Semaphore } from 'async-mutex';
+import type { Clock } from '../ports/clock.js';
 import type { Lock } from '../ports/lock.js';
 
-/** One at a time in this process, in the order of asking. A holder lives as long as we do, so it is never taken over. */
-export function inProcessLock(): Lock {
-  const turns = new Map<string, { readonly semaphore: Semaphore; users: number }>();
+/** How many times as long as it may hold the lock a holder is waited for: it lives in this very process, as a rule. */
+const PATIENCE = 4;
+
+interface Holder {
+  readonly since: number;
+  /** Takes the lock away. */
+  oust(): void;
+}
+
+interface Entry {
+  readonly semaphore: Semaphore;
+  users: number;
+  holder?: Holder | undefined;
+}
+
+/**
+ * One at a time in this process, in the order of asking.
+ *
+ * A holder lives as long as we do, except at the edge, where its continuation may have been cancelled together with its
+ * request. With a clock, whoever asks takes the lock from a holder that is past four times its `holdMs`, after one more
+ * `holdMs`: the machine may just have woken up, or its clock been set forward.
+ */
+export function inProcessLock(clock?: Clock): Lock {
+  const now = () => clock?.now() ?? 0;
+  const turns = new Map<string, Entry>();
+
+  /** Takes the lock from whoever holds it now, when that is long past its time; returns a function that cancels it. */
+  function watch(entry: Entry, holdMs: number): (() => void) | undefined {
+    const { holder } = entry;
+    if (!holder) return undefined;
+    const leftMs = Math.max(holdMs, holder.since + PATIENCE * holdMs - now());
+    return clock?.after(leftMs, () => {
+      if (entry.holder === holder) holder.oust();
+    });
+  }
+
   return {
-    run: async (key, signal, task) => {
+    run: async (key, signal, task, options) => {
       const entry = turns.get(key) ?? { semaphore: new Semaphore(1), users: 0 };
       turns.set(key, entry);
       entry.users++;
-      const turn = entry.semaphore.acquire();
+      const cancel = options?.holdMs === undefined ? undefined : watch(entry, options.holdMs);
+      const lease = new AbortController();
+      const turn = entry.semaphore.acquire().then(([, release]) => {
+        const holder = {
+          since: now(),
+          oust: () => {
+            lease.abort();
+            release();
+          },
+        };
+        entry.holder = holder;
+        return () => {
+          if (entry.holder === holder) entry.holder = undefined;
+          release();
+        };
+      });
       try {
         await granted(turn, signal);
-        return await task({ signal: new AbortController().signal });
+        cancel?.();
+        return await task({ signal: lease.signal });
       } finally {
+        cancel?.();
         // also a turn that comes after we gave up is handed on
-        void turn.then(([, release]) => {
+        void turn.then((release) => {
           release();
           if (--entry.users === 0) turns.delete(key);
         });

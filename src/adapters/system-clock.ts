@@ -1,11 +1,26 @@
 import type { Clock } from '../ports/clock.js';
 
-/** The system's time and timers; one without `keepAlive` does not keep Node running. */
+type Run = <Args extends unknown[], Result>(task: (...args: Args) => Result, ...args: Args) => Result;
+
+/** What Node, Bun, Deno and workers have, and nobody else. */
+interface Runtime {
+  process?: { getBuiltinModule?(id: string): { AsyncLocalStorage?: { snapshot?(): Run } } | undefined };
+}
+
+/**
+ * The system's time and timers; one without `keepAlive` does not keep Node running.
+ *
+ * Timers run in the async context in which the clock was made, and keep no other one alive: what a request has put into
+ * an `AsyncLocalStorage` is neither seen nor held by a timer that was set during that request.
+ */
 export function systemClock(): Clock {
+  const { process } = globalThis as Runtime;
+  const { AsyncLocalStorage } = process?.getBuiltinModule?.('node:async_hooks') ?? {};
+  const run: Run = AsyncLocalStorage?.snapshot?.() ?? ((task, ...args) => task(...args));
   return {
     now: () => Date.now(),
     after: (delayMs, task, options) => {
-      const timer: unknown = setTimeout(task, delayMs);
+      const timer: unknown = run(setTimeout, task, delayMs);
       // Node and Bun give an object, browsers and React Native a number
       if (!options?.keepAlive) (timer as { unref?: () => void }).unref?.();
       return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0]);

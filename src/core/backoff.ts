@@ -24,6 +24,44 @@ export function backoffDelay(failures: number, policy: RetryPolicy, random: numb
   return Math.ceil(floor + within(random, 0, 1) * (ceiling - floor));
 }
 
+/** One and the same refusal, several times in a row. */
+export interface Repeats {
+  /** Epoch milliseconds; the first time. */
+  readonly since: number;
+  readonly count: number;
+}
+
+/** What tells one refusal from another. */
+export interface Refusal {
+  readonly code: string;
+  readonly status?: number | undefined;
+  readonly oauthError?: string | undefined;
+  readonly repeats?: Repeats | undefined;
+}
+
+/** Counts a refusal together with the one before it, where it is the same. */
+export function countRepeats(last: Refusal | undefined, refusal: Refusal, now: number): Repeats {
+  const { since = now, count = 0 } = last?.repeats ?? {};
+  const isSame =
+    since <= now && (['code', 'status', 'oauthError'] as const).every((fact) => last?.[fact] === refusal[fact]);
+  return isSame ? { since, count: count + 1 } : { since: now, count: 1 };
+}
+
+/** Whether a refusal has come so often, and for so long, that it does not pass by itself: five times over ten minutes. */
+export function isLasting(repeats: Repeats | undefined, at: number): boolean {
+  return repeats !== undefined && repeats.count >= 5 && at - repeats.since >= 600_000;
+}
+
+/**
+ * The delay in milliseconds after a refusal that lasts: half of the time it has lasted, at most one hour.
+ *
+ * Up to a quarter less by chance, so that many clients do not ask together. 0 where the refusal does not last.
+ */
+export function lastingDelay(repeats: Repeats | undefined, now: number, random: number): number {
+  if (!repeats || !isLasting(repeats, now)) return 0;
+  return Math.floor(within((now - repeats.since) / 2, 0, MAX_RETRY_AFTER_MS) * (1 - within(random, 0, 1) / 4));
+}
+
 /**
  * Whether a refresh that failed may be tried again.
  *
@@ -31,12 +69,20 @@ export function backoffDelay(failures: number, policy: RetryPolicy, random: numb
  * named may be an hour ahead, and so may the pause after a refusal that came again and again (`times`).
  */
 export function mayRetry(
-  { retryAt, named, times }: { readonly retryAt: number; readonly named: boolean; readonly times?: number | undefined },
+  {
+    retryAt,
+    named,
+    repeats,
+  }: { readonly retryAt: number; readonly named: boolean; readonly repeats?: Repeats | undefined },
   now: number,
   { maxDelayMs }: RetryPolicy,
 ): boolean {
   const leftMs = retryAt - now;
-  return leftMs <= 0 || leftMs > (named || times ? Math.max(MAX_RETRY_AFTER_MS, maxDelayMs) : maxDelayMs);
+  // a pause of half of the time that a refusal had lasted is a third of that time and the pause
+  const lastingMs = repeats && isLasting(repeats, retryAt) ? (retryAt - repeats.since) / 3 : 0;
+  return (
+    leftMs <= 0 || leftMs > Math.max(named ? MAX_RETRY_AFTER_MS : Math.min(lastingMs, MAX_RETRY_AFTER_MS), maxDelayMs)
+  );
 }
 
 // the comparison, unlike Math.max, turns NaN into the lower bound

@@ -1,4 +1,4 @@
-import type { SessionRecord } from './session-record.js';
+import type { SessionRecord, StoredFailure } from './session-record.js';
 import type { TokenSet } from './token-set.js';
 
 /** What a stored string turned out to be. */
@@ -39,6 +39,20 @@ export function decodeRecord(text: string, own?: string, isHidden = false): Deco
   }
 }
 
+/** Reads the pause that a server has named before there was a session; undefined for anything else. Never throws. */
+export function decodePause(text: unknown): StoredFailure | undefined {
+  try {
+    const pause = JSON.parse(String(text)) as StoredFailure;
+    return isSoundFailure(pause) ? pause : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isSoundFailure({ code, retryAt, count }: StoredFailure): boolean {
+  return isText(code) && Number.isFinite(retryAt) && count > 0;
+}
+
 function isSound({ failure, ...stored }: Stored, isHidden: boolean): boolean {
   return (
     stored.evertoken === VERSION &&
@@ -49,7 +63,7 @@ function isSound({ failure, ...stored }: Stored, isHidden: boolean): boolean {
     Number.isFinite(stored.issuedAt) &&
     (stored.expiresAt === undefined || Number.isFinite(stored.expiresAt)) &&
     stored.scopes.every(isText) &&
-    (failure === undefined || (isText(failure.code) && Number.isFinite(failure.retryAt) && failure.count > 0))
+    (failure === undefined || isSoundFailure(failure))
   );
 }
 

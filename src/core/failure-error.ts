@@ -1,6 +1,6 @@
 import type { RefreshErrorCode } from '../errors.js';
 import { RefreshError } from '../errors.js';
-import { isStubborn } from './repeated-refusal.js';
+import { isLasting, type Repeats } from './backoff.js';
 import type { StoredFailure } from './session-record.js';
 
 const MESSAGES: Record<RefreshErrorCode, string> = {
@@ -13,17 +13,29 @@ const MESSAGES: Record<RefreshErrorCode, string> = {
 };
 
 /** The error for a failed refresh; also for one that a peer, or an earlier page, has met and stored. */
-export function failureError(failure: Omit<StoredFailure, 'named'>, detail?: string, cause?: unknown): RefreshError {
-  const { code, status, oauthError, retryAt, count, times } = failure;
+export function failureError(
+  { code, status, oauthError, retryAt, count, repeats }: Omit<StoredFailure, 'named'>,
+  detail?: string,
+  cause?: unknown,
+): RefreshError {
   const seen = [detail, status, oauthError].filter((fact) => fact !== undefined).join(', ');
-  const stubborn = isStubborn(failure, retryAt)
-    ? ` The same answer came ${times} times in a row and is asked for ever more rarely; if it means that the session is over, say so with endsSession.`
-    : '';
-  return new RefreshError(code, `The token endpoint ${MESSAGES[code] ?? ''}${seen && ` (${seen})`}.${stubborn}`, {
-    status,
-    oauthError,
-    retryAt,
-    attempts: count,
-    cause,
-  });
+  return new RefreshError(
+    code,
+    `The token endpoint ${MESSAGES[code] ?? ''}${seen && ` (${seen})`}.${lasts(code, repeats, retryAt)}`,
+    {
+      status,
+      oauthError,
+      retryAt,
+      attempts: count,
+      cause,
+    },
+  );
+}
+
+function lasts(code: RefreshErrorCode, repeats: Repeats | undefined, at: number): string {
+  if (!repeats || !isLasting(repeats, at)) return '';
+  const said = ` It has said so ${repeats.count} times for ${Math.round((at - repeats.since) / 60_000)} minutes, and is asked ever more rarely, at last once an hour`;
+  return (
+    said + (/CONFIG/.test(code) ? '.' : '. If this answer means that the session is over, say so with endsSession.')
+  );
 }

@@ -8,7 +8,12 @@ export type RefreshReason = 'due' | 'expired' | 'rejected' | 'asked' | 'resume';
 export interface TokenEvents {
   /** A session lives: after a sign-in, found in storage, from a cookie or the client's own grant, or taken over from a peer. */
   sessionStarted: Fact & { readonly from: 'sign-in' | 'storage' | 'cookie' | 'grant' | 'peer' };
-  /** A refresh is about to ask the server, unless a peer turns out to have done so. */
+  /**
+   * An attempt of a refresh is about to ask the server, unless a peer turns out to have done so.
+   *
+   * Always followed by its end: `refreshed`, `refreshFailed` or `sessionEnded`; where there was no session yet (a cookie is
+   * asked about), also `sessionStarted`. After `dispose()` nothing is told any more.
+   */
   refreshStarted: Fact & { readonly reason: RefreshReason; readonly attempt: number };
   /** There are new tokens, stored already. */
   refreshed: Fact & {
@@ -20,7 +25,7 @@ export interface TokenEvents {
     readonly durationMs: number;
     readonly expiresAt: number | undefined;
   };
-  /** One attempt failed; the session is kept. */
+  /** One attempt failed, here or in a peer; the session is kept, or there is none (`ERR_NO_SESSION`). */
   refreshFailed: Fact & {
     readonly error: AnyTokenError;
     readonly reason: RefreshReason;
@@ -28,6 +33,8 @@ export interface TokenEvents {
     readonly durationMs: number;
     /** Epoch milliseconds of the next attempt. */
     readonly retryAt?: number;
+    /** Another attempt of this refresh follows by itself, at `retryAt`. */
+    readonly again: boolean;
   };
   /** A server refused a request; from `createFetch`. */
   requestRejected: Fact & RequestRejection;

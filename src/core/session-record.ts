@@ -1,4 +1,5 @@
 import type { RefreshErrorCode } from '../errors.js';
+import type { Repeats } from './backoff.js';
 import { isSameSubject, type TokenSet } from './token-set.js';
 
 /** The session as it is stored: one record, one key, one write. */
@@ -29,10 +30,8 @@ export interface StoredFailure {
   readonly named: boolean;
   /** Consecutive failures so far. */
   readonly count: number;
-  /** How often in a row the same refusal of unknown meaning, or of a wrong setup, came; absent for a passing fault. */
-  readonly times?: number | undefined;
-  /** Epoch milliseconds; when the first of those came. */
-  readonly sinceAt?: number | undefined;
+  /** How often, and since when, this very refusal has come in a row, where it may never pass by itself. */
+  readonly repeats?: Repeats | undefined;
 }
 
 /** Whether two records belong to one session: it has one name, and never changes hands. */

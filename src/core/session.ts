@@ -1,5 +1,6 @@
 import type { AnyTokenError } from '../errors.js';
 import { SessionError } from '../errors.js';
+import type { Repeats } from './backoff.js';
 import { failureError } from './failure-error.js';
 import { reconcile } from './reconcile.js';
 import type { RefreshReason, TokenEvent, TokenEvents } from './session-events.js';
@@ -11,6 +12,7 @@ export interface Failing {
   /** The server named `retryAt`. */
   readonly named: boolean;
   readonly error: AnyTokenError;
+  readonly repeats?: Repeats | undefined;
 }
 
 /** Where a session stands. `revision` counts changes of the token set; a state is never mutated. */
@@ -53,7 +55,13 @@ export type SessionInput =
       readonly error?: AnyTokenError | undefined;
     }
   | { readonly type: 'started'; readonly record: SessionRecord; readonly from: 'sign-in' | 'cookie' | 'grant' }
-  | { readonly type: 'ended'; readonly reason: EndReason; readonly error?: AnyTokenError | undefined }
+  | {
+      readonly type: 'ended';
+      readonly reason: EndReason;
+      readonly error?: AnyTokenError | undefined;
+      /** The attempt that has found it out. */
+      readonly own?: AttemptFacts | undefined;
+    }
   | { readonly type: 'attempted'; readonly reason: RefreshReason; readonly attempt: number }
   | ({ readonly type: 'refreshed'; readonly base: SessionRecord; readonly record: SessionRecord } & Omit<
       TokenEvents['refreshed'],
@@ -67,15 +75,22 @@ export type SessionInput =
       readonly failing: Failing;
       /** The run goes on after a delay. */
       readonly again: boolean;
-      /** Undefined where it was a peer that failed. */
-      readonly own?:
-        | { readonly reason: RefreshReason; readonly attempt: number; readonly durationMs: number }
-        | undefined;
+      /** The attempt that failed; undefined where only the storage was read. */
+      readonly own?: AttemptFacts | undefined;
+      /** The failure is a peer's, and was found in the storage. */
+      readonly isPeers?: boolean;
     }
   /** The run gave up without an outcome. */
-  | { readonly type: 'abandoned' }
+  | { readonly type: 'abandoned'; readonly own?: AttemptFacts | undefined }
   /** Somebody asks where nobody was signed in, and the client may ask for tokens of its own. */
   | { readonly type: 'reopened' };
+
+/** What events tell of one attempt. */
+export interface AttemptFacts {
+  readonly reason: RefreshReason;
+  readonly attempt: number;
+  readonly durationMs: number;
+}
 
 /** What has to be done after a transition, in this order. */
 export type SessionEffect =
@@ -120,8 +135,10 @@ export function transition(state: SessionState, input: SessionInput): Transition
       return found(state, input);
     case 'started':
       return start(held ? end(state, 'replaced').effects : [], input.record, input.from, true);
-    case 'ended':
-      return end(state, input.reason, input.error);
+    case 'ended': {
+      const { state: next, effects } = end(state, input.reason, input.error);
+      return { state: next, effects: [...effects, ...endWithout(held, input.own)] };
+    }
     case 'attempted':
       // with nobody signed in, only a cookie may be asked about
       if (state.status === 'none' && !/asked|resume/.test(input.reason)) return { state, effects: [] };
@@ -144,7 +161,10 @@ export function transition(state: SessionState, input: SessionInput): Transition
     case 'failed':
       return fail(state, input);
     case 'abandoned':
-      return { state: state.status === 'refreshing' ? live(state.record) : state, effects: [] };
+      return {
+        state: state.status === 'refreshing' ? live(state.record) : state,
+        effects: state.status === 'loading' ? endWithout(held, input.own) : [],
+      };
     case 'reopened':
       return { state: held ? state : { status: 'loading', revision: state.revision }, effects: [] };
   }
@@ -206,12 +226,20 @@ function end(state: SessionState, reason: EndReason, error?: AnyTokenError): Tra
   return { state: next, effects: [...(isFound ? [announce] : []), refusal, ...(ended ? [ended] : [])] };
 }
 
-function fail(state: SessionState, { base, record, failing, again, own }: InputOf<'failed'>): Transition {
+/** What follows a refresh that was told of, where no session is there to end. */
+function endWithout(held: SessionRecord | undefined, own: AttemptFacts | undefined): readonly SessionEffect[] {
+  if (held || !own) return [];
+  return [emit('refreshFailed', { ...own, error: noSession({ status: 'none', revision: 0 }), again: false }, held)];
+}
+
+function fail(state: SessionState, { base, record, failing, again, own, isPeers }: InputOf<'failed'>): Transition {
   const held = recordOf(state);
-  const effects = own ? [emit('refreshFailed', { ...own, error: failing.error, retryAt: failing.retryAt }, held)] : [];
+  const { error, retryAt } = failing;
+  const effects = own ? [emit('refreshFailed', { ...own, error, retryAt, again }, held)] : [];
   if (state.status === 'loading') return { state: { ...state, failing }, effects };
   if (state.status === 'none' && !base) return { state, effects };
-  if (!held || !isSameTokenSet(held, base)) return { state, effects: [] };
+  // tokens of a peer that were presented may have been taken over meanwhile
+  if (!held || !(isSameTokenSet(held, base) || isSameTokenSet(held, record))) return { state, effects: [] };
   const kept = record ?? held;
   const { failure } = kept;
   // a storage or a lock that fails does not shorten what the server's answer has told us to wait
@@ -220,7 +248,7 @@ function fail(state: SessionState, { base, record, failing, again, own }: InputO
     state: isShorter
       ? live(kept)
       : { status: again ? 'refreshing' : 'waiting', revision: kept.revision, record: kept, failing },
-    effects: own ? [announce, ...effects] : effects,
+    effects: own && !isPeers ? [announce, ...effects] : effects,
   };
 }
 
@@ -228,8 +256,8 @@ function fail(state: SessionState, { base, record, failing, again, own }: InputO
 function live(record: SessionRecord): SessionState {
   const { revision, failure } = record;
   if (!failure) return { status: 'active', revision, record };
-  const { retryAt, named } = failure;
-  return { status: 'waiting', revision, record, failing: { retryAt, named, error: failureError(failure) } };
+  const { retryAt, named, repeats } = failure;
+  return { status: 'waiting', revision, record, failing: { retryAt, named, repeats, error: failureError(failure) } };
 }
 
 const announce: SessionEffect = { type: 'announce' };

@@ -1,6 +1,6 @@
 import { hooks } from '../core/hooks.js';
 import { isTokenError } from '../errors.js';
-import type { TokenSource } from '../manager/token-manager.js';
+import type { TokenManager, TokenSource } from '../manager/token-manager.js';
 import { createFutileRefreshes } from './futile-refreshes.js';
 import { checkSender, createTargets, readAllowedOrigins, refuse } from './origins.js';
 import { type Authorize, letGo, prepare, sign, urlOf } from './outgoing.js';
@@ -86,8 +86,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
           isOneShot ? { signal, minValidityMs: STREAM_VALIDITY_MS } : signal && { signal },
         );
       } catch (error) {
-        const isSignedOut = isTokenError(error) && error.name === 'SessionError';
-        if (withoutSession !== 'send' || !isSignedOut) throw error;
+        if (withoutSession !== 'send' || !isTokenError(error) || !hasNoSession(tokens, error.name)) throw error;
         await outgoing.ready;
         return await send(outgoing.goal, { ...outgoing.init, headers: outgoing.headers });
       }
@@ -106,6 +105,12 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
       if (outgoing?.spare) letGo(outgoing.spare.body);
     }
   };
+}
+
+/** Nobody is signed in; or a storage that cannot be read does not tell, and the request needs no session. */
+function hasNoSession(tokens: TokenSource, name: string): boolean {
+  const { getSnapshot } = tokens as Partial<TokenManager>;
+  return name === 'SessionError' || (name === 'StorageError' && getSnapshot?.().status === 'loading');
 }
 
 /** Checks the arguments, and gives the listed origins. Throws `OptionsError`, `ERR_OPTIONS`. */

@@ -3,10 +3,13 @@ import type { SentWith } from '../core/hooks.js';
 import { isFinal, renewal } from '../core/renewal.js';
 import { noSession, type SessionState } from '../core/session.js';
 import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
-import { isTokenError, OptionsError, RefreshError, SessionError } from '../errors.js';
+import { isTokenError, LockError, OptionsError, RefreshError, SessionError } from '../errors.js';
 import type { Alarm } from './alarm.js';
 import { NO_REFRESH_TOKEN } from './attempt-end.js';
+import { withDeadline } from './deadline.js';
+import type { Demands } from './demands.js';
 import type { Exchange } from './exchange.js';
+import { lockLost } from './hold-lock.js';
 import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands } from './pending-commands.js';
@@ -23,6 +26,7 @@ export interface AccessParts {
   readonly session: SessionStore;
   readonly exchange: Exchange;
   readonly pending: PendingCommands;
+  readonly demands: Demands;
   readonly callers: Waiters<SessionRecord>;
   readonly refresher: Refresher;
   readonly reader: StorageReader;
@@ -32,6 +36,12 @@ export interface AccessParts {
   /** Waits for work that goes on by itself. */
   track(work: Promise<void>, signal?: AbortSignal): Promise<void>;
 }
+
+/** The request under way, tokens of before that a peer has stored or that came late, and one of our own. */
+const MAX_ROUNDS = 3;
+
+/** How long a caller with a usable token waits for a better one, where work ends with the answer. */
+const MAX_PATIENCE_MS = 2_000;
 
 type Live = Extract<SessionState, { record: SessionRecord }>;
 type GetOptions = NonNullable<Parameters<TokenManager['getAccessToken']>[0]>;
@@ -49,6 +59,7 @@ export class AccessTokens {
   #since = 0;
   /** What callers without options wait for together, until the session changes. */
   #pending: Promise<string> | undefined;
+  #pendingSince = 0;
 
   constructor(parts: AccessParts) {
     this.#parts = parts;
@@ -95,7 +106,9 @@ export class AccessTokens {
     // The refresh function must not wait for itself, and nobody for a refresh while a usable token is there.
     const isAlone = options !== undefined || exchange.isInside(undefined) || (record && isUsable(record.tokens, now));
     if (isAlone) return this.#get(options);
-    if (!this.#pending) {
+    // Who comes later waits on its own: the others may have been cut off together with what they wait for.
+    if (!this.#pending || now - this.#pendingSince > MAX_PATIENCE_MS) {
+      this.#pendingSince = now;
       const pending = this.#get();
       const clear = () => {
         if (this.#pending === pending) this.#pending = undefined;
@@ -131,14 +144,20 @@ export class AccessTokens {
 
   /** New tokens although the present ones are good. */
   async refresh(options: RefreshOptions = {}): Promise<void> {
-    const { settings, session, refresher } = this.#parts;
+    const { settings, demands, session, refresher } = this.#parts;
+    const demand = demands.add();
     await this.#ready(options.signal);
     if (settings.isCookie && session.state.status === 'none') {
       return this.#parts.track(refresher.signIn('asked'), options.signal);
     }
-    const state = this.#requireSession();
-    if (state) await this.#refresh(state, 'asked', options);
-    else await this.#waitForToken(options.signal);
+    // A request that was sent before the call tells nothing of what has changed since: its outcome is not taken.
+    for (let round = 1; round <= MAX_ROUNDS; round++) {
+      const state = this.#requireSession();
+      await (state ? this.#refresh(state, 'asked', options) : this.#waitForToken(options.signal));
+      if (demands.isMet(demand, session.record)) return;
+    }
+    const message = `Expected a refresh that begins after the call, but ${MAX_ROUNDS} others came first; try again.`;
+    throw new LockError('ERR_LOCK_TIMEOUT', message);
   }
 
   async #get({ signal, minValidityMs = 0 }: GetOptions = {}): Promise<string> {
@@ -154,13 +173,15 @@ export class AccessTokens {
     const now = clock.now();
     const worth = freshness(tokens, this.#dueAt, now);
     const isGood = worth !== 'expired';
-    if (isGood && outlives(tokens, this.#dueAt, now, minValidityMs)) {
-      const isQuiet = !isPauseOver(settings, { retryAt: refresher.quietUntil, named: false });
-      if (worth === 'stale' && this.#isBreakerClosed(state) && !isQuiet) refresher.start('due');
-      return tokens.accessToken;
-    }
+    const isEnough = isGood && outlives(tokens, this.#dueAt, now, minValidityMs);
+    const isQuiet = !isPauseOver(settings, { retryAt: refresher.quietUntil, named: false });
+    const isDue = isEnough && worth === 'stale' && this.#isBreakerClosed(state) && !isQuiet;
+    const isBehind = settings.platform.background !== false;
+    if (isDue && isBehind) refresher.start('due');
+    if (isEnough && (isBehind || !isDue)) return tokens.accessToken;
     try {
-      return await this.#refresh(state, isGood ? 'due' : 'expired', { signal });
+      const refresh = () => this.#refresh(state, isGood ? 'due' : 'expired', { signal });
+      return await (isEnough ? withDeadline(clock, MAX_PATIENCE_MS, refresh, lockLost) : refresh());
     } catch (error) {
       // A usable token beats none, though it does not live as long as was asked for.
       const isFault = isTokenError(error) && !(error instanceof SessionError || error instanceof OptionsError);

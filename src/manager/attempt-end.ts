@@ -1,3 +1,4 @@
+import type { RefreshFailure } from '../core/refusal.js';
 import type { SessionRecord } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 import { SessionError, type SessionErrorCode } from '../errors.js';
@@ -23,11 +24,16 @@ export const NO_REFRESH_TOKEN =
   'the server gave no refresh token (ask for the scope offline_access at sign-in, or set refreshTokenIn)';
 
 /** The server refused the refresh token for good. */
-export function refusal(current: SessionRecord | undefined, { failure: { status, oauthError } }: Refused): AttemptEnd {
+export function refusal(current: SessionRecord | undefined, { failure }: Refused): AttemptEnd {
+  const { status, oauthError } = failure;
   const said = [status, oauthError].filter((fact) => fact !== undefined).join(', ');
   return current?.unanswered
-    ? ended('lost', `The answer to a refresh never came, and the server then refused the same refresh token (${said})`)
-    : ended('rejected', `The server refused the refresh token for good (${said})`);
+    ? ended(
+        'lost',
+        `The answer to a refresh never came, and the server then refused the same refresh token (${said})`,
+        failure,
+      )
+    : ended('rejected', `The server refused the refresh token for good (${said})`, failure);
 }
 
 /** The access token is over, and there is nothing to present for another one. */
@@ -42,6 +48,11 @@ export function otherSubject(current: SessionRecord, tokens: TokenSet): AttemptE
   return { ...ended('rejected', why), unused: { ...tokens, refreshToken } };
 }
 
-function ended(reason: AttemptEnd['reason'], why: string): AttemptEnd {
-  return { kind: 'ended', reason, error: new SessionError(CODES[reason], `${why}: sign in again.`) };
+function ended(
+  reason: AttemptEnd['reason'],
+  why: string,
+  { status, oauthError }: Pick<RefreshFailure, 'status' | 'oauthError'> = {},
+): AttemptEnd {
+  const error = new SessionError(CODES[reason], `${why}: sign in again.`, { status, oauthError });
+  return { kind: 'ended', reason, error };
 }

@@ -1,3 +1,4 @@
+import type { Repeats } from '../core/backoff.js';
 import { failureError } from '../core/failure-error.js';
 import type { SessionRecord, StoredFailure } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
@@ -10,6 +11,8 @@ export type AttemptOutcome =
       readonly kind: 'refreshed';
       readonly by: 'us' | 'peer';
       readonly record: SessionRecord;
+      /** The request that brought them, where it was this attempt's own. */
+      readonly request?: number | undefined;
       /** The server would give no better tokens: these are served although they may have expired on the way. */
       readonly isBestAvailable?: boolean;
     }
@@ -28,6 +31,7 @@ export interface AttemptFailure {
   readonly retryAt: number;
   /** The server named `retryAt`. */
   readonly named: boolean;
+  readonly repeats?: Repeats | undefined;
   readonly record: SessionRecord | undefined;
   /** Another attempt soon may help. */
   readonly isPassing: boolean;
@@ -35,21 +39,21 @@ export interface AttemptFailure {
   readonly isOwn: boolean;
 }
 
-/** A failure that a peer has met and stored. */
-export function failureOfPeer(record: SessionRecord, failure: StoredFailure): AttemptFailure {
+/** The failure of a peer that was found in the storage. */
+export function failureOfPeer(record: SessionRecord | undefined, failure: StoredFailure): AttemptFailure {
   const isPassing = !/CONFIG|INTERACTION/.test(failure.code);
   return failed(failureError(failure), failure, record, isPassing, false);
 }
 
-/** An attempt that failed; the session is kept. */
+/** The attempt failed; the session is kept. */
 export function failed(
   error: AnyTokenError,
-  { retryAt, named }: Pick<StoredFailure, 'retryAt' | 'named'>,
+  { retryAt, named, repeats }: Pick<StoredFailure, 'retryAt' | 'named' | 'repeats'>,
   record: SessionRecord | undefined,
   isPassing: boolean,
   isOwn: boolean,
 ): AttemptFailure {
-  return { kind: 'failed', error, retryAt, named, record, isPassing, isOwn };
+  return { kind: 'failed', error, retryAt, named, repeats, record, isPassing, isOwn };
 }
 
 /** The storage or the lock failed: no request was made, and the next call may try again at once. */

@@ -1,4 +1,4 @@
-import { backoffDelay } from '../core/backoff.js';
+import { backoffDelay, countRepeats, lastingDelay, type Refusal } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
@@ -9,13 +9,14 @@ import { isSameSubject, type TokenSet, withRefreshToken } from '../core/token-se
 import type { Answer, Refused } from './answer.js';
 import { type AttemptEnd, expired, otherSubject, refusal } from './attempt-end.js';
 import { type AttemptOutcome, failed, failureOfPeer, unavailable } from './attempt-outcome.js';
+import type { Demands } from './demands.js';
 import type { Exchange } from './exchange.js';
 import { lockLost } from './hold-lock.js';
 import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { Reconciler } from './reconciler.js';
 import type { RecordFactory } from './record-factory.js';
-import type { LockedStorage, RecordStore } from './record-store.js';
+import type { Found, LockedStorage, RecordStore } from './record-store.js';
 import type { RefreshRun } from './refresh-run.js';
 import type { SessionStore } from './session-store.js';
 import type { UnstoredTokens } from './unstored-tokens.js';
@@ -28,6 +29,7 @@ export interface AttemptParts {
   readonly reconciler: Reconciler;
   readonly records: RecordFactory;
   readonly exchange: Exchange;
+  readonly demands: Demands;
   readonly unstored: UnstoredTokens;
 }
 
@@ -58,6 +60,7 @@ export class Attempt {
   readonly #run: RefreshRun;
   readonly #request: AttemptRequest;
   readonly #storage: LockedStorage;
+  #hadPause = false;
 
   constructor(parts: AttemptParts, run: RefreshRun, request: AttemptRequest, storage: LockedStorage) {
     this.#parts = parts;
@@ -73,13 +76,18 @@ export class Attempt {
     const { base } = this.#request;
     const { lease } = this.#storage;
     const startedAt = clock.now();
-    const found = await this.#storage.read();
+    const found = await this.#read();
     if (this.#isSuperseded()) return SUPERSEDED;
     // Damage is no proof that the session was ended elsewhere, and may hide a newer refresh token than ours.
     if (found.damage && (found.isForeign || store.wasStored(base))) return unavailable(found.damage, clock.now());
     const choice = this.#choose(found.record);
     if ('kind' in choice) return choice;
     const { current } = choice;
+    // Without a session there is no record that could tell of the pause.
+    const pause = current ? undefined : await this.#storage.readPause().catch(() => undefined);
+    this.#hadPause = pause !== undefined;
+    if (this.#isSuperseded()) return SUPERSEDED;
+    if (pause && !isPauseOver(settings, pause)) return failureOfPeer(undefined, pause);
     const unstoredBefore = unstored.take(current);
     if (unstoredBefore) return this.#storeTokens(current, unstoredBefore);
     if (this.#run.isStopped) return SUPERSEDED;
@@ -93,12 +101,24 @@ export class Attempt {
     if (unstoredSince) return this.#storeTokens(current, unstoredSince);
     // Aborting a request can lose a rotated refresh token: it keeps at least half of `timeoutMs`, whatever came before.
     const limitMs = Math.max(timeoutMs / 2, timeoutMs - Math.max(0, clock.now() - startedAt));
+    const request = this.#parts.demands.send();
     const answer = await this.#run.untilDetached(this.#requestTokens(current, limitMs));
     if (!answer || this.#isSuperseded()) return SUPERSEDED;
-    if (answer.tokens) return this.#storeTokens(current, answer.tokens);
-    // Cookie mode without a session: a bare 401 means "not signed in".
-    const isDead = !settings.isGrant && (isProof(answer, settings) || (!current && answer.failure.status === 401));
+    if (answer.tokens) return this.#storeTokens(current, answer.tokens, request);
+    // Without a session, a bare 401 to the cookie means "not signed in"; one that names the client means the client.
+    const { kind, status } = answer.failure;
+    const isSignedOut = !current && status === 401 && kind === 'unknown';
+    const isDead = !settings.isGrant && (isProof(answer, settings) || isSignedOut);
     return isDead ? this.#confirmEnd(current, refusal(current, answer)) : this.#recordFailure(current, answer);
+  }
+
+  /** A storage that never took the session, and cannot be read either, keeps it from nothing: it lives in memory. */
+  #read(): Promise<Found> {
+    const { base } = this.#request;
+    return this.#storage.read().catch((error) => {
+      if (!base || this.#parts.store.wasStored(base)) throw error;
+      return { record: undefined };
+    });
   }
 
   /** The session was ended or replaced here. */
@@ -153,7 +173,7 @@ export class Attempt {
     );
   }
 
-  async #storeTokens(current: SessionRecord | undefined, tokens: TokenSet): Promise<AttemptOutcome> {
+  async #storeTokens(current: SessionRecord | undefined, tokens: TokenSet, request?: number): Promise<AttemptOutcome> {
     const { settings, records, unstored } = this.#parts;
     const { clock } = settings.platform;
     if (this.#storage.lease.signal.aborted) {
@@ -168,7 +188,8 @@ export class Attempt {
     await this.#write(record);
     // A token that expires before it is published, because the storage or the lock is slow, is replaced once.
     const isBestAvailable = !wasUsable || this.#request.attempt > 1;
-    return { kind: 'refreshed', by: 'us', record, isBestAvailable };
+    if (this.#hadPause) await this.#storage.writePause(undefined).catch(() => undefined);
+    return { kind: 'refreshed', by: 'us', record, request, isBestAvailable };
   }
 
   /** Before a session ends, the storage is read again: a peer may have stored a newer refresh token. */
@@ -204,21 +225,24 @@ export class Attempt {
   }
 
   async #recordFailure(current: SessionRecord | undefined, answer: Refused): Promise<AttemptOutcome> {
-    const { settings, records } = this.#parts;
+    const { settings, records, session } = this.#parts;
     const { retry, platform } = settings;
+    const now = platform.clock.now();
     const { kind, status, oauthError, retryAt: named } = answer.failure;
     const count = (current?.failure?.count ?? this.#request.failures) + 1;
     const isPassing = kind === 'transient' || kind === 'unknown';
-    const delayMs = isPassing ? backoffDelay(count, retry, platform.random()) : retry.maxDelayMs;
-    const retryAt = Math.max(platform.clock.now() + delayMs, named ?? 0);
-    const failure: StoredFailure = {
-      code: answer.code,
-      status,
-      oauthError,
-      retryAt,
-      named: named !== undefined,
-      count,
-    };
+    const refusal = { code: answer.code, status, oauthError };
+    // An answer that nobody understands, and a client that is set up wrongly, may stay as they are for ever.
+    const isStubborn = kind === 'config' || (kind === 'unknown' && answer.isAnswer);
+    const repeats = isStubborn
+      ? countRepeats(current ? current.failure : lastRefusal(session), refusal, now)
+      : undefined;
+    const delayMs = Math.max(
+      isPassing ? backoffDelay(count, retry, platform.random()) : retry.maxDelayMs,
+      repeats ? lastingDelay(repeats, now, platform.random()) : 0,
+    );
+    const retryAt = Math.max(now + delayMs, named ?? 0);
+    const failure: StoredFailure = { ...refusal, retryAt, named: named !== undefined, count, repeats };
     const { refreshToken } = answer;
     let record = current;
     if (current && refreshToken !== undefined && refreshToken !== current.tokens.refreshToken) {
@@ -226,6 +250,7 @@ export class Attempt {
     } else if (current) {
       record = { ...current, failure, unanswered: current.unanswered || !answer.isAnswer };
     }
+    if (!record && failure.named) await this.#storage.writePause(failure).catch(() => undefined);
     if (record) await this.#write(record);
     return failed(failureError(failure, answer.detail, answer.cause), failure, record, isPassing, true);
   }
@@ -242,4 +267,9 @@ function isProof({ failure }: Refused, { endsSession }: Settings): boolean {
   } catch {
     return false; // a check that throws proves nothing
   }
+}
+
+/** The failure before this one, where there is no record to tell it. */
+function lastRefusal({ failing }: SessionStore): Refusal | undefined {
+  return failing && { repeats: failing.repeats, ...(failing.error as Refusal) };
 }

@@ -1,10 +1,20 @@
-import { LockError } from '../errors.js';
+import { isTokenError, LockError } from '../errors.js';
 import type { Lease } from '../ports/lock.js';
 import type { Settings } from './options.js';
-import { safeCause } from './safe-cause.js';
+import { safeCause, said } from './safe-cause.js';
 
 /** How long one call to the storage may take. */
 export const STORAGE_LIMIT_MS = 5_000;
+
+/**
+ * The longest that one attempt of a refresh, a sign-in or a sign-out can take in milliseconds, the delay before it included.
+ *
+ * What is older than that is dead, whatever became of its timers: a worker's continuation was cancelled after the answer,
+ * or the machine was suspended.
+ */
+export function longestMs({ timeoutMs }: Settings): number {
+  return 2 * timeoutMs + 12 * STORAGE_LIMIT_MS;
+}
 
 /** The lock is held for at least this much less than others wait for it, so that they can take it from a frozen holder. */
 const TAKEOVER_MS = 2_000;
@@ -38,8 +48,14 @@ export async function holdLock<T>(settings: Settings, task: (lease: Lease) => Pr
       .catch((error: unknown) => error)
       .then((error) => {
         if (outcome) return resolve();
-        const message = `Expected the lock '${name}' to be granted, but it failed; try again.`;
-        reject(new LockError('ERR_LOCK_LOST', message, { cause: error && safeCause(error, []) }));
+        if (isTokenError(error)) return reject(error); // says itself what the matter is
+        const cause = error === undefined ? undefined : safeCause(error, []);
+        const why = cause ? `it failed (${said(cause)})` : 'it settled without that';
+        reject(
+          new LockError('ERR_LOCK_LOST', `Expected the lock '${name}' to be granted, but ${why}; try again.`, {
+            cause,
+          }),
+        );
       })
       .finally(() => cancel());
   });

@@ -7,8 +7,10 @@ import { type AnyTokenError, OptionsError } from '../errors.js';
 import { type AccessParts, AccessTokens } from './access-tokens.js';
 import { Alarm, type AlarmParts } from './alarm.js';
 import { announce } from './announce.js';
+import { Demands } from './demands.js';
 import { createEmitter, type Emitter } from './emitter.js';
 import { Exchange } from './exchange.js';
+import { longestMs } from './hold-lock.js';
 import type { Settings } from './options.js';
 import { PendingCommands } from './pending-commands.js';
 import { PendingWork } from './pending-work.js';
@@ -36,6 +38,7 @@ export class Manager implements Observers, Parts {
   declare readonly reconciler: Reconciler;
   declare readonly records: RecordFactory;
   declare readonly exchange: Exchange;
+  declare readonly demands: Demands;
   declare readonly unstored: UnstoredTokens;
   declare readonly pending: PendingCommands;
   declare readonly work: PendingWork;
@@ -59,10 +62,13 @@ export class Manager implements Observers, Parts {
     this.reconciler = new Reconciler(this);
     this.records = new RecordFactory(settings);
     this.exchange = new Exchange(settings);
+    this.demands = new Demands(settings.platform.clock);
     this.unstored = new UnstoredTokens(this);
-    this.pending = new PendingCommands(settings.platform.clock);
+    this.pending = new PendingCommands(settings);
     this.work = new PendingWork(settings.platform.clock);
-    this.callers = new Waiters(settings.platform.clock);
+    // Whoever waits for a refresh that turns out dead by the clock starts another one.
+    const again = () => this.refresher.start(this.session.record ? 'expired' : 'resume');
+    this.callers = new Waiters(settings.platform.clock, longestMs(settings), again);
     this.refresher = new Refresher(this);
     this.reader = new StorageReader(this);
     this.alarm = new Alarm(this);

@@ -130,7 +130,8 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
     for (const method of methods) checkOption(`platform.${port}.${method}`, value[method], 'function');
   }
   checkOption('platform.random', platform.random, 'function');
-  const { proactive = platform.proactive ?? true } = given;
+  if (platform.background !== undefined) checkOption('platform.background', platform.background, 'boolean');
+  const { proactive = platform.proactive ?? platform.background ?? true } = given;
   checkOption('proactive', proactive, 'boolean');
   const isGrant = refreshTokenIn === 'none';
   const needsRefreshToken = refreshTokenIn === 'response';

@@ -1,4 +1,5 @@
-import type { Clock } from '../ports/clock.js';
+import { longestMs } from './hold-lock.js';
+import type { Settings } from './options.js';
 import { Waiters } from './waiters.js';
 
 /** One call of `startSession` that is under way. */
@@ -16,26 +17,28 @@ const NONE: readonly string[] = [];
 
 /** Which sign-ins and sign-outs are under way. The later one wins over an earlier one that still waits for the lock. */
 export class PendingCommands {
+  readonly #settings: Settings;
+  /** When the last one began: one that is dead by the clock is not under way. */
+  #begunAt = 0;
   #starts = 0;
   #lastFinished = 0;
   #startingIds = NONE;
   #ends = 0;
   #erasing = 0;
-  readonly #clock: Clock;
   #waiters: Waiters<void> | undefined;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(settings: Settings) {
+    this.#settings = settings;
   }
 
   /** A session is being started: nothing is refreshed meanwhile, and what the storage holds is no news. */
   get isStarting(): boolean {
-    return this.#lastFinished < this.#starts;
+    return this.#lastFinished < this.#starts && this.#isAlive;
   }
 
   /** The record of an ended session is being erased. */
   get isErasing(): boolean {
-    return this.#erasing > 0;
+    return this.#erasing > 0 && this.#isAlive;
   }
 
   /** How many sign-outs have begun. */
@@ -44,6 +47,7 @@ export class PendingCommands {
   }
 
   beginStart(sessionId: string): StartTurn {
+    this.#begunAt = this.#settings.platform.clock.now();
     const turn = ++this.#starts;
     const ends = this.#ends;
     this.#startingIds = this.#startingIds.concat(sessionId);
@@ -61,12 +65,13 @@ export class PendingCommands {
 
   /** Waits until no session is being started. */
   whenStarted(signal: AbortSignal | undefined): Promise<void> {
-    this.#waiters ??= new Waiters(this.#clock);
+    this.#waiters ??= new Waiters(this.#settings.platform.clock);
     return this.#waiters.wait(signal);
   }
 
   /** Returns the sessions whose start is not over: their records may be stored already. */
   beginEnd(): readonly string[] {
+    this.#begunAt = this.#settings.platform.clock.now();
     this.#ends++;
     this.#erasing++;
     return this.#startingIds;
@@ -74,5 +79,9 @@ export class PendingCommands {
 
   finishEnd(): void {
     this.#erasing--;
+  }
+
+  get #isAlive(): boolean {
+    return this.#settings.platform.clock.now() - this.#begunAt <= longestMs(this.#settings);
   }
 }

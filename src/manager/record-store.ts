@@ -1,7 +1,7 @@
-import { type Decoded, decodeRecord, encodeRecord } from '../core/codec.js';
+import { type Decoded, decodePause, decodeRecord, encodeRecord } from '../core/codec.js';
 import { addMarks, isMarked, markFor, removeMarks } from '../core/ended-marks.js';
 import { reconcile, type Standing, withMark } from '../core/reconcile.js';
-import type { SessionRecord } from '../core/session-record.js';
+import type { SessionRecord, StoredFailure } from '../core/session-record.js';
 import { type AnyTokenError, isTokenError, StorageError } from '../errors.js';
 import type { Lease } from '../ports/lock.js';
 import { withDeadline } from './deadline.js';
@@ -43,6 +43,9 @@ export interface LockedStorage {
   read(): Promise<Found>;
   write(record: SessionRecord): Promise<void>;
   erase(): Promise<void>;
+  /** The pause that a server has named before there was a session; it lies beside the record, which there is not. */
+  readPause(): Promise<StoredFailure | undefined>;
+  writePause(pause: StoredFailure | undefined): Promise<void>;
 }
 
 const NONE: readonly never[] = [];
@@ -72,8 +75,9 @@ export class RecordStore {
    * Faults of the storage are reported after the release, because listeners never run under the lock.
    */
   async withLock<T>(task: (storage: LockedStorage) => Promise<T>): Promise<T> {
-    const { platform, name } = this.#parts.settings;
+    const { platform, name, isCookie } = this.#parts.settings;
     const { storage } = platform;
+    const pauseName = `${name}:pause`;
     const faults: Parameters<Report>[] = [];
     const report: Report = (...fault) => faults.push(fault);
     try {
@@ -94,8 +98,15 @@ export class RecordStore {
           },
           erase: async () => {
             await change('remove', () => storage.removeItem(name, fenced()));
+            if (isCookie) await change('remove', () => storage.removeItem(pauseName, fenced()));
             this.#setMarks(() => null); // nothing is left of what they were about
           },
+          readPause: async () =>
+            decodePause(await this.#bounded<unknown>('read', report, () => storage.getItem(pauseName))),
+          writePause: (pause) =>
+            pause
+              ? change('write', () => storage.setItem(pauseName, JSON.stringify(pause), fenced())).then(() => undefined)
+              : change('remove', () => storage.removeItem(pauseName, fenced())).then(() => undefined),
         });
       });
     } finally {

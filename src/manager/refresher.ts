@@ -3,13 +3,14 @@ import type { Challenge } from '../core/challenge.js';
 import { isUsable } from '../core/freshness.js';
 import { nextStep } from '../core/next-step.js';
 import { renewal } from '../core/renewal.js';
-import { noSession } from '../core/session.js';
+import { type AttemptFacts, noSession } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
 import { isSameSession, type SessionRecord, supersedes } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
 import { Attempt, type AttemptParts, type AttemptRequest } from './attempt.js';
 import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
+import { lockLost, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
 import type { PendingCommands } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
 import { RefreshRun } from './refresh-run.js';
@@ -33,14 +34,20 @@ export class Refresher {
   #failures = 0;
   #quietUntil = 0;
   #signingIn: Promise<void> | undefined;
+  /** The attempt that began last. */
+  #own: AttemptFacts | undefined;
+  /** The last sign of life of the refresh under way. */
+  #aliveAt = 0;
   #isDisposed = false;
 
   constructor(parts: RefreshParts) {
     this.#parts = parts;
   }
 
+  /** A refresh is under way, and not dead by the clock. */
   get isRunning(): boolean {
-    return this.#run !== undefined;
+    const { settings } = this.#parts;
+    return this.#run !== undefined && settings.platform.clock.now() - this.#aliveAt <= longestMs(settings);
   }
 
   /** Epoch milliseconds; the cool-down after a refresh, until which none is started of our own accord. */
@@ -50,8 +57,9 @@ export class Refresher {
 
   /** Starts a refresh unless one is under way. The outcome goes to the session and to the callers who wait. */
   start(reason: RefreshReason, challenge?: Challenge): void {
-    // While a session is being started, callers wait for that one.
     const { settings, session, pending } = this.#parts;
+    if (this.#run && !this.isRunning) this.#replaceDead(this.#run, reason, challenge);
+    // While a session is being started, callers wait for that one.
     if (this.#run || pending.isStarting || session.state.status === 'none') return;
     const { needsRefreshToken, platform } = settings;
     const { record } = session;
@@ -90,6 +98,24 @@ export class Refresher {
     return outcome;
   }
 
+  /**
+   * Leaves a refresh that is dead by the clock to itself, and starts another one, when it has had the time of one more request.
+   *
+   * After a sleep, or when the clock was set forward, it lives: asking a second time would lose a rotated refresh token.
+   */
+  #replaceDead(run: RefreshRun, reason: RefreshReason, challenge: Challenge | undefined): void {
+    const { settings } = this.#parts;
+    const { clock } = settings.platform;
+    const graceMs = settings.timeoutMs + STORAGE_LIMIT_MS;
+    this.#aliveAt = clock.now() - longestMs(settings) + graceMs;
+    clock.after(graceMs + 1, () => {
+      if (this.#run !== run || this.isRunning) return;
+      run.stop(); // what it was sent is stored all the same
+      this.#run = undefined;
+      this.start(reason, challenge);
+    });
+  }
+
   /** Stores tokens that nobody waits for any more, if they still belong to the session. */
   storeLateTokens(): void {
     const { unstored, session } = this.#parts;
@@ -106,7 +132,7 @@ export class Refresher {
     this.#run = undefined;
     this.#parts.unstored.clear();
     const tokens = run?.detach();
-    if (run) this.#parts.session.dispatch({ type: 'abandoned' });
+    if (run) this.#parts.session.dispatch({ type: 'abandoned', own: this.#own });
     return tokens;
   }
 
@@ -132,10 +158,14 @@ export class Refresher {
     for (let attempt = 1; ; attempt++) {
       const base = session.record;
       const request: AttemptRequest = { base, reason, attempt, isSignIn, challenge, failures: this.#failures };
+      this.#own = { reason, attempt, durationMs: 0 };
+      this.#aliveAt = clock.now();
       session.dispatch({ type: 'attempted', reason, attempt });
       const outcome = await this.#attempt(run, request);
+      if (this.#run === run) this.#aliveAt = clock.now(); // the clock may have been set forward
       if (run.isDetached) return undefined;
       if (outcome.kind === 'lock-lost') {
+        this.#publish(unavailable(lockLost(), clock.now()), request, clock.now() - startedAt, true);
         if (this.#takePeerTokens(run, base)) return undefined;
         continue;
       }
@@ -157,7 +187,10 @@ export class Refresher {
         reason = 'expired';
       } else if (next.step === 'retry') {
         await run.delay(clock, next.delayMs);
-        if (run.isDetached || run.isStopped || this.#takePeerTokens(run, base)) return undefined;
+        if (run.isDetached || run.isStopped) return undefined;
+        // What this attempt has stored itself, a new refresh token and the failure, is no peer's.
+        const own = outcome.kind === 'failed' ? outcome.record : undefined;
+        if (this.#takePeerTokens(run, own ?? base)) return undefined;
       } else {
         if (next.isExpired && session.failing) callers.reject(session.failing.error);
         return outcome;
@@ -212,15 +245,16 @@ export class Refresher {
     durationMs: number,
     again: boolean,
   ): void {
-    const { settings, session, callers } = this.#parts;
+    const { settings, session, callers, demands } = this.#parts;
     const { retry, platform } = settings;
     const now = platform.clock.now();
+    const own = { reason, attempt, durationMs };
     if (outcome.kind === 'failed') {
-      const { error, retryAt, named, record, isOwn } = outcome;
+      const { error, retryAt, named, repeats, record, isOwn } = outcome;
       if (isOwn) this.#failures++;
       this.#quietUntil = now + backoffDelay(Math.max(1, this.#failures), retry, platform.random());
-      const own = isOwn ? { reason, attempt, durationMs } : undefined;
-      session.dispatch({ type: 'failed', base, record, failing: { error, retryAt, named }, again, own });
+      const failing = { error, retryAt, named, repeats };
+      session.dispatch({ type: 'failed', base, record, failing, again, own, isPeers: !isOwn });
       const held = session.record;
       // A peer was faster, and announced its tokens meanwhile.
       const isRefreshed = held && base && supersedes(held, record ?? base) && isUsable(held.tokens, now);
@@ -232,6 +266,7 @@ export class Refresher {
     this.#quietUntil = now + retry.minDelayMs;
     if (outcome.kind === 'refreshed') {
       const { record, by } = outcome;
+      demands.answer(outcome.request);
       // A cookie may be somebody else's by now: that is another session.
       const from = settings.isGrant ? 'grant' : 'cookie';
       if (!base || isSignIn || !isSameSession(base, record)) session.dispatch({ type: 'started', record, from });
@@ -240,9 +275,9 @@ export class Refresher {
     } else if (outcome.kind === 'replaced') {
       session.dispatch({ type: 'found', record: outcome.record, wasStored: true });
     } else if (outcome.kind === 'ended') {
-      session.dispatch({ type: 'ended', reason: outcome.reason, error: base && outcome.error });
+      session.dispatch({ type: 'ended', reason: outcome.reason, error: base && outcome.error, own });
       if (outcome.unused) void this.#parts.revoke(outcome.unused, base?.sessionId);
-    } else {
+    } else if (!this.#run) {
       session.dispatch({ type: 'abandoned' });
     }
   }

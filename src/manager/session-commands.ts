@@ -104,6 +104,10 @@ export class SessionCommands {
         if (turn.isEnded()) await storage.erase(); // signing out wins, also over a write under way
       });
     } catch (error) {
+      if (error instanceof OptionsError) {
+        turn.finish();
+        throw error; // this platform keeps no session at all
+      }
       // The session lives in memory, and storing it is tried again; what it replaced may still be stored.
       this.#reportLock('write', error);
       if (error instanceof LockError) record = undefined; // its revision has to follow what others stored meanwhile

@@ -1,6 +1,7 @@
 import { isSameSession } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
 import { unavailable } from './attempt-outcome.js';
+import { STORAGE_LIMIT_MS } from './hold-lock.js';
 import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands } from './pending-commands.js';
@@ -29,9 +30,13 @@ const BELIEVED_MS = 1_000;
 export class StorageReader {
   readonly #parts: ReaderParts;
   #reading: Promise<void> | undefined;
+  #readAt = 0;
+  /** Counts the reads; the latest one is under way, or was. */
+  #turns = 0;
   #isRequestedAgain = false;
   #isBlocking = false;
-  #readAt = Number.NEGATIVE_INFINITY;
+  /** When the last read was over. */
+  #seenAt = Number.NEGATIVE_INFINITY;
   #callers: Waiters<void> | undefined;
 
   constructor(parts: ReaderParts) {
@@ -45,20 +50,21 @@ export class StorageReader {
 
   /** That nobody is signed in was seen long enough ago to be looked at again. */
   get isOutdated(): boolean {
-    const agoMs = this.#parts.settings.platform.clock.now() - this.#readAt;
+    const agoMs = this.#parts.settings.platform.clock.now() - this.#seenAt;
     return this.#parts.session.state.status === 'none' && !(agoMs >= 0 && agoMs < BELIEVED_MS);
   }
 
   /** Single-flight; reads again if asked meanwhile, and never rejects. `isBlocking` holds callers back until it is over. */
   read(isBlocking: boolean): Promise<void> {
     this.#isBlocking ||= isBlocking;
-    if (this.#reading) this.#isRequestedAgain = true;
-    else this.#reading = this.#parts.work.track(this.#readUntilDone());
+    if (this.#reading && !this.#isDead) this.#isRequestedAgain = true;
+    else this.#reading = this.#parts.work.track(this.#readUntilDone(++this.#turns));
     return this.#reading;
   }
 
   /** Waits for the read under way. */
   wait(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#isDead) void this.read(true);
     return this.#waiters().wait(signal);
   }
 
@@ -67,20 +73,27 @@ export class StorageReader {
     this.#waiters().close(error);
   }
 
+  /** By the clock; a read that is dead is left to itself. */
+  get #isDead(): boolean {
+    return this.#parts.settings.platform.clock.now() - this.#readAt > 2 * STORAGE_LIMIT_MS;
+  }
+
   #waiters(): Waiters<void> {
     this.#callers ??= new Waiters(this.#parts.settings.platform.clock);
     return this.#callers;
   }
 
-  async #readUntilDone(): Promise<void> {
+  async #readUntilDone(turn: number): Promise<void> {
     do {
       this.#isRequestedAgain = false;
+      this.#readAt = this.#parts.settings.platform.clock.now();
       await this.#readOnce();
+      if (turn !== this.#turns) return;
     } while (this.#isRequestedAgain);
     // In the same turn as the check: a request from now on starts another read.
     this.#reading = undefined;
     this.#isBlocking = false;
-    this.#readAt = this.#parts.settings.platform.clock.now();
+    this.#seenAt = this.#parts.settings.platform.clock.now();
     this.#callers?.resolve();
   }
 

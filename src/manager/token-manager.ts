@@ -77,8 +77,11 @@ export interface TokenManager extends TokenSource, ForUsing {
    */
   endSession(): Promise<void>;
   /**
-   * Gets new tokens although the present ones are good.
+   * Gets new tokens although the present ones are good, by a request that begins after this call.
    *
+   * Calls at the same time share it, also those of other tabs. Asks before `retryAt` too, unless the server named that.
+   *
+   * @throws {LockError} others' refreshes came first, three times
    * @throws as {@link TokenSource.getAccessToken}
    */
   refresh(options?: { signal?: AbortSignal | undefined }): Promise<void>;

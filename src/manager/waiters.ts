@@ -10,14 +10,19 @@ const MAX_DELAY_MS = 2_147_483_647;
 /** Callers who wait for one outcome. While somebody waits, one timer keeps the process running; no other does. */
 export class Waiters<T> {
   readonly #clock: Clock;
+  readonly #limitMs: number;
+  readonly #overdue: () => void;
   #waiting: Set<Waiter<T>> | undefined;
   /** Callers without a signal leave together, and share one promise. */
   #shared: Promise<T> | undefined;
   #release: (() => void) | undefined;
   #refusal: unknown;
 
-  constructor(clock: Clock) {
+  /** `overdue` is called when nobody has come for `limitMs` and somebody waits, and again after that. */
+  constructor(clock: Clock, limitMs: number = MAX_DELAY_MS, overdue: () => void = () => undefined) {
     this.#clock = clock;
+    this.#limitMs = Math.min(limitMs, MAX_DELAY_MS);
+    this.#overdue = overdue;
   }
 
   get isWaiting(): boolean {
@@ -27,7 +32,11 @@ export class Waiters<T> {
   /** Waits for the next `resolve` or `reject`; an abort rejects this caller alone, with the signal's reason. */
   wait(signal: AbortSignal | undefined): Promise<T> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
-    if (signal) return signal.aborted ? Promise.reject(abortReason(signal)) : this.#waitUntilAborted(signal);
+    if (signal?.aborted) return Promise.reject(abortReason(signal));
+    // The timer of whoever came last: an earlier one may have been cut off together with its caller.
+    this.#release?.();
+    this.#watch();
+    if (signal) return this.#waitUntilAborted(signal);
     this.#shared ??= new Promise((resolve, reject) => this.#add({ resolve, reject }));
     return this.#shared;
   }
@@ -66,7 +75,14 @@ export class Waiters<T> {
   #add(waiter: Waiter<T>): void {
     this.#waiting ??= new Set();
     this.#waiting.add(waiter);
-    this.#release ??= this.#clock.after(MAX_DELAY_MS, () => undefined, { keepAlive: true });
+  }
+
+  #watch(): void {
+    const watch = () => {
+      this.#watch();
+      this.#overdue();
+    };
+    this.#release = this.#clock.after(this.#limitMs, watch, { keepAlive: true });
   }
 
   #empty(): Iterable<Waiter<T>> {

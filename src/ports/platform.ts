@@ -28,7 +28,8 @@ export interface Platform {
   /**
    * `false` where work ends with the answer or the process: nothing is refreshed behind a served token. Default `true`.
    *
-   * A token that is due is refreshed before it is served, for at most 2 s; after that the usable one is served.
+   * A token that is due is refreshed before it is served, for at most 2 s; after that the usable one is served. No timer
+   * refreshes ahead of expiry either, unless `proactive` is `true`.
    */
   background?: boolean;
   /**

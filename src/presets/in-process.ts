@@ -10,12 +10,13 @@ import type { Platform } from '../ports/platform.js';
  * Managers share sessions where they share this object, and differ by `key`. Nothing survives the process.
  */
 export function inProcess(): Platform {
+  const clock = systemClock();
   return {
     storage: memoryStorage(),
-    lock: inProcessLock(),
+    lock: inProcessLock(clock),
     channel: inProcessChannel(),
     wakeups: { subscribe: () => () => undefined, isAwake: () => true, isOnline: () => true },
-    clock: systemClock(),
+    clock,
     random: () => Math.random(),
   };
 }

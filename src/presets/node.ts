@@ -16,11 +16,13 @@ export interface NodeOptions extends FileOptions {
 /**
  * The platform for servers and command-line tools: Node, Bun, Deno, edge workers.
  *
+ * Nothing refreshes on its own: a stale token is served and refreshed behind, when somebody asks; `proactive: true` among
+ * the manager's options changes that. Nothing keeps the process alive but a caller who waits.
+ *
  * With `file`, any number of processes share the sessions in it; where it cannot be written to, what is in it is read, and
- * what is refreshed lives in the memory of this process. Nothing refreshes on its own: without `file`, a stale token is
- * served and refreshed behind, when somebody asks; with `file`, it is refreshed before, because a tool may exit at any
- * moment (`background: false`). `proactive: true` among the manager's options changes that. Nothing keeps the process
- * alive but a caller who waits.
+ * what is refreshed lives in the memory of this process. Nothing goes on behind a served token, as the process
+ * may end next: a stale token is refreshed before it is served, for at most 2 s. A service that goes on running changes
+ * that with `{ ...node({ file }), background: true }`.
  *
  * For a fleet, replace parts: `{ ...node(), storage: redisStorage(client), lock: redisLock(client) }`.
  *
@@ -29,12 +31,13 @@ export interface NodeOptions extends FileOptions {
 export function node(options: NodeOptions = {}): Platform {
   const { file, mode } = checkOptions<NodeOptions>('node', options, ['file', 'mode'], "node({ file: 'session.json' })");
   const given = mode === undefined ? {} : { mode };
+  const clock = systemClock();
   return {
     storage: file === undefined ? memoryStorage() : fileStorage(file, given),
-    lock: file === undefined ? inProcessLock() : eitherLock(fileLock(file, given), inProcessLock()),
+    lock: file === undefined ? inProcessLock(clock) : eitherLock(fileLock(file, given), inProcessLock(clock)),
     channel: file === undefined ? inProcessChannel() : fileChannel(file, given),
     wakeups: { subscribe: () => () => undefined, isAwake: () => true, isOnline: () => true },
-    clock: systemClock(),
+    clock,
     random: () => Math.random(),
     proactive: false,
     ...(file !== undefined && { background: false }),

@@ -61,7 +61,11 @@ describe('a pause that is longer than any delay says that the clock was set back
   test.each([
     ['a pause of our own', { named: false }, 60_000],
     ['one that the server has named', { named: true }, hour],
-    ['one after a refusal that came again and again', { named: false, times: 5 }, hour],
+    [
+      'one after a refusal that came again and again',
+      { named: false, repeats: { count: 5, since: now - 3 * hour } },
+      hour,
+    ],
   ])('%s', (_, pause, longestMs) => {
     expect(mayRetry({ ...pause, retryAt: now }, now, policy)).toBe(true);
     expect(mayRetry({ ...pause, retryAt: now + 1 }, now, policy)).toBe(false);
@@ -71,6 +75,8 @@ describe('a pause that is longer than any delay says that the clock was set back
 
   test('a policy with longer delays than an hour has them', () => {
     const slow = { ...policy, maxDelayMs: 2 * hour };
-    expect(mayRetry({ named: false, times: 5, retryAt: now + 2 * hour }, now, slow)).toBe(false);
+    expect(
+      mayRetry({ named: false, repeats: { count: 5, since: now - 3 * hour }, retryAt: now + 2 * hour }, now, slow),
+    ).toBe(false);
   });
 });

@@ -33,15 +33,16 @@ test('a code that a newer version has stored does without a sentence of its own'
   expect(failureError(failure).message).toBe('The token endpoint  (400).');
 });
 
-test.each(['ERR_REFRESH_UNAVAILABLE', 'ERR_REFRESH_CONFIG'] as const)(
-  'a refusal that came five times over ten minutes says so, and names endsSession: %s',
-  (code) => {
-    const failure = { code, status: 400, oauthError: 'odd', retryAt: 900_000, count: 9, times: 5, sinceAt: 300_000 };
-    expect(failureError(failure).message).toMatch(
-      /\(400, odd\)\. The same answer came 5 times in a row and .* say so with endsSession\.$/,
-    );
-    for (const milder of [{ times: 4 }, { sinceAt: 300_001 }, { times: undefined, sinceAt: undefined }]) {
-      expect(failureError({ ...failure, ...milder }).message).toMatch(/\(400, odd\)\.$/);
-    }
-  },
-);
+test.each([
+  ['ERR_REFRESH_UNAVAILABLE', /say so with endsSession\.$/],
+  ['ERR_REFRESH_CONFIG', /at last once an hour\.$/],
+] as const)('a refusal that came five times over ten minutes says so, and what to do: %s', (code, advice) => {
+  const repeats = { count: 5, since: 300_000 };
+  const failure = { code, status: 400, oauthError: 'odd', retryAt: 900_000, count: 9, repeats };
+  const { message } = failureError(failure);
+  expect(message).toMatch(/\(400, odd\)\. It has said so 5 times for 10 minutes, /);
+  expect(message).toMatch(advice);
+  for (const milder of [{ ...repeats, count: 4 }, { ...repeats, since: 300_001 }, undefined]) {
+    expect(failureError({ ...failure, repeats: milder }).message).toMatch(/\(400, odd\)\.$/);
+  }
+});

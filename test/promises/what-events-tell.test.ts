@@ -38,7 +38,7 @@ test('a life of a session: the events in order, each with exactly its fields', a
   const fields: Record<string, string> = {
     sessionStarted: 'at from sessionId',
     refreshStarted: 'at attempt reason sessionId',
-    refreshFailed: 'at attempt durationMs error reason retryAt sessionId',
+    refreshFailed: 'again at attempt durationMs error reason retryAt sessionId',
     refreshed: 'at attempts by durationMs expiresAt reason rotated sessionId',
     requestRejected: 'at challenges origin replayed sessionId status',
     sessionEnded: 'at reason sessionId',

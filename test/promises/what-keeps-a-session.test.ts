@@ -246,7 +246,7 @@ test.each(kept)('%s keeps the session, and is told with a moment to come back', 
     expect(failed.map(({ event }) => event.attempt)).toEqual(failed.map((_, index) => index + 1));
     for (const { event } of failed) {
       expect(Object.keys(event).sort()).toEqual(
-        ['at', 'attempt', 'durationMs', 'error', 'reason', 'retryAt', 'sessionId'].sort(),
+        ['again', 'at', 'attempt', 'durationMs', 'error', 'reason', 'retryAt', 'sessionId'].sort(),
       );
       expect(event.durationMs).toBeGreaterThanOrEqual(0);
     }

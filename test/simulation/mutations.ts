@@ -125,8 +125,8 @@ export const mutations: readonly Mutation[] = [
     'Retry-After is not heeded',
     'The next attempt comes after the backoff alone, before the moment that the server named.',
     ATTEMPT,
-    'Math.max(platform.clock.now() + delayMs, named ?? 0)',
-    'platform.clock.now() + delayMs',
+    'Math.max(now + delayMs, named ?? 0)',
+    'now + delayMs',
   ),
   mutation(
     'a late answer is dropped',

@@ -105,16 +105,27 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
     return run();
   }
 
+  // a pause of before there is a session lies beside the record
+  const isPause = (key: string) => key.endsWith(':pause');
+  let pause: string | null = null;
+  const keep = (value: string | null) => {
+    pause = value;
+  };
+  const apart = <T>(peer: Peer, what: string, work: () => T) => (isSyncStorage ? work() : submit(peer, what, work));
+
   const sim: SimStorage = {
     portFor: (peer) => ({
-      getItem: () => {
+      getItem: (key) => {
+        if (isPause(key)) return apart(peer, 'read', () => pause);
         if (!isSyncStorage) return submit(peer, 'read', () => text);
         if (!sim.isDown && !world.fails('storage fault', 0.02)) return text;
         oracle.storageFault(peer);
         throw new Error('SecurityError');
       },
-      setItem: (_key, value, options) => change(peer, value, options?.fence),
-      removeItem: (_key, options) => change(peer, null, options?.fence),
+      setItem: (key, value, options) =>
+        isPause(key) ? apart(peer, 'write', () => keep(value)) : change(peer, value, options?.fence),
+      removeItem: (key, options) =>
+        isPause(key) ? apart(peer, 'remove', () => keep(null)) : change(peer, null, options?.fence),
     }),
     get text() {
       return text;
@@ -122,6 +133,7 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
     forget: () => {
       oracle.forgot(text);
       text = null;
+      pause = null;
     },
     isDown: false,
     isFull: false,

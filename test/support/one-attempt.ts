@@ -66,6 +66,8 @@ export function oneAttempt(base: SessionRecord | undefined, options: Partial<Tok
       one.written.push(record);
       await one.write();
     },
+    readPause: async () => undefined,
+    writePause: async () => undefined,
     erase: async () => {
       one.erased++;
       await one.erase();

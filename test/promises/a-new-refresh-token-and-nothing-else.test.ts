@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { createWorld, json, MINUTE, outcome } from '../support/promise-world.js';
+
+/** A session whose endpoint gives these answers, one after the other; the last one again and again. */
+async function signedIn(...answers: readonly object[]) {
+  const presented: (string | undefined)[] = [];
+  const world = createWorld({
+    refresh: async ({ refreshToken }) => {
+      presented.push(refreshToken);
+      return json(answers[Math.min(presented.length, answers.length) - 1]);
+    },
+  });
+  await world.tokens.startSession({ access_token: 'at0', refresh_token: 'rt0', expires_in: 600 });
+  await world.clock.advance(MINUTE);
+  return { ...world, presented };
+}
+
+test('a 2xx with a new refresh token and nothing else of use is asked again, with the new refresh token', async () => {
+  const { tokens, clock, presented } = await signedIn(
+    { refresh_token: 'rt1' },
+    { access_token: 'at2', refresh_token: 'rt2', expires_in: 600 },
+  );
+  expect(await outcome(clock, tokens.refresh())).toMatchObject({ ok: true });
+  expect(await tokens.getAccessToken()).toBe('at2');
+  expect(presented).toEqual(['rt0', 'rt1']);
+  tokens.dispose();
+});
+
+test('who asks for new tokens is told when nothing but a refresh token comes, and another attempt is planned', async () => {
+  const { tokens, clock, presented } = await signedIn({ refresh_token: 'rt1' });
+  expect(await outcome(clock, tokens.refresh())).toMatchObject({ ok: false, error: { code: 'ERR_REFRESH_RESPONSE' } });
+  expect(presented).toEqual(['rt0', 'rt1', 'rt1']);
+  expect(tokens.getSnapshot()).toMatchObject({ status: 'active', refreshing: false });
+  expect(tokens.getSnapshot().retryAt).toBeGreaterThan(clock.now());
+  expect(await tokens.getAccessToken()).toBe('at0');
+  tokens.dispose();
+});

@@ -1,0 +1,143 @@
+import { expect, test } from 'vitest';
+import { inProcessLock } from '../../src/adapters/in-process-lock.js';
+import { createTokenManager, inProcess, type TokenManagerOptions } from '../../src/index.js';
+import { fakeClock } from '../../src/testing.js';
+
+const MINUTE = 60_000;
+const SOON = 5 * MINUTE;
+
+/**
+ * A worker at the edge: when its answer is out, whatever waits for the refresh function, the storage or a timer never goes
+ * on. `cut()` is that moment; what begins after it goes on.
+ */
+function edge(options: Partial<TokenManagerOptions> = {}) {
+  const clock = fakeClock();
+  let life = 0;
+  const alive = async <T>(work: () => T | PromiseLike<T>): Promise<T> => {
+    const own = life;
+    const value = await work();
+    return own === life ? value : new Promise<never>(() => undefined);
+  };
+  const mortal = {
+    now: () => clock.now(),
+    after: (ms: number, task: () => void, timer: { keepAlive?: boolean } = {}) => {
+      const own = life;
+      return clock.after(ms, () => (own === life ? task() : undefined), timer);
+    },
+  };
+  const wait = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
+  const platform = inProcess();
+  const { storage } = platform;
+  const state = { requests: 0, storageMs: 0 };
+  const call = <T>(work: () => T | PromiseLike<T>): Promise<T> =>
+    alive(async () => {
+      if (state.storageMs > 0) await wait(state.storageMs);
+      return work();
+    });
+  const tokens = createTokenManager({
+    refresh: () =>
+      alive(async () => {
+        const number = ++state.requests;
+        await wait(100);
+        return { access_token: `at-${number}`, refresh_token: `rt-${number}`, expires_in: 600 };
+      }),
+    platform: {
+      ...platform,
+      clock: mortal,
+      lock: inProcessLock(mortal),
+      storage: {
+        getItem: (key) => call(() => storage.getItem(key)),
+        setItem: (key, value) => call(() => storage.setItem(key, value)),
+        removeItem: (key) => call(() => storage.removeItem(key)),
+      },
+    },
+    proactive: false,
+    refreshTokenIn: options.refreshTokenIn ?? 'response',
+  });
+  const cut = () => void life++;
+  return { tokens, clock, state, cut };
+}
+
+async function expired() {
+  const home = edge();
+  await home.tokens.startSession({ access_token: 'at', refresh_token: 'rt', expires_in: 1 });
+  await home.clock.advance(1_000);
+  home.state.storageMs = 20;
+  return home;
+}
+
+test('a refresh that was cut off, at whatever moment, blocks no caller that comes after its bound', async () => {
+  for (let at = 0; at <= 200; at += 5) {
+    const { tokens, clock, cut } = await expired();
+    void tokens.getAccessToken().catch(() => undefined);
+    await clock.advance(at);
+    cut();
+    await clock.advance(SOON);
+    await expect(clock.runUntil(tokens.getAccessToken()), `cut at ${at}`).resolves.toMatch('at-');
+    tokens.dispose();
+  }
+});
+
+test('a caller that comes within the bound of a refresh that was cut off is served when that is over', async () => {
+  const { tokens, clock, cut } = await expired();
+  void tokens.getAccessToken().catch(() => undefined);
+  await clock.advance(60);
+  cut();
+  await clock.advance(5_000);
+  const beganAt = clock.now();
+  const caller = tokens.getAccessToken();
+  await expect(clock.runUntil(caller)).resolves.toMatch('at-');
+  expect(clock.now() - beganAt).toBeLessThan(SOON);
+  tokens.dispose();
+});
+
+test('a first read that was cut off blocks no caller that comes after its bound', async () => {
+  for (const isCookie of [false, true]) {
+    const { tokens, clock, state, cut } = edge(isCookie ? { refreshTokenIn: 'cookie' } : {});
+    state.storageMs = 100;
+    void tokens.getAccessToken().catch(() => undefined);
+    await clock.advance(50);
+    cut();
+    await clock.advance(SOON);
+    const token = clock.runUntil(tokens.getAccessToken());
+    if (isCookie) await expect(token).resolves.toMatch('at-');
+    else await expect(token).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
+    tokens.dispose();
+  }
+});
+
+test('a cookie that was being asked about when the work was cut off is asked about again', async () => {
+  const { tokens, clock, cut } = edge({ refreshTokenIn: 'cookie' });
+  void tokens.getAccessToken().catch(() => undefined);
+  await clock.advance(50);
+  cut();
+  await clock.advance(SOON);
+  await expect(clock.runUntil(tokens.getAccessToken())).resolves.toMatch('at-');
+  tokens.dispose();
+});
+
+test('a sign-in that was cut off keeps nobody from signing in, nor the session from being refreshed', async () => {
+  const { tokens, clock, cut } = await expired();
+  void tokens.startSession({ access_token: 'other', refresh_token: 'other', expires_in: 600 }).catch(() => undefined);
+  await clock.advance(30);
+  cut();
+  await clock.advance(SOON);
+  await clock.runUntil(tokens.getAccessToken().catch(() => undefined)); // the storage may hold the other session by now
+  await expect(clock.runUntil(tokens.getAccessToken())).resolves.toBeTypeOf('string');
+  await clock.runUntil(tokens.startSession({ access_token: 'next', refresh_token: 'next', expires_in: 600 }));
+  await expect(clock.runUntil(tokens.getAccessToken())).resolves.toBe('next');
+  tokens.dispose();
+});
+
+test('a machine that slept in mid-refresh hears the answer of that refresh, and asks no second time', async () => {
+  for (let at = 0; at <= 200; at += 10) {
+    const { tokens, clock, state } = await expired();
+    const early = tokens.getAccessToken();
+    await clock.advance(at);
+    clock.sleep(8 * 60 * MINUTE);
+    const late = tokens.getAccessToken({ minValidityMs: 1 });
+    await clock.runUntil(Promise.all([early, late]));
+    expect(state.requests, `asleep at ${at}`).toBeLessThanOrEqual(2);
+    tokens.dispose();
+  }
+});

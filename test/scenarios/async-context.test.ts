@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest';
+import { runChild } from '../support/run-child.js';
+
+const CHILD = new URL('async-context-child.ts', import.meta.url).pathname;
+
+test.each(['inProcess', 'node'])(
+  'no timer runs in the async context of a request, nor keeps it alive: %s()',
+  async (preset) => {
+    expect(await runChild(CHILD, [preset])).toEqual(['refreshed outside', 'collected']);
+  },
+);
