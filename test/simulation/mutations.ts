@@ -48,7 +48,11 @@ export const mutations: readonly Mutation[] = [
       'A refresh whose session was ended or replaced meanwhile goes on: it keeps the lock until the server answers, writes its tokens, and its outcome brings the ended session back.',
     patches: [
       { file: ATTEMPT, find: SUPERSEDED, replace: 'this.#request.base === undefined && this.#run.isDetached' },
-      { file: REFRESHER, find: 'if (run.isDetached) return undefined;\n      if (outcome.kind', replace: 'if (outcome.kind' },
+      {
+        file: REFRESHER,
+        find: 'if (run.isDetached) return undefined;\n      if (outcome.kind',
+        replace: 'if (outcome.kind',
+      },
       { file: 'manager/refresh-run.ts', find: ', this.#detached]);', replace: ']);' },
       {
         file: SESSION,
