@@ -61,6 +61,8 @@ export class Attempt {
   readonly #request: AttemptRequest;
   readonly #storage: LockedStorage;
   #hadPause = false;
+  /** The storage could not be read, and is not written. */
+  #isBlind = false;
 
   constructor(parts: AttemptParts, run: RefreshRun, request: AttemptRequest, storage: LockedStorage) {
     this.#parts = parts;
@@ -93,7 +95,7 @@ export class Attempt {
     if (this.#run.isStopped) return SUPERSEDED;
     if (current && isFinal(current.tokens, settings.needsRefreshToken)) return this.#confirmEnd(current, expired());
     // With the mark, a crash between the server's rotation and our write is told from a refusal out of nowhere.
-    if (current && !settings.isGrant)
+    if (current && !settings.isGrant && !this.#isBlind)
       await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);
     if (this.#isSuperseded()) return SUPERSEDED;
     if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
@@ -112,11 +114,16 @@ export class Attempt {
     return isDead ? this.#confirmEnd(current, refusal(current, answer)) : this.#recordFailure(current, answer);
   }
 
-  /** A storage that never took the session, and cannot be read either, keeps it from nothing: it lives in memory. */
+  /**
+   * A storage that never took the session, and cannot be read either, keeps it from nothing: it lives in memory.
+   *
+   * What cannot be read is not overwritten: it may be a newer session. The reconciler reads before it writes.
+   */
   #read(): Promise<Found> {
     const { base } = this.#request;
     return this.#storage.read().catch((error) => {
       if (!base || this.#parts.store.wasStored(base)) throw error;
+      this.#isBlind = true;
       return { record: undefined };
     });
   }
@@ -131,10 +138,9 @@ export class Attempt {
     const { base, reason, isSignIn } = this.#request;
     if (isSignIn) return { current: undefined };
     const standing = this.#parts.store.standing(base, found);
+    if (standing === 'neither') return base ? { kind: 'replaced', record: undefined } : { current: undefined };
     if (!found || !isSameSession(found, base)) {
-      if (standing === 'held') return { current: base };
-      const record = standing === 'found' ? found : undefined;
-      return base || record ? { kind: 'replaced', record } : { current: undefined };
+      return standing === 'held' ? { current: base } : { kind: 'replaced', record: found };
     }
     const isNewer = standing === 'found';
     const isOlder = base !== undefined && found.revision < base.revision; // our last write failed
@@ -204,7 +210,7 @@ export class Attempt {
       waitedMs = readAfterMs;
       const late = unstored.take(current);
       if (late) return this.#storeTokens(current, late);
-      const { record } = await this.#storage.read();
+      const { record } = await this.#read();
       if (this.#isSuperseded()) return SUPERSEDED;
       if (record && !this.#request.isSignIn && store.standing(current, record) === 'found') {
         return isSameSession(record, current)
@@ -216,10 +222,12 @@ export class Attempt {
     if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
     const over = current ?? (this.#request.isSignIn ? this.#request.base : undefined);
     if (over) {
-      await this.#storage.erase().catch(() => {
+      const later = () => {
         store.bury([over.sessionId]);
         reconciler.schedule();
-      });
+      };
+      if (this.#isBlind) later();
+      else await this.#storage.erase().catch(later);
     }
     return end;
   }
@@ -256,7 +264,12 @@ export class Attempt {
   }
 
   async #write(record: SessionRecord): Promise<void> {
-    await this.#storage.write(record).catch(() => this.#parts.reconciler.schedule());
+    const { store, reconciler } = this.#parts;
+    // What could not be read before may be readable by now.
+    const found = this.#isBlind ? await this.#storage.read().catch(() => undefined) : undefined;
+    const mayWrite = !this.#isBlind || (found && !found.damage && store.standing(record, found.record) === 'held');
+    if (mayWrite) await this.#storage.write(record).catch(() => reconciler.schedule());
+    else reconciler.schedule();
   }
 }
 

@@ -107,10 +107,11 @@ export class Manager implements Observers, Parts {
   }
 
   finishSignOut(): Promise<void> {
-    return this.commands.finish();
+    return this.work.track(this.commands.finish());
   }
 
   storedLate(): void {
+    announce(this.settings); // what peers have read since may have been the record before
     this.reconciler.schedule();
   }
 

@@ -1,7 +1,7 @@
 import { type Decoded, decodePause, decodeRecord, encodeRecord } from '../core/codec.js';
 import { addMarks, isMarked, markFor, removeMarks } from '../core/ended-marks.js';
 import { reconcile, type Standing, withMark } from '../core/reconcile.js';
-import type { SessionRecord, StoredFailure } from '../core/session-record.js';
+import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
 import { type AnyTokenError, isTokenError, StorageError } from '../errors.js';
 import type { Lease } from '../ports/lock.js';
 import { withDeadline } from './deadline.js';
@@ -120,30 +120,36 @@ export class RecordStore {
   }
 
   /**
-   * Ends sessions for good, in this very turn and also for the pages to come: from now on a record of one of them is a
-   * remnant, whoever wrote it. Undefined stands for a session that is stored and not known.
+   * Ends sessions for good, in this very turn: from now on a record of one of them is a remnant, whoever wrote it.
    *
-   * Returns what takes the marks for the pages back, once nothing of the sessions is left.
+   * A sign-out ends them for other pages as well, also where it does not know the one that is stored (undefined). What a
+   * server has refused is not marked so: a peer may have newer tokens. Returns what takes the marks back, once nothing of
+   * the sessions is left.
    */
-  bury(sessionIds: readonly (string | undefined)[]): () => void {
+  bury(sessionIds: readonly (string | undefined)[], isSignOut = false): () => void {
     const now = this.#parts.settings.platform.clock.now();
     for (const id of sessionIds) if (id !== undefined) this.#tombstones = (this.#tombstones ?? new Set()).add(id);
-    const marked = sessionIds.map((id) => markFor(id, now));
-    this.#setMarks((marks) => addMarks(marks, marked));
+    const marked = isSignOut ? sessionIds.map((id) => markFor(id, now)) : [];
+    if (isSignOut) this.#setMarks((marks) => addMarks(marks, marked));
     return () => this.#setMarks((marks) => removeMarks(marks, marked));
   }
 
   /** Whether the session of a record was signed out of: here, or by a page that left in the meantime. */
   isBuried(record: SessionRecord): boolean {
-    return this.#tombstones?.has(record.sessionId) === true || isMarked(this.#getMarks(), record);
+    return this.#hasTombstone(record) || isMarked(this.#getMarks(), record);
   }
 
   /** Which record is right, as far as this manager knows. */
   standing(held: SessionRecord | undefined, found: SessionRecord | undefined): Standing {
-    return reconcile(held, found, {
-      wasStored: this.wasStored(held),
-      isBuried: found !== undefined && this.isBuried(found),
-    });
+    const isBuried = found !== undefined && this.#hasTombstone(found);
+    const standing = reconcile(held, found, { wasStored: this.wasStored(held), isBuried });
+    // Another page is signing out of what was found, be it our session or one that has replaced ours: ours is over, too.
+    const endsOurs = standing === 'found' || (held !== undefined && !isBuried && isSameSession(held, found));
+    return endsOurs && found && isMarked(this.#getMarks(), found) ? 'neither' : standing;
+  }
+
+  #hasTombstone({ sessionId }: SessionRecord): boolean {
+    return this.#tombstones?.has(sessionId) === true;
   }
 
   async #read(report: Report): Promise<Found> {
@@ -171,7 +177,7 @@ export class RecordStore {
       this.#markStored(record);
       return {
         record: withMark(record, this.#parts.session.record),
-        isEnding: isMarked(this.#getMarks(), record) && !this.#tombstones?.has(record.sessionId),
+        isEnding: isMarked(this.#getMarks(), record) && !this.#hasTombstone(record),
       };
     }
     // The other owner changes its record with every refresh, and is reported once all the same.

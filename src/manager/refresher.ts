@@ -5,7 +5,7 @@ import { nextStep } from '../core/next-step.js';
 import { renewal } from '../core/renewal.js';
 import { type AttemptFacts, noSession } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
-import { isSameSession, type SessionRecord, supersedes } from '../core/session-record.js';
+import { isSameSession, isSameTokenSet, type SessionRecord, supersedes } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
 import { Attempt, type AttemptParts, type AttemptRequest } from './attempt.js';
@@ -269,8 +269,10 @@ export class Refresher {
       demands.answer(outcome.request);
       // A cookie may be somebody else's by now: that is another session.
       const from = settings.isGrant ? 'grant' : 'cookie';
-      if (!base || isSignIn || !isSameSession(base, record)) session.dispatch({ type: 'started', record, from });
-      else session.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
+      const isFound = isSameTokenSet(session.record, record); // a read was faster
+      if (!isFound && (!base || isSignIn || !isSameSession(base, record)))
+        session.dispatch({ type: 'started', record, from });
+      else if (base) session.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
       this.#serve(record, outcome.isBestAvailable, now);
     } else if (outcome.kind === 'replaced') {
       session.dispatch({ type: 'found', record: outcome.record, wasStored: true });

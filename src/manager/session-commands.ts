@@ -29,10 +29,14 @@ export interface CommandParts extends Pick<StorageObserver, 'storageFailed'> {
   revoke(tokens: TokenSet | undefined, sessionId: string | undefined): Promise<void>;
 }
 
+const NONE: readonly string[] = [];
+
 /** Sign-in and sign-out: writes like any other, under the lock. */
 export class SessionCommands {
   readonly #parts: CommandParts;
   #ending: Promise<void> | undefined;
+  /** Sessions whose end has yet to be told: when nothing is left of them, or before another one starts. */
+  #untold: readonly string[] = NONE;
 
   constructor(parts: CommandParts) {
     this.#parts = parts;
@@ -119,6 +123,7 @@ export class SessionCommands {
       void this.#parts.revoke(tokens, sessionId);
       throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
     }
+    this.#tellEnds();
     if (turn.isLatest()) session.dispatch({ type: 'started', record: record ?? recordAfter(), from: 'sign-in' });
     else if (record) this.#erase(sessionId); // the later start has replaced it, and may fail to store that
   }
@@ -128,7 +133,8 @@ export class SessionCommands {
     const own = session.record;
     // All of this is done before the first `await`, because the page may leave in this turn.
     const startingIds = pending.beginEnd();
-    const unmark = store.bury([...startingIds, own?.sessionId]);
+    const unmark = store.bury([...startingIds, own?.sessionId], true);
+    if (own) this.#untold = this.#untold.concat(own.sessionId);
     const inFlight = refresher.detach(); // before the session ends, which detaches the refresh as well
     session.dispatch({ type: 'ended', reason: 'ended' });
     const revoked = new Set<string | undefined>();
@@ -159,9 +165,16 @@ export class SessionCommands {
       throw error;
     } finally {
       pending.finishEnd();
-      const { sessionId } = own ?? {};
-      if (own) this.#parts.emit({ type: 'sessionEnded', payload: { reason: 'ended' }, sessionId });
+      this.#tellEnds();
       void reader.read(false);
+    }
+  }
+
+  #tellEnds(): void {
+    const ended = this.#untold;
+    this.#untold = NONE;
+    for (const sessionId of ended) {
+      this.#parts.emit({ type: 'sessionEnded', payload: { reason: 'ended' }, sessionId });
     }
   }
 

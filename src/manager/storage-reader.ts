@@ -112,8 +112,13 @@ export class StorageReader {
       const isGone = held && !stored && !damage;
       const isBusy = pending.isErasing || ends !== pending.ends || (pending.isStarting && !isGone);
       if (isBusy) return;
-      if (isEnding && !held) await this.#parts.finishSignOut();
-      if (isRemnant && held) return;
+      const endsOurs = isEnding === true && (!held || store.standing(held, stored) === 'neither');
+      if (endsOurs) {
+        const finished = this.#parts.finishSignOut();
+        if (settings.isCookie && !held) await finished; // until then, the cookie may still bring the session back
+      }
+      if (isRemnant && held && !endsOurs) return; // ours stands, and the reconciler erases what is left of the other
+      if (ends !== pending.ends) return;
       if (!isSameSession(before, session.record)) this.#isRequestedAgain = true;
       else if (
         record ||
@@ -121,7 +126,7 @@ export class StorageReader {
         settings.needsRefreshToken ||
         session.state.status !== 'loading'
       ) {
-        const isKnown = wasStored && store.wasStored(before);
+        const isKnown = endsOurs || (wasStored && store.wasStored(before));
         session.dispatch({ type: 'found', record, error: damage, wasStored: isKnown });
       } else if (isPauseOver(settings, session.failing)) refresher.start('resume');
     } catch (error) {

@@ -28,6 +28,10 @@ export interface Setting {
   readonly calls: Calls;
   /** Everybody, dead or alive. */
   readonly peers: readonly Peer[];
+  /** The page of a peer leaves, and another one comes. */
+  leave(peer: Peer): void;
+  /** The sessions whose page left as it signed out of them. */
+  readonly abandoned: Set<string>;
 }
 
 export function startApplication(setting: Setting, peer: Peer, platform: Platform): Application {
@@ -200,6 +204,16 @@ function signOut(setting: Setting, peer: Peer): void {
     const present = network.cookie === undefined ? undefined : server.locate(network.cookie)?.grant;
     if (present === own) network.cookie = undefined;
     if (own) own.isAlive = false;
+  }
+  // whose session a cookie has fed by then, nobody could tell
+  const { isCookie, lock } = world.circumstances;
+  const mayLeave = !isCookie && lock !== 'shared';
+  if (sessionId !== undefined && mayLeave && world.fails('page left after a sign-out', 0.3)) {
+    world.schedule(world.random.wait(30), () => {
+      if (peer.isDead || peer.disposed) return;
+      setting.abandoned.add(sessionId);
+      setting.leave(peer);
+    });
   }
   peer.ending++;
   calls

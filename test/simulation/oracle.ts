@@ -165,7 +165,9 @@ export function createOracle(world: World, server: SimServer): Oracle {
       const isBlind = peer.ending > 0 && faultAt(lockKind === 'fenced' ? peer : undefined) > world.now - 20_000;
       const isReplaced = [...peer.left].some((name) => isNewer(name, grant)) || (peer.ending > 0 && isUntold(peer));
       // in cookie mode, a session may have been fed with the cookie of another grant
-      if (isBlind || isReplaced || peer.left.has(before.sessionId)) grant.isLeft = true;
+      // a page finishes the sign-out of another one
+      const isMarked = world.marks.get('evertoken:session:ended')?.includes(before.sessionId);
+      if (isBlind || isReplaced || isMarked || peer.left.has(before.sessionId)) grant.isLeft = true;
       if (!grant.isLeft && !isProven && !grant.isFoundDead) {
         world.violate('nobody is signed out', `${peer.name} erases ${grant.name} without a reason`);
       }

@@ -105,7 +105,9 @@ function build(world: World): { setting: Setting; lock: () => SimLock | undefine
   const peers: Peer[] = [];
   const applications = new Map<Peer, Application>();
   const calls = createCalls(world, server, oracle);
-  const setting: Setting = { world, server, network, storage, oracle, calls, peers };
+  const { marks } = world;
+  const leave = (peer: Peer) => crash(peer, true);
+  const setting: Setting = { world, server, network, storage, oracle, calls, peers, leave, abandoned: new Set() };
 
   function create(slot: number): void {
     const generation = peers.filter((peer) => peer.slot === slot).length + 1;
@@ -119,6 +121,14 @@ function build(world: World): { setting: Setting; lock: () => SimLock | undefine
       wakeups: peer.wakeups,
       clock: peer.clock,
       random: world.ownRandom.next,
+      marks: {
+        get: (key: string) => marks.get(key) ?? null,
+        set: (key: string, value: string | null) => {
+          if (peer.isDead) return;
+          if (value === null) marks.delete(key);
+          else marks.set(key, value);
+        },
+      },
     };
     applications.set(peer, startApplication(setting, peer, platform));
   }
@@ -170,10 +180,17 @@ function calm({ world, server, storage }: Setting, create: () => void, alive: ()
 }
 
 /** In the end everybody who is signed in has a token that the server takes. */
-function judge({ world, storage, oracle }: Setting, alive: Peer[], applications: Map<Peer, Application>): void {
+function judge(
+  { world, storage, oracle, abandoned }: Setting,
+  alive: Peer[],
+  applications: Map<Peer, Application>,
+): void {
   const isShared = world.circumstances.lock === 'shared' && world.circumstances.peers > 1;
   for (const peer of alive) {
     const { status, sessionId } = peer.manager.getSnapshot();
+    if (sessionId !== undefined && abandoned.has(sessionId)) {
+      world.violate('sign-out wins', `${peer.name} has ${sessionId}, which a page had signed out of as it left`);
+    }
     world.trace(() => `in the end ${peer.name} is ${status} ${sessionId ?? ''}`);
     if (world.circumstances.hasChannel && sessionId !== undefined && storage.text?.includes(sessionId) === false) {
       world.violate(

@@ -54,6 +54,8 @@ export interface World {
   wasSetBack: boolean;
   /** When the clock last jumped, in true time. */
   jumpedAt: number;
+  /** What survives every page. */
+  readonly marks: Map<string, string>;
   /** No faults any more. */
   isCalm: boolean;
   /** Since when, in true time. */
@@ -84,6 +86,7 @@ export function createWorld(seed: number, lines: string[] | undefined): World {
     wall: () => world.now + world.wallOffset,
     wasSetBack: false,
     jumpedAt: Number.NEGATIVE_INFINITY,
+    marks: new Map(),
     isCalm: false,
     calmAt: Number.POSITIVE_INFINITY,
     schedule: (delayMs, run) => queue.add(world.now + Math.max(0, delayMs), run),
