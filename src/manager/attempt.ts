@@ -120,9 +120,10 @@ export class Attempt {
    * What cannot be read is not overwritten: it may be a newer session. The reconciler reads before it writes.
    */
   #read(): Promise<Found> {
+    const { settings, store } = this.#parts;
     const { base } = this.#request;
     return this.#storage.read().catch((error) => {
-      if (!base || this.#parts.store.wasStored(base)) throw error;
+      if (!base || settings.isCookie || store.wasStored(base)) throw error;
       this.#isBlind = true;
       return { record: undefined };
     });

@@ -83,15 +83,17 @@ export class RecordStore {
     try {
       return await holdLock(this.#parts.settings, (lease) => {
         const fenced = () => (lease.fence === undefined ? undefined : { fence: lease.fence });
-        const change = (operation: Operation, work: () => unknown) => {
+        const change = (operation: Operation, work: () => unknown, late?: () => void) => {
           if (lease.signal.aborted) throw lockLost();
-          return this.#bounded(operation, report, work);
+          return this.#bounded(operation, report, work, late);
         };
         return task({
           lease,
           read: () => this.#read(report),
           write: async (record) => {
-            await change('write', () => storage.setItem(name, encodeRecord(record), fenced()));
+            // A write that timed out may have been seen by peers: that the record is gone means that one of them ended it.
+            const late = () => this.#markStored(record);
+            await change('write', () => storage.setItem(name, encodeRecord(record), fenced()), late);
             // A session that gets here for the first time overwrites whatever was signed out of before.
             if (!this.wasStored(record)) this.#setMarks(() => null);
             this.#markStored(record);
@@ -212,12 +214,18 @@ export class RecordStore {
     return error;
   }
 
-  async #bounded<T>(operation: Operation, report: Report, work: () => T | PromiseLike<T>): Promise<T> {
+  async #bounded<T>(
+    operation: Operation,
+    report: Report,
+    work: () => T | PromiseLike<T>,
+    carriedOut?: () => void,
+  ): Promise<T> {
     const { platform, name } = this.#parts.settings;
     const isRead = operation === 'read';
     const late = () => {
       // A removal that timed out has happened: an empty storage no longer proves that a peer ended the session.
       if (operation === 'remove') this.#storedIds = NONE;
+      carriedOut?.();
       if (!isRead) this.#parts.storedLate();
     };
     try {

@@ -65,7 +65,9 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle): Ca
     // without a lock an old record may come back; and a cookie is the browser's, whatever session it is used in
     const { lock, isCookie } = world.circumstances;
     // and where the storage fails, it is not seen there whose tokens it brought
-    const isFed = isCookie && (oracle.hasBound(call.sessionId, grant) || oracle.faultAt(peer) > world.now - 20_000);
+    const isFed =
+      isCookie &&
+      (oracle.hasBound(call.sessionId, grant) || Math.max(oracle.faultAt(), oracle.faultAt(peer)) > world.now - 20_000);
     const isOwn = before === grant || isFed;
     if (before && !isOwn && !isLooking) world.violate('own tokens', `${what}, but asked as ${before.name}`);
     // and which of two sessions is the newer one, nobody can tell after the clock was set back
