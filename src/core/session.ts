@@ -163,7 +163,7 @@ export function transition(state: SessionState, input: SessionInput): Transition
     case 'abandoned':
       return {
         state: state.status === 'refreshing' ? live(state.record) : state,
-        effects: state.status === 'loading' ? endWithout(held, input.own) : [],
+        effects: endWithout(held, input.own),
       };
     case 'reopened':
       return { state: held ? state : { status: 'loading', revision: state.revision }, effects: [] };
