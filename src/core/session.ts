@@ -134,6 +134,8 @@ export function transition(state: SessionState, input: SessionInput): Transition
     case 'found':
       return found(state, input);
     case 'started':
+      // a look at the storage was faster than the write that it saw
+      if (held && isSameTokenSet(held, input.record)) return { state, effects: [announce] };
       return start(held ? end(state, 'replaced').effects : [], input.record, input.from, true);
     case 'ended': {
       const { state: next, effects } = end(state, input.reason, input.error);

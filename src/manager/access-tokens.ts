@@ -207,6 +207,7 @@ export class AccessTokens {
     const { settings, session, refresher, reader, pending } = this.#parts;
     this.#parts.activate();
     if (signal?.aborted) throw abortReason(signal);
+    const { ends } = pending;
     // Whoever asks beside a sign-in, with no session there yet, waits for it.
     if (pending.isStarting && !session.record) await pending.whenStarted(signal);
     // A client that is granted tokens by itself is never signed out for good.
@@ -216,6 +217,8 @@ export class AccessTokens {
     const isUnknown = session.state.status === 'loading' && !refresher.isRunning;
     if (!reader.isBlocking && (isUnknown || reader.isOutdated)) void reader.read(true);
     if (reader.isBlocking) await reader.wait(signal);
+    // Signed out meanwhile: what has begun since is not what was asked for.
+    if (pending.ends !== ends) throw noSession({ status: 'none', revision: 0 });
   }
 
   /** The session, read in the same turn that acts on it; undefined while a cookie is being asked about. */

@@ -172,6 +172,7 @@ export class Manager implements Observers, Parts {
     for (const callers of this.#commandCallers) callers.reject(error);
     this.callers.close(error);
     this.reader.refuse(error);
+    this.pending.refuse(error);
     this.accessTokens.dispose();
     this.alarm.dispose();
     this.reconciler.dispose();

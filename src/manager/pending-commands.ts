@@ -65,8 +65,17 @@ export class PendingCommands {
 
   /** Waits until no session is being started. */
   whenStarted(signal: AbortSignal | undefined): Promise<void> {
-    this.#waiters ??= new Waiters(this.#settings.platform.clock);
+    const { clock } = this.#settings.platform;
+    const overdue = () => {
+      if (!this.isStarting) this.#waiters?.resolve();
+    };
+    this.#waiters ??= new Waiters(clock, longestMs(this.#settings), overdue);
     return this.#waiters.wait(signal);
+  }
+
+  /** Refuses the callers who wait. */
+  refuse(error: unknown): void {
+    this.#waiters?.reject(error);
   }
 
   /** Returns the sessions whose start is not over: their records may be stored already. */

@@ -192,3 +192,23 @@ test('a refresh() beside a sign-in that is dead by the clock is not held up by i
   expect(await home.clock.runUntil(outcome(tokens.refresh()))).toBe('done');
   expect(await dead).toBe('ERR_NO_SESSION');
 });
+
+test('a look during the first write of what the cookie brought tells of one session', async () => {
+  const home = cookies();
+  const { storage } = home.platform;
+  home.platform.storage = {
+    getItem: (key) => storage.getItem(key),
+    setItem: async (key, value) => {
+      await storage.setItem(key, value);
+      await new Promise<void>((done) => home.clock.after(20, done));
+    },
+    removeItem: (key) => storage.removeItem(key),
+  };
+  const { tokens, events } = home.manager();
+  const caller = outcome(tokens.getAccessToken());
+  await home.clock.advance(110);
+  home.platform.channel.announce('evertoken:session');
+  expect(await home.clock.runUntil(caller)).toBe('alice-1');
+  await home.clock.advance(1000);
+  expect(events.filter((event) => event.startsWith('session'))).toHaveLength(1);
+});
