@@ -112,8 +112,10 @@ export class StorageReader {
       const isGone = held && !stored && !damage;
       const isBusy = pending.isErasing || ends !== pending.ends || (pending.isStarting && !isGone);
       if (isBusy) return;
-      if (isEnding && !held) await this.#parts.finishSignOut();
-      if (isRemnant && held) return;
+      // Our own session may be ended by a page that left, too.
+      const isOver = isEnding && (!held || isSameSession(stored, held));
+      if (isOver) await this.#parts.finishSignOut();
+      if (isRemnant && held && !isOver) return;
       if (!isSameSession(before, session.record)) this.#isRequestedAgain = true;
       else if (
         record ||
