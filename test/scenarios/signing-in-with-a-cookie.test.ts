@@ -212,3 +212,17 @@ test('a look during the first write of what the cookie brought tells of one sess
   await home.clock.advance(1000);
   expect(events.filter((event) => event.startsWith('session'))).toHaveLength(1);
 });
+
+test('refresh() is not met by a sign-in whose request was sent before the call', async () => {
+  const home = cookies();
+  home.user = undefined;
+  const { tokens } = home.manager();
+  await home.clock.runUntil(tokens.ready());
+  const first = outcome(tokens.refresh());
+  await home.clock.advance(50);
+  home.user = 'alice';
+  const second = outcome(tokens.refresh());
+  expect(await home.clock.runUntil(first)).toBe('ERR_SESSION_REJECTED');
+  expect(await home.clock.runUntil(second)).toBe('done');
+  expect(home.asked).toBe(3);
+});
