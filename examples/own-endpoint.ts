@@ -1,8 +1,7 @@
-import { createTokenManager, type TokenManager, type TokenResponse } from 'evertoken';
-import { browser } from 'evertoken/browser';
+import { createTokenManager, type Platform, type TokenManager, type TokenResponse } from 'evertoken';
 
 /** An endpoint of one's own: JSON in, names of its own out, and a plain 401 when the session is over. */
-export function createTokens(): TokenManager {
+export function createTokens(platform: Platform): TokenManager {
   return createTokenManager({
     refresh: async ({ refreshToken, attemptId, signal }) => {
       const response = await fetch('https://api.example/session/refresh', {
@@ -17,6 +16,6 @@ export function createTokens(): TokenManager {
       return { access_token: jwt, refresh_token: renewal, expires_in: seconds } satisfies TokenResponse;
     },
     endsSession: (failure) => failure.status === 401,
-    platform: browser(), // one session for all tabs
+    platform, // browser() in a page: one session for all tabs
   });
 }

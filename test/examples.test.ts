@@ -7,7 +7,7 @@ import { createClients } from '../examples/several-apis.js';
 import { createTokens as createSignedInServiceTokens } from '../examples/sign-in-service.js';
 import { createTokens as createSignOutTokens } from '../examples/sign-out.js';
 import { observe } from '../examples/telemetry.js';
-import { tokenEndpoint } from '../src/index.js';
+import { inProcess, tokenEndpoint } from '../src/index.js';
 import { createAuthServer } from '../src/testing.js';
 import { tokenSource } from './support/token-source.js';
 import { createWorld } from './support/world.js';
@@ -45,7 +45,7 @@ test('own-endpoint: names of its own are read, an attempt has its id, and a plai
       return Response.json({ jwt: access_token, renewal: refresh_token, seconds: expires_in });
     },
   });
-  const tokens = createOwnTokens();
+  const tokens = createOwnTokens(inProcess());
   const ends: string[] = [];
   tokens.on('sessionEnded', ({ reason }) => ends.push(reason));
   await tokens.startSession(server.signIn());

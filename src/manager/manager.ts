@@ -23,9 +23,9 @@ import { type CommandParts, SessionCommands } from './session-commands.js';
 import { type SessionObserver, SessionStore } from './session-store.js';
 import { type ReaderParts, StorageReader } from './storage-reader.js';
 import { type UnstoredObserver, UnstoredTokens } from './unstored-tokens.js';
-import { Waiters } from './waiters.js';
+import { Waiters, type WaitersObserver } from './waiters.js';
 
-type Observers = SessionObserver & StorageObserver & UnstoredObserver;
+type Observers = SessionObserver & StorageObserver & UnstoredObserver & WaitersObserver;
 type Parts = RefreshParts & ReaderParts & AlarmParts & AccessParts & CommandParts;
 
 const NONE: readonly never[] = [];
@@ -66,9 +66,7 @@ export class Manager implements Observers, Parts {
     this.unstored = new UnstoredTokens(this);
     this.pending = new PendingCommands(settings);
     this.work = new PendingWork(settings.platform.clock);
-    // Whoever waits for a refresh that turns out dead by the clock starts another one.
-    const again = () => this.refresher.start(this.session.record ? 'expired' : 'resume');
-    this.callers = new Waiters(settings.platform.clock, longestMs(settings), again);
+    this.callers = new Waiters(settings.platform.clock, longestMs(settings), this);
     this.refresher = new Refresher(this);
     this.reader = new StorageReader(this);
     this.alarm = new Alarm(this);
@@ -114,6 +112,11 @@ export class Manager implements Observers, Parts {
 
   storedLate(): void {
     this.reconciler.schedule();
+  }
+
+  /** Whoever waits for a refresh that turns out dead by the clock starts another one. */
+  waitersOverdue(): void {
+    this.refresher.start(this.session.record ? 'expired' : 'resume');
   }
 
   tokensArrivedLate(): void {

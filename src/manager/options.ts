@@ -74,6 +74,8 @@ export interface Settings {
   readonly platform: Platform;
 }
 
+const isDead = ({ kind }: RefreshFailure): boolean => kind === 'dead';
+
 type Given = { [Name in keyof TokenManagerOptions]-?: Exclude<TokenManagerOptions[Name], undefined> };
 
 const MAX_DELAY_MS = 2_147_483_647;
@@ -99,7 +101,7 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
     leewayMs: undefined,
     timeoutMs: 10_000,
     retry: {},
-    endsSession: ({ kind }: RefreshFailure) => kind === 'dead',
+    endsSession: isDead,
     proactive: undefined,
     platform: undefined,
   };

@@ -5,24 +5,29 @@ interface Waiter<T> {
   reject(error: unknown): void;
 }
 
+/** Is told of callers who have waited for too long. */
+export interface WaitersObserver {
+  /** Nobody has come for the limit, and somebody waits; called again after that. */
+  waitersOverdue(): void;
+}
+
 const MAX_DELAY_MS = 2_147_483_647;
 
 /** Callers who wait for one outcome. While somebody waits, one timer keeps the process running; no other does. */
 export class Waiters<T> {
   readonly #clock: Clock;
   readonly #limitMs: number;
-  readonly #overdue: () => void;
+  readonly #observer: WaitersObserver | undefined;
   #waiting: Set<Waiter<T>> | undefined;
   /** Callers without a signal leave together, and share one promise. */
   #shared: Promise<T> | undefined;
   #release: (() => void) | undefined;
   #refusal: unknown;
 
-  /** `overdue` is called when nobody has come for `limitMs` and somebody waits, and again after that. */
-  constructor(clock: Clock, limitMs: number = MAX_DELAY_MS, overdue: () => void = () => undefined) {
+  constructor(clock: Clock, limitMs: number = MAX_DELAY_MS, observer?: WaitersObserver) {
     this.#clock = clock;
     this.#limitMs = Math.min(limitMs, MAX_DELAY_MS);
-    this.#overdue = overdue;
+    this.#observer = observer;
   }
 
   get isWaiting(): boolean {
@@ -80,7 +85,7 @@ export class Waiters<T> {
   #watch(): void {
     const watch = () => {
       this.#watch();
-      this.#overdue();
+      this.#observer?.waitersOverdue();
     };
     this.#release = this.#clock.after(this.#limitMs, watch, { keepAlive: true });
   }

@@ -194,8 +194,12 @@ describe('a database that lacks the store', () => {
     await settled(opening);
     opening.result.close();
     const storage = indexedDb({ database });
-    for (const call of [storage.getItem(key), storage.setItem(key, canary), storage.removeItem(key)]) {
-      await expect(call).rejects.toMatchObject({
+    for (const call of [
+      () => storage.getItem(key),
+      () => storage.setItem(key, canary),
+      () => storage.removeItem(key),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
         message: expect.stringMatching(/somebody else.*indexedDb\(\{ database/),
       });
     }

@@ -48,7 +48,11 @@ export const mutations: readonly Mutation[] = [
       'A refresh whose session was ended or replaced meanwhile goes on: it keeps the lock until the server answers, writes its tokens, and its outcome brings the ended session back.',
     patches: [
       { file: ATTEMPT, find: SUPERSEDED, replace: 'this.#request.base === undefined && this.#run.isDetached' },
-      { file: REFRESHER, find: 'if (run.isDetached) return;\n      if (outcome.kind', replace: 'if (outcome.kind' },
+      {
+        file: REFRESHER,
+        find: 'if (run.isDetached) return undefined;\n      if (outcome.kind',
+        replace: 'if (outcome.kind',
+      },
       { file: 'manager/refresh-run.ts', find: ', this.#detached]);', replace: ']);' },
       {
         file: SESSION,
@@ -104,8 +108,8 @@ export const mutations: readonly Mutation[] = [
     'no second look before a refusal is believed',
     'The storage is read again after a refusal, but a newer refresh token in it is ignored and the session ends.',
     ATTEMPT,
-    "if (record && store.standing(current, record) === 'found') {",
-    'if (false as boolean && record) {',
+    "store.standing(current, record) === 'found') {\n        return isSameSession(record, current)",
+    "(false as boolean) && store.standing(current, record) === 'found') {\n        return isSameSession(record, current)",
   ),
   mutation(
     'no cool-down',
@@ -160,8 +164,8 @@ export const mutations: readonly Mutation[] = [
     'signing out leaves the record',
     '`endSession` ends the session here but does not erase its record.',
     COMMANDS,
-    'newest = record;\n        await storage.erase();',
-    'newest = record;',
+    'erased = record ?? own;\n        await storage.erase();',
+    'erased = record ?? own;',
   ),
   mutation(
     'an expired token is served',
