@@ -187,10 +187,10 @@ export class Attempt {
     const wasUsable = isUsable(tokens, clock.now());
     const record = records.next(current, tokens);
     await this.#write(record);
-    const isOther = !isSameSession(record, this.#request.base) && !isSameSession(record, session.record);
-    if (this.#run.isDetached && isOther) await this.#erase(record); // signing out wins, also over a write under way
     // A token that expires before it is published, because the storage or the lock is slow, is replaced once.
     const isBestAvailable = !wasUsable || this.#request.attempt > 1;
+    const isOther = !isSameSession(record, this.#request.base) && !isSameSession(record, session.record);
+    if (this.#run.isDetached && isOther) await this.#erase(record); // signing out wins, also over a write under way
     if (this.#hadPause) await this.#storage.writePause(undefined).catch(() => undefined);
     return { kind: 'refreshed', by: 'us', record, request, isBestAvailable };
   }
