@@ -204,12 +204,12 @@ export class AccessTokens {
 
   /** Waits until the session is known, or a cookie is being asked about. */
   async #ready(signal: AbortSignal | undefined): Promise<void> {
-    const { settings, session, refresher, reader, pending } = this.#parts;
+    const { settings, session, refresher, reader, pending, exchange } = this.#parts;
     this.#parts.activate();
     if (signal?.aborted) throw abortReason(signal);
     const { ends } = pending;
-    // Whoever asks beside a sign-in, with no session there yet, waits for it.
-    if (pending.isStarting && !session.record) await pending.whenStarted(signal);
+    // Whoever asks beside a sign-in, with no session there yet, waits for it; the refresh function would wait for itself.
+    if (pending.isStarting && !session.record && !exchange.isInside(signal)) await pending.whenStarted(signal);
     // A client that is granted tokens by itself is never signed out for good.
     if (settings.isGrant && session.state.status === 'none' && !pending.isErasing) {
       session.dispatch({ type: 'reopened' });

@@ -226,3 +226,21 @@ test('refresh() is not met by a sign-in whose request was sent before the call',
   expect(await home.clock.runUntil(second)).toBe('done');
   expect(home.asked).toBe(3);
 });
+
+test('a refresh function that asks for an access token, while it asks about the cookie, is refused at once', async () => {
+  const home = cookies();
+  home.user = undefined;
+  const { tokens } = home.manager();
+  await home.clock.runUntil(tokens.ready());
+  home.user = 'alice';
+  const { refresh } = home;
+  const refusals: unknown[] = [];
+  home.refresh = async () => {
+    refusals.push(await outcome(tokens.getAccessToken()));
+    return refresh();
+  };
+  const startedAt = home.clock.now();
+  expect(await home.clock.runUntil(outcome(tokens.startSession()))).toBe('done');
+  expect(refusals).toEqual(['ERR_NO_SESSION']);
+  expect(home.clock.now() - startedAt).toBe(home.delayMs);
+});
