@@ -4,9 +4,10 @@ import { isServer } from './parts/is-server.js';
 /**
  * Marks in `localStorage`, which all tabs share; where that refuses, in `sessionStorage`, or else in memory.
  *
- * Looks for them on each call. Never throws. A worker has memory alone.
+ * Looks for them on each call. Never throws. A worker has memory alone. `isAlone`: the session is this tab's alone, and
+ * so are its marks: another tab would take them for its own, and remove them.
  */
-export function pageMarks(): Marks {
+export function pageMarks(isAlone: () => boolean = () => false): Marks {
   const memory = new Map<string, string>();
   const inMemory: Area = {
     getItem: (key) => memory.get(key) ?? null,
@@ -14,7 +15,8 @@ export function pageMarks(): Marks {
     removeItem: (key) => void memory.delete(key),
   };
   // the storages of a server are those of all visitors
-  const areas = (): (() => Area)[] => (isServer() ? [] : [() => localStorage, () => sessionStorage]);
+  const areas = (): (() => Area)[] =>
+    isServer() ? [] : isAlone() ? [() => sessionStorage] : [() => localStorage, () => sessionStorage];
   const all = (): (() => Area)[] => [...areas(), () => inMemory];
   return {
     get: (key) =>

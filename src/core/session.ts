@@ -134,6 +134,8 @@ export function transition(state: SessionState, input: SessionInput): Transition
     case 'found':
       return found(state, input);
     case 'started':
+      // a look at the storage was faster than the write that it saw
+      if (held && isSameTokenSet(held, input.record)) return { state, effects: [announce] };
       return start(held ? end(state, 'replaced').effects : [], input.record, input.from, true);
     case 'ended': {
       const { state: next, effects } = end(state, input.reason, input.error);
@@ -163,7 +165,7 @@ export function transition(state: SessionState, input: SessionInput): Transition
     case 'abandoned':
       return {
         state: state.status === 'refreshing' ? live(state.record) : state,
-        effects: state.status === 'loading' ? endWithout(held, input.own) : [],
+        effects: endWithout(held, input.own),
       };
     case 'reopened':
       return { state: held ? state : { status: 'loading', revision: state.revision }, effects: [] };

@@ -204,11 +204,12 @@ export class AccessTokens {
 
   /** Waits until the session is known, or a cookie is being asked about. */
   async #ready(signal: AbortSignal | undefined): Promise<void> {
-    const { settings, session, refresher, reader, pending } = this.#parts;
+    const { settings, session, refresher, reader, pending, exchange } = this.#parts;
     this.#parts.activate();
     if (signal?.aborted) throw abortReason(signal);
-    // Whoever asks beside a sign-in, with no session there yet, waits for it.
-    if (pending.isStarting && !session.record) await pending.whenStarted(signal);
+    const { ends } = pending;
+    // Whoever asks beside a sign-in, with no session there yet, waits for it; the refresh function would wait for itself.
+    if (pending.isStarting && !session.record && !exchange.isInside(signal)) await pending.whenStarted(signal);
     // A client that is granted tokens by itself is never signed out for good.
     if (settings.isGrant && session.state.status === 'none' && !pending.isErasing) {
       session.dispatch({ type: 'reopened' });
@@ -216,6 +217,8 @@ export class AccessTokens {
     const isUnknown = session.state.status === 'loading' && !refresher.isRunning;
     if (!reader.isBlocking && (isUnknown || reader.isOutdated)) void reader.read(true);
     if (reader.isBlocking) await reader.wait(signal);
+    // Signed out meanwhile: what has begun since is not what was asked for.
+    if (pending.ends !== ends) throw noSession({ status: 'none', revision: 0 });
   }
 
   /** The session, read in the same turn that acts on it; undefined while a cookie is being asked about. */

@@ -131,7 +131,8 @@ export class Attempt {
 
   /** The session was ended or replaced here. */
   #isSuperseded(): boolean {
-    return this.#run.isDetached || !isSameSession(this.#parts.session.record, this.#request.base);
+    const { base, isSignIn } = this.#request;
+    return this.#run.isDetached || (!isSignIn && !isSameSession(this.#parts.session.record, base));
   }
 
   /** The record to go on with, or the outcome that makes asking needless. */
@@ -181,7 +182,7 @@ export class Attempt {
   }
 
   async #storeTokens(current: SessionRecord | undefined, tokens: TokenSet, request?: number): Promise<AttemptOutcome> {
-    const { settings, records, unstored } = this.#parts;
+    const { settings, records, unstored, session } = this.#parts;
     const { clock } = settings.platform;
     if (this.#storage.lease.signal.aborted) {
       unstored.put(current, tokens);
@@ -195,13 +196,15 @@ export class Attempt {
     await this.#write(record);
     // A token that expires before it is published, because the storage or the lock is slow, is replaced once.
     const isBestAvailable = !wasUsable || this.#request.attempt > 1;
+    const isOther = !isSameSession(record, this.#request.base) && !isSameSession(record, session.record);
+    if (this.#run.isDetached && isOther) await this.#erase(record); // signing out wins, also over a write under way
     if (this.#hadPause) await this.#storage.writePause(undefined).catch(() => undefined);
     return { kind: 'refreshed', by: 'us', record, request, isBestAvailable };
   }
 
   /** Before a session ends, the storage is read again: a peer may have stored a newer refresh token. */
   async #confirmEnd(current: SessionRecord | undefined, end: AttemptEnd): Promise<AttemptOutcome> {
-    const { settings, store, reconciler, unstored } = this.#parts;
+    const { settings, store, unstored } = this.#parts;
     const { clock } = settings.platform;
     const { lease } = this.#storage;
     let waitedMs = 0;
@@ -222,14 +225,7 @@ export class Attempt {
     // The new holder of the lock decides.
     if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
     const over = current ?? (this.#request.isSignIn ? this.#request.base : undefined);
-    if (over) {
-      const later = () => {
-        store.bury([over.sessionId]);
-        reconciler.schedule();
-      };
-      if (this.#isBlind) later();
-      else await this.#storage.erase().catch(later);
-    }
+    if (over) await this.#erase(over);
     return end;
   }
 
@@ -262,6 +258,16 @@ export class Attempt {
     if (!record && failure.named) await this.#storage.writePause(failure).catch(() => undefined);
     if (record) await this.#write(record);
     return failed(failureError(failure, answer.detail, answer.cause), failure, record, isPassing, true);
+  }
+
+  async #erase({ sessionId }: SessionRecord): Promise<void> {
+    const { store, reconciler } = this.#parts;
+    const later = () => {
+      store.bury([sessionId]);
+      reconciler.schedule();
+    };
+    if (this.#isBlind) later();
+    else await this.#storage.erase().catch(later);
   }
 
   async #write(record: SessionRecord): Promise<void> {

@@ -86,7 +86,7 @@ export class Manager implements Observers, Parts {
     const next = recordOf(state);
     const last = recordOf(before);
     const dueAt = this.accessTokens.update(next, last);
-    if (last && !isSameSession(next, last)) void this.refresher.detach();
+    if (last && !isSameSession(next, last)) this.refresher.leaveSession();
     if (next && !last && isUsable(next.tokens, this.settings.platform.clock.now())) this.callers.resolve(next);
     else if (before.status === 'loading' && state.status === 'active') {
       // Somebody has asked, and waits, or was refused when the cookie failed.
@@ -176,6 +176,7 @@ export class Manager implements Observers, Parts {
     for (const callers of this.#commandCallers) callers.reject(error);
     this.callers.close(error);
     this.reader.refuse(error);
+    this.pending.refuse(error);
     this.accessTokens.dispose();
     this.alarm.dispose();
     this.reconciler.dispose();

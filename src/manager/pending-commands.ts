@@ -1,6 +1,6 @@
 import { longestMs } from './hold-lock.js';
 import type { Settings } from './options.js';
-import { Waiters } from './waiters.js';
+import { Waiters, type WaitersObserver } from './waiters.js';
 
 /** One call of `startSession` that is under way. */
 export interface StartTurn {
@@ -16,7 +16,7 @@ export interface StartTurn {
 const NONE: readonly string[] = [];
 
 /** Which sign-ins and sign-outs are under way. The later one wins over an earlier one that still waits for the lock. */
-export class PendingCommands {
+export class PendingCommands implements WaitersObserver {
   readonly #settings: Settings;
   /** When the last one began: one that is dead by the clock is not under way. */
   #begunAt = 0;
@@ -65,8 +65,19 @@ export class PendingCommands {
 
   /** Waits until no session is being started. */
   whenStarted(signal: AbortSignal | undefined): Promise<void> {
-    this.#waiters ??= new Waiters(this.#settings.platform.clock);
+    const { clock } = this.#settings.platform;
+    this.#waiters ??= new Waiters(clock, longestMs(this.#settings), this);
     return this.#waiters.wait(signal);
+  }
+
+  /** Lets go of those who wait for a start that is dead by the clock. */
+  waitersOverdue(): void {
+    if (!this.isStarting) this.#waiters?.resolve();
+  }
+
+  /** Refuses the callers who wait. */
+  refuse(error: unknown): void {
+    this.#waiters?.reject(error);
   }
 
   /** Returns the sessions whose start is not over: their records may be stored already. */

@@ -30,7 +30,13 @@ export class Reconciler {
     if (this.#cancel || this.#isDisposed) return;
     const { retry, platform } = this.#parts.settings;
     this.#failures++;
-    this.#cancel = platform.clock.after(backoffDelay(this.#failures, retry, platform.random()), () => {
+    let begin = (): void => undefined;
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    // A fault that passes is over by the first repair; a storage that is dead for good holds nobody up.
+    if (this.#failures === 1) void this.#parts.work.track(begun);
+    const cancel = platform.clock.after(backoffDelay(this.#failures, retry, platform.random()), () => {
       this.#cancel = undefined; // what fails from now on needs another repair
       this.#parts.work.track(this.#reconcile()).then(
         (hasChanged) => {
@@ -39,7 +45,12 @@ export class Reconciler {
         },
         () => this.schedule(),
       );
+      begin();
     });
+    this.#cancel = () => {
+      cancel();
+      begin();
+    };
   }
 
   dispose(): void {

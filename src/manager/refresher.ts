@@ -11,7 +11,7 @@ import type { AnyTokenError } from '../errors.js';
 import { Attempt, type AttemptParts, type AttemptRequest } from './attempt.js';
 import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
 import { lockLost, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
-import type { PendingCommands } from './pending-commands.js';
+import type { PendingCommands, StartTurn } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
 import { RefreshRun } from './refresh-run.js';
 import type { Waiters } from './waiters.js';
@@ -34,6 +34,8 @@ export class Refresher {
   #failures = 0;
   #quietUntil = 0;
   #signingIn: Promise<void> | undefined;
+  /** Where the run under way is a sign-in. */
+  #turn: StartTurn | undefined;
   /** The attempt that began last. */
   #own: AttemptFacts | undefined;
   /** The last sign of life of the refresh under way. */
@@ -69,9 +71,12 @@ export class Refresher {
 
   /** Asks the endpoint whom the cookie belongs to, whatever session there is or was; throws what came instead. */
   signIn(reason: RefreshReason): Promise<void> {
-    if (this.#signingIn && reason === 'asked') return this.#signingIn;
+    if (this.#signingIn && reason === 'asked' && this.isRunning) return this.#signingIn;
+    const { pending, records } = this.#parts;
+    const turn = pending.beginStart(records.newId()); // a name for the turn alone
     void this.detach();
-    const signingIn = this.#start(reason, true, undefined).then((outcome) => {
+    this.#turn = turn;
+    const signingIn = this.#start(reason, true).then((outcome) => {
       if (this.#signingIn === signingIn) this.#signingIn = undefined;
       if (outcome?.kind === 'refreshed') return;
       throw outcome && 'error' in outcome ? outcome.error : noSession(this.#parts.session.state);
@@ -81,11 +86,7 @@ export class Refresher {
   }
 
   /** Resolves with what the last attempt came to; with undefined where the run was detached. */
-  #start(
-    reason: RefreshReason,
-    isSignIn: boolean,
-    challenge: Challenge | undefined,
-  ): Promise<AttemptOutcome | undefined> {
+  #start(reason: RefreshReason, isSignIn: boolean, challenge?: Challenge): Promise<AttemptOutcome | undefined> {
     const { settings, work } = this.#parts;
     const run = new RefreshRun(this.#isDisposed);
     this.#run = run;
@@ -111,7 +112,7 @@ export class Refresher {
     clock.after(graceMs + 1, () => {
       if (this.#run !== run || this.isRunning) return;
       run.stop(); // what it was sent is stored all the same
-      this.#run = undefined;
+      this.#clear(run);
       this.start(reason, challenge);
     });
   }
@@ -122,18 +123,14 @@ export class Refresher {
     if (unstored.follow(session.record)) this.start('due');
   }
 
-  /**
-   * Lets go of the refresh under way, its lock and its outcome: the session is being ended or replaced.
-   *
-   * Resolves with the tokens that the request brings all the same, if it does.
-   */
-  async detach(): Promise<TokenSet | undefined> {
-    const run = this.#run;
-    this.#run = undefined;
-    this.#parts.unstored.clear();
-    const tokens = run?.detach();
-    if (run) this.#parts.session.dispatch({ type: 'abandoned', own: this.#own });
-    return tokens;
+  /** Lets go of the refresh under way, its lock and its outcome; resolves with the tokens that it brings all the same. */
+  detach(): Promise<TokenSet | undefined> {
+    return this.#detach(this.#own);
+  }
+
+  /** Lets go of the refresh of a session that is over; a sign-in goes on. */
+  leaveSession(): void {
+    if (!this.#turn) void this.#detach(undefined);
   }
 
   /** From now on nothing is asked any more; what was asked is still stored. */
@@ -198,8 +195,20 @@ export class Refresher {
     }
   }
 
+  async #detach(own: AttemptFacts | undefined): Promise<TokenSet | undefined> {
+    const run = this.#run;
+    if (run) this.#clear(run);
+    this.#parts.unstored.clear();
+    const tokens = run?.detach();
+    if (run) this.#parts.session.dispatch({ type: 'abandoned', own });
+    return tokens;
+  }
+
   #clear(run: RefreshRun): void {
-    if (this.#run === run) this.#run = undefined;
+    if (this.#run !== run) return;
+    this.#run = undefined;
+    this.#turn?.finish(); // before the session is published: a listener may ask for a refresh at once
+    this.#turn = undefined;
   }
 
   /** Tokens that have to be looked at once more: they were in the storage, or a slow storage may have outlived them. */
@@ -267,11 +276,10 @@ export class Refresher {
     if (outcome.kind === 'refreshed') {
       const { record, by } = outcome;
       demands.answer(outcome.request);
-      // A cookie may be somebody else's by now: that is another session.
+      // A cookie may be somebody else's by now, which is another session; and a read may have been faster.
       const from = settings.isGrant ? 'grant' : 'cookie';
-      const isFound = isSameTokenSet(session.record, record); // a read was faster
-      if (!isFound && (!base || isSignIn || !isSameSession(base, record)))
-        session.dispatch({ type: 'started', record, from });
+      const isStart = !base || isSignIn || !isSameSession(base, record);
+      if (isStart && !isSameTokenSet(session.record, record)) session.dispatch({ type: 'started', record, from });
       else if (base) session.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
       this.#serve(record, outcome.isBestAvailable, now);
     } else if (outcome.kind === 'replaced') {

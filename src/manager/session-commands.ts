@@ -82,6 +82,7 @@ export class SessionCommands {
       .catch(() => reconciler.schedule());
     if (!ended) return;
     const { record } = ended;
+    announce(settings); // the page that left may not have done so
     const revocation = this.#parts.revoke(record?.tokens, record?.sessionId);
     if (settings.isCookie) await revocation; // until then, the cookie may still bring the session back
   }
@@ -144,6 +145,7 @@ export class SessionCommands {
     };
     revokeOnce(own?.sessionId, own?.tokens);
     void work.track(inFlight.then((tokens) => tokens && revokeOnce(own?.sessionId, tokens)));
+    announce(settings); // a peer that sees the marks goes on from here, should the page leave
     let erased = own;
     try {
       await store.withLock(async (storage) => {

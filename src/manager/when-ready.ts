@@ -1,4 +1,5 @@
 import type { SessionRecord } from '../core/session-record.js';
+import type { PendingCommands } from './pending-commands.js';
 import type { Refresher } from './refresher.js';
 import type { SessionStore } from './session-store.js';
 import type { StorageReader } from './storage-reader.js';
@@ -10,6 +11,7 @@ export interface ReadyParts {
   readonly session: SessionStore;
   readonly reader: StorageReader;
   readonly refresher: Refresher;
+  readonly pending: PendingCommands;
   readonly callers: Waiters<SessionRecord>;
   /** Loads at first use; throws after `dispose()`. */
   activate(): void;
@@ -17,13 +19,15 @@ export interface ReadyParts {
 
 /** Waits until it is known whether there is a session, or that it cannot be known now. */
 export async function whenReady(parts: ReadyParts): Promise<SessionSnapshot> {
-  const { session, reader, refresher, callers } = parts;
+  const { session, reader, refresher, pending, callers } = parts;
   parts.activate();
   if (session.state.status === 'loading') {
-    if (!refresher.isRunning) {
+    if (!refresher.isRunning && !pending.isStarting) {
       void reader.read(true);
       await reader.wait(undefined);
     }
+    // a sign-in began, and what the storage holds is no news
+    if (session.state.status === 'loading' && pending.isStarting) await pending.whenStarted(undefined);
     // what the cookie brings; that nobody is signed in is an answer, too
     if (session.state.status === 'loading' && refresher.isRunning) await callers.wait(undefined).catch(() => undefined);
     parts.activate();

@@ -35,15 +35,16 @@ export function browser(options: BrowserOptions = {}): Platform {
   const instead = "browser({ storage: webStorage('local') })";
   const { storage = indexedDb() } = checkOptions<BrowserOptions>('browser', options, ['storage'], instead);
   checkStorage('browser', storage, instead);
+  const isAlone = () => hasNoPeers(storage);
   const channel = broadcastChannel();
   const registers = indexedDbRegisters('evertoken', 'relaxed');
   return {
     storage: pageOnly(storage),
-    lock: tabLock(registers, inProcessLock(), channel, () => hasNoPeers(storage)),
+    lock: tabLock(registers, inProcessLock(), channel, isAlone),
     channel,
     wakeups: pageWakeups(),
     clock: systemClock(),
     random: () => Math.random(),
-    marks: pageMarks(),
+    marks: pageMarks(isAlone),
   };
 }

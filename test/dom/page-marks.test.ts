@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Marks } from '../../src/ports/marks.js';
 import { browser } from '../../src/presets/browser.js';
+import { webStorage } from '../../src/presets/web-storage.js';
 
 const key = 'evertoken:session:ended';
 const make = (): Marks => browser().marks ?? expect.fail('browser() has marks');
@@ -60,4 +61,13 @@ describe('marks of a page', () => {
         Object.defineProperty(globalThis, name, { configurable: true, writable: true, value });
     }
   });
+});
+
+test("the marks of a session in sessionStorage are its tab's own", () => {
+  const { marks } = browser({ storage: webStorage('session') });
+  marks?.set(key, 'mark');
+  expect([marks?.get(key), localStorage.length]).toEqual(['mark', 0]);
+  localStorage.setItem(key, 'of other tabs');
+  marks?.set(key, null);
+  expect([marks?.get(key), localStorage.getItem(key)]).toEqual([null, 'of other tabs']);
 });

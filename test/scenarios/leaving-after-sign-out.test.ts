@@ -139,3 +139,36 @@ describe('wherever the page goes after endSession(), the next page finds nobody 
     expect((await clock.runUntil(last.ready())).status).toBe('active');
   });
 });
+
+test('a sign-out that the next page finishes reaches the other tabs', async () => {
+  const { clock, server, tabs, manager } = home(2);
+  const [tab, other] = tabs as [Peer, Peer];
+  const tokens = manager(tab);
+  await clock.runUntil(tokens.startSession(server.signIn()));
+  const beside = manager(other);
+  await clock.runUntil(beside.ready());
+  tab.storageFault = { delayMs: 1_000 };
+  tokens.endSession().catch(() => undefined);
+  await clock.advance(10);
+  const platform = tab.reload();
+  tab.storageFault = undefined;
+  const next = manager(tab, platform);
+  expect((await clock.runUntil(next.ready())).status).toBe('none');
+  await clock.advance(100);
+  expect(beside.getSnapshot().status).toBe('none');
+});
+
+test('a tab that is told of a sign-out finishes it where the page that signed out is gone', async () => {
+  const { clock, server, tabs, manager } = home(2);
+  const [tab, other] = tabs as [Peer, Peer];
+  const tokens = manager(tab);
+  await clock.runUntil(tokens.startSession(server.signIn()));
+  const beside = manager(other);
+  await clock.runUntil(beside.ready());
+  tab.storageFault = { delayMs: 1_000 };
+  tokens.endSession().catch(() => undefined);
+  await clock.advance(10);
+  tab.crash();
+  await clock.advance(100);
+  expect(beside.getSnapshot().status).toBe('none');
+});

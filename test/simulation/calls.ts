@@ -77,7 +77,9 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle): Ca
       world.violate('no expired token', `${what}, which expired ${world.wall() - expiresAt} ms ago`);
     }
     if (kind === 'replace' && token === rejected) world.violate('replaced', `${what}, which was rejected`);
-    const isExcused = oracle.faultAt() >= world.now - 20_000 || peer.disposed;
+    // while the storage cannot be read or written, what is new lives in memory
+    const isInMemory = oracle.faultAt(peer) >= world.now - 60_000;
+    const isExcused = oracle.faultAt() >= world.now - 20_000 || isInMemory || peer.disposed;
     if (!isStored && !isExcused && access.index > 1 && (writtenAt ?? world.now) > world.now - 5_000) {
       world.violate('stored first', `${what} before it is stored`);
     }

@@ -19,7 +19,7 @@ const SESSION = 'core/session.ts';
 const RECORD = 'core/session-record.ts';
 const COMMANDS = 'manager/session-commands.ts';
 const RECONCILE = 'core/reconcile.ts';
-const SUPERSEDED = 'this.#run.isDetached || !isSameSession(this.#parts.session.record, this.#request.base)';
+const SUPERSEDED = 'this.#run.isDetached || (!isSignIn && !isSameSession(this.#parts.session.record, base))';
 const OLDER = 'base !== undefined && found.revision < base.revision;';
 
 function mutation(name: string, means: string, file: string, find: string, replace: string): Mutation {
