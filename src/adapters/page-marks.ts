@@ -13,7 +13,7 @@ export function pageMarks(): Marks {
     setItem: (key, value) => void memory.set(key, value),
     removeItem: (key) => void memory.delete(key),
   };
-  // the storages of a server are those of all visitors
+  // On a server, a storage would be shared by all visitors.
   const areas = (): (() => Area)[] => (isServer() ? [] : [() => localStorage, () => sessionStorage]);
   const all = (): (() => Area)[] => [...areas(), () => inMemory];
   return {
@@ -24,7 +24,7 @@ export function pageMarks(): Marks {
     set(key, value) {
       let isSet = value === null;
       for (const area of all()) {
-        // what the others hold is older
+        // The other areas then contain an older value.
         if (!isSet && value !== null && attempt(() => put(area(), key, value))) isSet = true;
         else attempt(() => area().removeItem(key));
       }

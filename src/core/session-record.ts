@@ -34,7 +34,7 @@ export interface StoredFailure {
   readonly repeats?: Repeats | undefined;
 }
 
-/** Whether two records belong to one session: the same name and the same owner. */
+/** Whether two records belong to one session: the same name and, as far as ID tokens say, the same subject. */
 export function isSameSession(a: SessionRecord | undefined, b: SessionRecord | undefined): boolean {
   return a?.sessionId === b?.sessionId && isSameSubject(a?.tokens.idToken, b?.tokens.idToken);
 }
