@@ -22,10 +22,10 @@ export interface SignInStore {
   waitFor(slot: number): Promise<void>;
 }
 
-/** As long as the lock of a session is waited for; holders are past their time a little earlier. */
+/** How long to wait for a session's lock; its holders are overdue a little earlier. */
 const WAIT_MS = 20_000;
 const TAKEOVER_MS = 2_000;
-/** One code exchange and what belongs to it. */
+/** The time limit for finishing one sign-in. */
 const FINISH_MS = 60_000;
 const STORAGE_LIMIT_MS = 5_000;
 
