@@ -81,7 +81,7 @@ export function readTarget(url: string): Target | undefined {
   return origin === undefined ? undefined : { origin, url: href };
 }
 
-// for what is configured, and can be written clearly
+// Stricter, for configured URLs, which the application can write without backslashes and white space.
 function readCareful(text: string, from: string | undefined): Destination | undefined {
   return /[\\\s]/.test(text) ? undefined : readDestination(resolve(text, from));
 }
