@@ -12,7 +12,7 @@ export interface TokenEvents {
    * An attempt of a refresh is about to ask the server, unless a peer turns out to have done so.
    *
    * Always followed by its end: `refreshed`, `refreshFailed` or `sessionEnded`; where there was no session yet (a cookie is
-   * asked about), also `sessionStarted`. After `dispose()` nothing is told any more.
+   * asked about), also `sessionStarted`. No event is emitted after `dispose()`.
    */
   refreshStarted: Fact & { readonly reason: RefreshReason; readonly attempt: number };
   /** There are new tokens, which have been stored. */

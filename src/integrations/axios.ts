@@ -9,7 +9,7 @@ import { readAllowedOrigins, refuse } from './origins.js';
 /** An adapter of axios, in any of its versions. */
 export type AxiosAdapterLike = (config: never) => Promise<unknown>;
 
-/** What we use of axios: pass axios itself, version 1.5 or later, or 0.30 or later. */
+/** The used part of axios: pass axios itself, version 1.5 or later, or 0.30 or later. */
 export interface AxiosLike<Adapter extends AxiosAdapterLike = AxiosAdapterLike> {
   getUri(config?: object): string;
   /** Absent in axios 0, whose `defaults.adapter` is an adapter and no name. */

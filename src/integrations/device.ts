@@ -25,7 +25,7 @@ export interface DeviceSignInOptions {
   tokens: TokenManager;
   /** Shows the user where to go and which code to confirm. What it throws ends the sign-in. Required. */
   onCode(code: DeviceCode): void;
-  /** Is told before each wait when the next poll is due, in epoch milliseconds. */
+  /** Called before each wait with the moment of the next poll, in epoch milliseconds. */
   onPoll?: ((next: { at: number }) => void) | undefined;
   /** Instead of the client's. */
   scopes?: readonly string[] | undefined;

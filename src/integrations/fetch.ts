@@ -20,7 +20,7 @@ export interface FetchOptions {
    * Whether an answer refuses the access token. Default: a 401, unless its challenge asks for more than another token.
    *
    * Called with every answer to a request that carried one; of the body it reads a copy. Where it throws, or gives
-   * anything but a boolean, the default counts, and `reportError` or the console is told.
+   * anything but a boolean, the default counts, and the mistake goes to `reportError` or the console.
    */
   rejected?: Rejected | undefined;
   /**

@@ -24,7 +24,7 @@ export interface LoopbackSignInOptions extends Omit<BeginOptions, 'redirectUri' 
   signal?: AbortSignal | undefined;
 }
 
-/** What we use of `node:http`. */
+/** The used part of `node:http`. */
 interface Exchange {
   readonly request: { readonly method?: string | undefined; readonly url?: string | undefined };
   reply(status: number, html: string): Promise<void>;

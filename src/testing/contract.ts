@@ -8,7 +8,7 @@ export interface ContractCheck {
   readonly run: () => Promise<void>;
 }
 
-/** What every contract can be told. */
+/** Options of every contract. */
 export interface ContractOptions {
   /** How long one check may take, in real milliseconds, before it fails. Default 4 000. */
   boundMs?: number;

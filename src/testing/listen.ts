@@ -18,7 +18,7 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
-/** What we use of `node:http`; naming it here keeps this module loadable where there is no Node. */
+/** The used part of `node:http`, declared here so that this module loads without Node. */
 interface IncomingLike extends AsyncIterable<Uint8Array> {
   readonly method?: string;
   readonly url?: string;

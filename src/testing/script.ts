@@ -1,6 +1,6 @@
 import type { ApiRequest, TokenRequest } from './request-log.js';
 
-/** The parts of the server that can be told what to answer. */
+/** The endpoints whose answers can be scripted. */
 export type Endpoint =
   | 'token'
   | 'revoke'

@@ -2,7 +2,7 @@ import { readTarget } from '../origins.js';
 
 type HeadersLike = Readonly<Record<string, unknown>>;
 
-/** What we use of a request's config. */
+/** The used part of a request's config. */
 export interface ConfigLike {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
@@ -16,7 +16,7 @@ export interface ConfigLike {
   readonly beforeRedirect?: ((options: Redirect, ...rest: unknown[]) => void) | undefined;
 }
 
-/** What we use of an answer. */
+/** The used part of an answer. */
 export interface ResponseLike {
   readonly status?: number;
   readonly headers?: HeadersLike;
