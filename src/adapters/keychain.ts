@@ -9,7 +9,7 @@ export interface KeychainOptionsLike {
   accessible?: string;
   /** iOS: shares the item among apps. */
   accessGroup?: string;
-  /** Android: the kind of encryption. Default: the best that asks nobody for a finger. */
+  /** Android: the kind of encryption. Default: the strongest one that needs no biometric prompt. */
   storage?: string;
   /** Set by the adapter. */
   service?: string;

@@ -3,7 +3,7 @@ type Arguments = Parameters<typeof fetch>;
 /** What sends requests. What is given has no more than `send`. */
 export interface Sender {
   readonly send: typeof fetch;
-  /** Makes an `init` of our own known to `returns`. */
+  /** Marks an `init` as sent by this sender, for `returns`. */
   mark?(init: NonNullable<Arguments[1]>): void;
   /** Whether this sender has already sent this request: then the global `fetch` is, or calls, this one. */
   returns?(init: Arguments[1]): boolean;

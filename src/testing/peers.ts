@@ -31,7 +31,7 @@ export interface Peer {
   /** What a manager in this context is given; another one after `reload`. */
   readonly platform: Platform;
   readonly state: GateState;
-  /** What lies in the storage that all peers share. */
+  /** The items in the storage that all peers share. */
   readonly items: ReadonlyMap<string, string>;
   /** What calls of this peer's storage meet: a fault, or a function that decides; undefined for none. */
   storageFault: StorageFault | StorageFaultDecision | undefined;
