@@ -131,7 +131,7 @@ export function findTokenError(error: unknown): AnyTokenError | undefined {
       const { cause, errors } = Object(one) as { cause?: unknown; errors?: unknown };
       for (const next of [cause, ...(Array.isArray(errors) ? errors : [])]) if (seen.size < 100) seen.add(next);
     } catch {
-      // a getter that throws leads nowhere
+      // a getter threw: nothing to search there
     }
   }
 }

@@ -42,20 +42,20 @@ export function appStateWakeups(appState: AppStateLike, netInfo?: NetInfoLike): 
     stop = () => {
       subscription?.remove();
       stopNetInfo?.();
-      isOnline = true; // nobody tells us any more
+      isOnline = true; // unknown while NetInfo is not subscribed
     };
   }
 
   return {
     subscribe(listener) {
-      const own = () => listener(); // the same function may listen twice
+      const own = () => listener(); // a Set would hold a function that subscribes twice only once
       if (listeners.size === 0) start();
       listeners.add(own);
       return () => {
         if (listeners.delete(own) && listeners.size === 0) stop();
       };
     },
-    // inactive: a call comes in, or the user looks at all apps; the app still runs
+    // `inactive`, during an incoming call or in the app switcher, counts as awake: the app still runs.
     isAwake: () => appState.currentState !== 'background',
     isOnline: () => isOnline,
   };

@@ -11,7 +11,7 @@ export function broadcastChannel(): Channel {
     announce(key) {
       const channel = open(key);
       channel?.postMessage(0);
-      channel?.close(); // what was posted still arrives
+      channel?.close(); // messages already posted are still delivered
     },
     subscribe(key, listener) {
       const channel = open(key);
@@ -24,9 +24,9 @@ export function broadcastChannel(): Channel {
 function open(key: string): BroadcastChannel | undefined {
   try {
     const channel = new BroadcastChannel(key);
-    (channel as { unref?: () => void }).unref?.(); // Node would wait for messages for ever
+    (channel as { unref?: () => void }).unref?.(); // otherwise an open channel keeps Node running
     return channel;
   } catch {
-    return undefined; // missing, or refused
+    return undefined; // missing, or access denied
   }
 }

@@ -21,35 +21,35 @@ export interface SecureStoreLike {
   readonly AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY?: number;
 }
 
-/** Where the parts of a value lie: one of two places, so that a new value never overwrites the one that counts. */
+/** Where the parts of a value are: one of two places, so that a new value never overwrites the current one. */
 interface Parts {
   readonly place: 'a' | 'b';
-  /** Stands in front of every part; another one with every write, so that parts of two values never pass for one. */
+  /** Prefix of every part, new with each write, so that parts of two values are never combined. */
   readonly mark: string;
   readonly count: number;
 }
 
-// Before SDK 55 SecureStore warned of values above 2 048 bytes, and iOS had refused them at times.
-const MAX_BYTES = 2_000; // and the mark
+// Before SDK 55 SecureStore warned of values above 2 048 bytes, and some versions of iOS refused them.
+const MAX_BYTES = 2_000; // leaves room for the mark
 const POINTER = 'evertoken.parts:';
-/** Stands for nothing, while the parts of what was there are being removed. */
+/** Stored under the name while the parts of a removed value are being deleted; reads as no value. */
 const GONE = 'evertoken.gone';
 const PLACES = ['a', 'b'] as const;
 const READ_MS = 1_000;
-/** So many parts that cannot be read are taken for parts; a locked device says of every name that it cannot be read. */
+/** The most unreadable parts that are counted as existing: on a locked device every name is unreadable. */
 const MOST_UNREADABLE = 16;
 
-/** What this process knows of what lies under a name. */
+/** What this process knows about the value under a name. */
 interface Known {
-  /** Parts of the value that counts; undefined for one in one piece, or none. */
+  /** Parts of the current value; undefined if it is in one piece, or missing. */
   parts?: Parts | undefined;
-  /** Whether that is known, and that no other parts lie about. */
+  /** Whether `parts` is known to be right, and no other parts are left over. */
   isSure: boolean;
-  /** Counts the writes, so that a read beside one is not taken for the newest knowledge. */
+  /** Counts the writes, so that the result of a read that ran during a write is not remembered. */
   writes: number;
 }
 
-/** Shared by all who were given the same module: they mean the same keychain. */
+/** Shared by all storages on the same module, which is one keychain. */
 interface Memory {
   readonly known: Map<string, Known>;
   readonly turns: ReturnType<typeof createWriteTurns>;
@@ -81,7 +81,7 @@ export function expoSecureStore(secureStore: SecureStoreLike, options: SecureSto
     ...options,
   });
   const { known, turns } = memoryOf(secureStore);
-  // options tell items of one name apart
+  // Items of the same name but other options are different items.
   const lineOf = (name: string): string => `${options.keychainService ?? ''} ${options.accessGroup ?? ''} ${name}`;
   const knownOf = (name: string): Known => {
     const about = known.get(lineOf(name)) ?? { isSure: false, writes: 0 };
@@ -96,7 +96,7 @@ export function expoSecureStore(secureStore: SecureStoreLike, options: SecureSto
       const name = nameFor(key);
       for (let tries = 0; tries < 3; tries++) {
         const top = await items.get(name);
-        if (top === GONE) void remove(name).catch(() => undefined); // the app was killed while it did
+        if (top === GONE) void remove(name).catch(() => undefined); // the app was killed during the removal
         if (top === GONE) return null;
         const parts = readPointer(top);
         if (!parts) return top;
@@ -105,7 +105,7 @@ export function expoSecureStore(secureStore: SecureStoreLike, options: SecureSto
         if (texts.length > 0 && texts.every((text) => text?.startsWith(lead))) {
           return texts.map((text) => text?.slice(lead.length)).join('');
         }
-        // replaced while we were reading; look again
+        // replaced during the read: read again
       }
       throw new StorageError(
         'ERR_STORAGE_CORRUPT',
@@ -150,7 +150,7 @@ function secureItems(secureStore: SecureStoreLike, options: SecureStoreOptionsLi
   };
 }
 
-/** The same items for a write that may be given up on. */
+/** The same items for one write: `goOn` throws once the write timed out and a newer one has begun. */
 function guarded(items: SecureItems, goOn: () => void): SecureItems {
   const before = async <T>(call: () => Promise<T>): Promise<T> => {
     goOn();
@@ -177,7 +177,7 @@ async function replace(items: SecureItems, name: string, value: string, about: K
   const top = parts ? `${POINTER}${place}${texts.length}:${parts.mark}` : value;
   await items.set(name, top).catch(async (error: unknown) => {
     if (isSure) throw error;
-    // an item whose key is lost may have to go first
+    // An item whose key is lost may have to be removed before it can be written.
     if (
       (await answerWithin(
         READ_MS,
@@ -189,7 +189,7 @@ async function replace(items: SecureItems, name: string, value: string, about: K
     await items.set(name, top);
   });
   about.parts = parts;
-  // the new value counts; what is left of the old one is in nobody's way
+  // The new value is stored; leftover parts of the old one do no harm.
   try {
     if (isSure && old) await removeParts(items, name, old.place, 0, old.count);
     else if (!isSure) await sweep(items, name, parts);
@@ -199,7 +199,7 @@ async function replace(items: SecureItems, name: string, value: string, about: K
   }
 }
 
-/** Removes all parts but these, wherever they are. */
+/** Removes all parts but these, in both places. */
 async function sweep(items: SecureItems, name: string, kept: Parts | undefined): Promise<void> {
   const sweepOne = async (place: Parts['place']): Promise<void> => {
     const from = kept?.place === place ? kept.count : 0;
@@ -208,7 +208,7 @@ async function sweep(items: SecureItems, name: string, kept: Parts | undefined):
   await Promise.all(PLACES.map(sweepOne));
 }
 
-/** The first part that is not there; one that cannot be read is. */
+/** The index of the first missing part; an unreadable part is not missing. */
 async function countParts(items: SecureItems, name: string, place: Parts['place'], from: number): Promise<number> {
   for (let [end, unreadable] = [from, 0]; ; end++) {
     const text = await answerWithin(
@@ -220,7 +220,7 @@ async function countParts(items: SecureItems, name: string, place: Parts['place'
   }
 }
 
-/** The last one first, so that none is out of reach if the app is killed meanwhile. */
+/** The last one first: if the app is killed meanwhile, counting from the first still finds the rest. */
 async function removeParts(
   items: SecureItems,
   name: string,
@@ -234,7 +234,7 @@ async function removeParts(
 async function erase(items: SecureItems, name: string, about: Known): Promise<void> {
   const { isSure, parts } = about;
   about.isSure = false;
-  // with parts, the name itself stays until they are gone, so that nobody forgets them if the app is killed meanwhile
+  // The name is removed after its parts: if the app is killed meanwhile, the next read finds it and removes the rest.
   const isMarked = (isSure ? !!parts : await hasParts(items, name)) && (await isDone(items.set(name, GONE)));
   if (!isMarked) await items.remove(name);
   if (!isSure) await sweep(items, name, undefined);
@@ -273,7 +273,7 @@ function partName(name: string, place: Parts['place'], index: number): string {
   return `${name}.${place}${index}`;
 }
 
-/** Texts of at most 2 000 bytes of UTF-8, none of which ends within a character. */
+/** Splits into texts of at most 2 000 bytes of UTF-8, never within a character. */
 function split(value: string): string[] {
   const texts: string[] = [];
   let [text, bytes] = ['', 0];

@@ -17,7 +17,7 @@ export { fileChannel } from './file/channel.js';
 export type { FileOptions } from './file/options.js';
 
 const HOLD_MS = 15_000;
-/** How long to go on with a rename that another program is in the way of; with the last try, less than 5 s. */
+/** How long a rename that another program blocks is retried; with the last attempt it stays below 5 s. */
 const PATIENCE_MS = 3_500;
 const TURN_MS = 5_000;
 const LONGEST_DELAY_MS = 2_147_483_647;
@@ -47,14 +47,14 @@ export function fileStorage(file: string, options?: FileOptions): TokenStorage {
       await update(place, batonOf(place), change, { mode, patienceMs, goOn });
       patienceMs = PATIENCE_MS;
     } catch (error) {
-      if (mayPass(error)) patienceMs = 0; // it does not pass; until it does, nobody waits for it again
+      if (mayPass(error)) patienceMs = 0; // retrying did not help: later writes do not retry until one succeeds
       throw failure('ERR_STORAGE_WRITE', path, error);
     }
   }
 
   function write(change: Change): Promise<void> {
     const inLine = (goOn: () => void): Promise<void> => {
-      // not beside each other for the same file; one that hangs is not waited for
+      // Writes to the same file run one after another; a write that hangs is not waited for.
       const work = answerWithin(TURN_MS, before).then(() => carryOut(change, goOn));
       before = work.catch(() => undefined);
       return work;
@@ -116,7 +116,7 @@ export function fileLock(file: string, options?: FileOptions): Lock {
       try {
         return await task({
           get signal() {
-            // timers do not count the time in which the machine was suspended
+            // Timers do not advance while the machine is suspended.
             if (Math.abs(Date.now() - since) > holdMs) giveUp();
             return lost.signal;
           },
@@ -124,7 +124,7 @@ export function fileLock(file: string, options?: FileOptions): Lock {
         });
       } finally {
         clearTimeout(timer);
-        // one that cannot be put down is taken over when its time is up
+        // If the release fails, others take the lock over after `holdMs`.
         await grip.release().catch(() => undefined);
       }
     },

@@ -2,7 +2,7 @@ import { Semaphore } from 'async-mutex';
 import type { Clock } from '../ports/clock.js';
 import type { Lock } from '../ports/lock.js';
 
-/** How many times as long as it may hold the lock a holder is waited for: it lives in this very process, as a rule. */
+/** A holder in the same process is usually alive, so it is waited for this many times its `holdMs`. */
 const PATIENCE = 4;
 
 interface Holder {
@@ -20,15 +20,15 @@ interface Entry {
 /**
  * One at a time in this process, in the order of asking.
  *
- * A holder lives as long as we do, except at the edge, where its continuation may have been cancelled together with its
- * request. With a clock, whoever asks takes the lock from a holder that is past four times its `holdMs`, after one more
- * `holdMs`: the machine may just have woken up, or its clock been set forward.
+ * A holder lives as long as the process, except on edge runtimes, which may cancel its work together with its request.
+ * With a clock, a waiter takes the lock from a holder that is past four times its `holdMs`, after one more `holdMs`: the
+ * machine may just have resumed, or its clock was set forward.
  */
 export function inProcessLock(clock?: Clock): Lock {
   const now = () => clock?.now() ?? 0;
   const turns = new Map<string, Entry>();
 
-  /** Takes the lock from whoever holds it now, when that is long past its time; returns a function that cancels it. */
+  /** Takes the lock from the current holder when that is overdue; returns a function that cancels the takeover. */
   function watch(entry: Entry, holdMs: number): (() => void) | undefined {
     const { holder } = entry;
     if (!holder) return undefined;
@@ -65,7 +65,7 @@ export function inProcessLock(clock?: Clock): Lock {
         return await task({ signal: lease.signal });
       } finally {
         cancel?.();
-        // also a turn that comes after we gave up is handed on
+        // A turn that is granted after the abort is passed on at once.
         void turn.then((release) => {
           release();
           if (--entry.users === 0) turns.delete(key);

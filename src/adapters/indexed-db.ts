@@ -17,7 +17,7 @@ interface Sealed {
   readonly data: ArrayBuffer;
 }
 
-/** What lies under a key; of a string that was removed, only the newest fence is left. */
+/** The item under a key; after a removal, only the newest fence. */
 type Item = (Sealed & { readonly fence: number }) | number;
 
 const algorithm = 'AES-GCM';
@@ -47,16 +47,16 @@ export function indexedDb(options: IndexedDbOptions = {}): TokenStorage {
       `Expected the name of a database as a string, but ${came} came. Write ${instead}.`,
     );
   }
-  const registers = indexedDbRegisters(database); // a rotated refresh token must outlive a power cut, not only a crash
+  const registers = indexedDbRegisters(database); // strict durability: a rotated refresh token must survive a power cut
   const memory = new Map<string, string>();
   let fault: StorageError | undefined;
 
-  /** Runs a task on the database, or its stand-in on the memory where there can be no database. */
+  /** Runs a task on the database, or `standIn` on memory where IndexedDB is not available. */
   async function use<T>(task: () => Promise<T>, standIn: () => T): Promise<T> {
     try {
       if (!fault) return await task();
     } catch (error) {
-      // the global is missing, or access to it is refused
+      // IndexedDB is missing, or access is denied.
       if (!/^(Reference|Type|Security)Error$/.test((error as Error).name)) throw error;
       fault = new StorageError(
         'ERR_STORAGE_READ',
@@ -66,7 +66,7 @@ export function indexedDb(options: IndexedDbOptions = {}): TokenStorage {
     return standIn();
   }
 
-  /** Replaces what lies under the key, unless a write with a newer fence came first. */
+  /** Replaces the item under the key, unless a write with a newer fence came first. */
   async function write(key: string, sealed: Sealed | undefined, fence = 0): Promise<void> {
     await registers<Item>(key, (before) => {
       const newest = (typeof before === 'object' ? before.fence : before) || 0;
@@ -88,7 +88,7 @@ export function indexedDb(options: IndexedDbOptions = {}): TokenStorage {
     getItem: (key) =>
       use(
         async () => {
-          crypto.subtle.decrypt; // throws where it is missing, also when there is nothing to decrypt
+          crypto.subtle.decrypt; // throws if it is missing, even when nothing is stored
           const item = await registers<Item>(key);
           return typeof item === 'object' ? open(item) : null;
         },
@@ -115,7 +115,7 @@ async function seal(value: string): Promise<Sealed> {
 }
 
 async function open({ key, iv, data }: Sealed): Promise<string> {
-  const decoder = new TextDecoder(); // missing in some simulated pages, which is no damage
+  const decoder = new TextDecoder(); // created outside `try`: some simulated pages lack it, which does not mean a damaged record
   try {
     return decoder.decode(await crypto.subtle.decrypt({ name: algorithm, iv }, key, data));
   } catch {

@@ -9,7 +9,7 @@ export interface KeychainOptionsLike {
   accessible?: string;
   /** iOS: shares the item among apps. */
   accessGroup?: string;
-  /** Android: the kind of encryption. Default: the best that asks nobody for a finger. */
+  /** Android: the kind of encryption. Default: the strongest one that needs no biometric prompt. */
   storage?: string;
   /** Set by the adapter. */
   service?: string;
@@ -24,7 +24,7 @@ export interface KeychainLike {
 }
 
 interface Entry {
-  /** Grows with every write; 0 for an entry that is not there. */
+  /** Grows with every write; 0 for a missing entry. */
   readonly count: number;
   readonly value: string | null;
 }
@@ -32,17 +32,17 @@ interface Entry {
 /** The two places of a key: its name, and its name with `#2`. */
 type Place = 0 | 1;
 
-/** What this process knows of a key. */
+/** What this process knows about a key. */
 interface Known {
-  /** Where the newest entry lies, and its count; undefined before it was read or written. */
+  /** The place of the newest entry, and its count; undefined before the first read or write. */
   newest?: { readonly place: Place; readonly count: number } | undefined;
   /** Native writes under way. */
   readonly busy: [number, number];
-  /** Counts the writes, so that a read beside one is not taken for the newest knowledge. */
+  /** Counts the writes, so that the result of a read that ran during a write is not remembered. */
   writes: number;
 }
 
-/** Shared by all who were given the same module: they mean the same keychain. */
+/** Shared by all storages on the same module, which is one keychain. */
 interface Memory {
   readonly known: Map<string, Known>;
   readonly turns: ReturnType<typeof createWriteTurns>;
@@ -84,7 +84,7 @@ export function keychain(module: KeychainLike, options: KeychainOptionsLike = {}
         const { value } = newest.place === 0 ? first : second;
         if (value !== null && writes === about.writes) about.newest = newest;
         if (value !== null) return value;
-        // none, or it moved to the place that had been looked at already; look again
+        // There is none, or it moved to the place that was read first: read again.
       }
       return null;
     },
@@ -98,7 +98,7 @@ export function keychain(module: KeychainLike, options: KeychainOptionsLike = {}
           const { place } = about.newest ?? (await entries.learn(key));
           about.writes++;
           goOn();
-          await entries.remove(key, place === 0 ? 1 : 0); // the older one first, so that it never counts again
+          await entries.remove(key, place === 0 ? 1 : 0); // the older one first, so that it never becomes the newest
           goOn();
           await entries.remove(key, place);
           about.newest = undefined;
@@ -111,7 +111,7 @@ export function keychain(module: KeychainLike, options: KeychainOptionsLike = {}
 /** What is called of the module, with typed errors. */
 interface Entries {
   readBoth(key: string): Promise<[Entry, Entry]>;
-  /** Which place is the newer one. What cannot be read is as good as nothing: it is overwritten first. */
+  /** Finds the newer place. An unreadable entry counts as missing, so it is overwritten first. */
   learn(key: string): Promise<Learned>;
   set(key: string, place: Place, count: number, value: string): Promise<void>;
   remove(key: string, place: Place): Promise<void>;
@@ -138,7 +138,7 @@ function entriesOf(module: KeychainLike, shared: KeychainOptionsLike): Entries {
       answerWithin(READ_MS, read(key, 1)),
     ]);
     if (first && second) return newestOf(first, second);
-    // above every count that may be there
+    // higher than any count that may be stored
     const count = Math.max(Date.now(), first?.count ?? 0, second?.count ?? 0);
     return { place: first ? 0 : 1, count, isDamaged: true };
   }
@@ -157,12 +157,12 @@ function entriesOf(module: KeychainLike, shared: KeychainOptionsLike): Entries {
 }
 
 async function write(entries: Entries, about: Known, key: string, value: string, goOn: () => void): Promise<void> {
-  // On iOS the module deletes an item before it adds the new one. So the new value goes to the other place, under a
-  // higher number, and the old one is deleted when the new one is there.
+  // On iOS the module deletes an item before it adds the new one. So the new value is written to the other place with a
+  // higher count, and the old one is deleted after that.
   const newest: Learned = about.newest ?? (await entries.learn(key));
   goOn();
   const other: Place = newest.place === 0 ? 1 : 0;
-  // what an earlier write may still bring to that place must not land on this one
+  // An earlier write to that place may still be pending, and would overwrite this one.
   const isFree = about.busy[other] === 0;
   const [place, count] = [isFree ? other : newest.place, newest.count + (isFree ? 1 : 2)];
   about.writes++;
@@ -170,7 +170,7 @@ async function write(entries: Entries, about: Known, key: string, value: string,
   try {
     await entries.set(key, place, count, value).catch(async (error: unknown) => {
       if (!newest.isDamaged) return fail('ERR_STORAGE_WRITE')(error);
-      // an entry whose key is lost may have to go first
+      // An entry whose key is lost may have to be removed before it can be written.
       goOn();
       await entries.remove(key, place);
       goOn();

@@ -15,11 +15,11 @@ export function pageWakeups(): Wakeups {
     isOnline: () => globalThis.navigator?.onLine !== false,
     subscribe(listener) {
       const heard = ({ type }: Event): void => {
-        // A page from the back/forward cache may come back hidden, and has missed whatever its peers said. In Chromium
-        // pageshow reaches listeners of the page before ours; resume comes first.
+        // A page may return from the back/forward cache hidden, and has missed notices of its peers. In Chromium other
+        // listeners get `pageshow` before this one; `resume` comes first.
         if (isAwake() || type === 'pageshow' || type === 'resume') listener();
       };
-      // events of the document do not all bubble up to the window; focus of an element must not count
+      // Some events of the document do not bubble to the window, so they are captured; but not `focus`, which elements fire too.
       for (const type of types) globalThis.addEventListener?.(type, heard, type !== 'focus');
       return () => {
         for (const type of types) globalThis.removeEventListener?.(type, heard, type !== 'focus');

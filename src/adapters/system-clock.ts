@@ -2,7 +2,7 @@ import type { Clock } from '../ports/clock.js';
 
 type Run = <Args extends unknown[], Result>(task: (...args: Args) => Result, ...args: Args) => Result;
 
-/** What Node, Bun, Deno and workers have, and nobody else. */
+/** Globals of Node, Bun, Deno and workers. */
 interface Runtime {
   process?: { getBuiltinModule?(id: string): { AsyncLocalStorage?: { snapshot?(): Run } } | undefined };
 }

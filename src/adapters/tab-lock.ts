@@ -3,7 +3,7 @@ import type { Channel } from '../ports/channel.js';
 import type { Lock } from '../ports/lock.js';
 import type { Registers } from '../ports/registers.js';
 
-/** Who holds the lock; whoever does so is past its time `holdMs` after `since`, whichever way the clock was set. */
+/** The current grant of the lock; overdue if the clock shows a time more than `holdMs` before or after `since`. */
 interface Grant {
   readonly fence: number;
   readonly since: number;
@@ -12,11 +12,11 @@ interface Grant {
   readonly first: boolean;
 }
 
-/** Whose turn it is: a place in the queue of Web Locks, or of this tab alone. */
+/** A place in the queue of Web Locks, or in the queue of this tab. */
 interface Queue {
-  /** Also once the queue was left: it does not matter then. */
+  /** Whether this is first; may stay `true` after the queue was left. */
   first: boolean;
-  /** Whether all tabs stand in it. */
+  /** Whether all tabs use this queue. */
   shared: boolean;
   /** Waits until this is first, at most this long. */
   turn(delayMs: number): Promise<void>;
@@ -41,12 +41,12 @@ export function tabLock(
   channel: Channel,
   isAlone: () => boolean = () => false,
 ): Lock {
-  const lines = new Map<string, Set<object>>(); // who waits in this tab, in the order of asking
+  const lines = new Map<string, Set<object>>(); // the waiters of this tab, first come, first served
   return {
     async run(key, signal, task, { holdMs = 15_000 } = {}) {
       if (signal.aborted) throw signal.reason;
-      const over = new AbortController(); // whatever this run has started ends with it
-      const left = new AbortController(); // its place in the queue, and with it the lock
+      const over = new AbortController(); // aborts everything that this run has started
+      const left = new AbortController(); // leaves the queue, and gives up the lock
       let giveBack = (): void => {};
       const leave = (): void => {
         left.abort();
@@ -65,7 +65,7 @@ export function tabLock(
           if (line.delete(queue) && line.size === 0) lines.delete(key);
         };
         over.signal.addEventListener('abort', goAhead);
-        // one of the tab looks for the others: a hundred would keep the registers busy
+        // Only one waiter of each tab polls: a hundred would overload the registers.
         const mayLook = (): boolean => queue.first || (queue.shared && line.values().next().value === queue);
         const { fence, since } = await Promise.race([
           acquire(registers, key, holdMs, queue, mayLook, over.signal),
@@ -74,7 +74,7 @@ export function tabLock(
         goAhead();
         const lost = new AbortController();
         const timer = setTimeout(leave, holdMs);
-        // also after the page was left while this waited
+        // The lock may be granted after the page was left.
         giveBack = () => {
           giveBack = () => {}; // once
           clearTimeout(timer);
@@ -84,7 +84,7 @@ export function tabLock(
         };
         return await task({
           get signal() {
-            // a tab that was frozen goes on before its timers do, and others have taken the lock meanwhile
+            // In a tab that was frozen, code runs before overdue timers, and another tab may have taken the lock over.
             if (Math.abs(Date.now() - since) > holdMs) leave();
             return lost.signal;
           },
@@ -97,7 +97,7 @@ export function tabLock(
   };
 }
 
-/** Since when we hold the lock; its fence is 0 where there are no registers and the queue decides alone. */
+/** The lock as held here; `fence` is 0 if there are no registers and the queue alone decides. */
 type Held = Pick<Grant, 'fence' | 'since'>;
 
 /** Waits for the lock. */
@@ -109,7 +109,7 @@ async function acquire(
   mayLook: () => boolean,
   over: AbortSignal,
 ): Promise<Held> {
-  // whoever is not first by then looks whether the first one is frozen
+  // After this time a waiter that is not first checks whether the first one is frozen.
   let delayMs = 1_000;
   for (let failures = 0; ; ) {
     await queue.turn(delayMs);
@@ -125,7 +125,7 @@ async function acquire(
       if (over.aborted || fence) return { fence, since };
       delayMs = queue.first ? 20 + Math.random() * 60 : Math.min(leftMs, 500 + Math.random() * 500);
     } catch (error) {
-      // missing, refused, dead, or failing again and again
+      // The registers are missing, denied or dead, or have failed repeatedly.
       if (first && (/^(Reference|Type|Security|Storage)Error$/.test((error as Error).name) || ++failures > 2))
         return { fence: 0, since: Date.now() };
       delayMs = queue.first ? 20 : 1_000;
@@ -133,7 +133,7 @@ async function acquire(
   }
 }
 
-/** Takes the lock if nobody holds it, in one atomic step; without a fence, its holder has so much time left. */
+/** Takes the lock if it is free, in one atomic step. A result without `fence` says how long the holder has left. */
 async function take(
   registers: Registers,
   key: string,
@@ -145,16 +145,16 @@ async function take(
     const since = Date.now();
     const leftMs = grant ? grant.holdMs - Math.abs(since - grant.since) : 0;
     held = { fence: 0, since, leftMs };
-    // being first, like the holder before, proves that the holder is gone
+    // The holder was first in the queue too: being first now proves that it is gone.
     if (leftMs > 0 && !(first && grant?.first)) return grant;
     const fence = Math.max(since, (grant?.fence ?? 0) + 1); // grows even if the browser has dropped the register
     held = { fence, since, leftMs };
-    return { fence, since, holdMs: holdMs + 100, first }; // the task begins a little later
+    return { fence, since, holdMs: holdMs + 100, first }; // a margin, because the task begins a little later
   });
   return held;
 }
 
-/** Never rejects: a grant that is not released runs out. */
+/** Never rejects: a grant that is not released expires. */
 async function release(registers: Registers, key: string, fence: number): Promise<void> {
   try {
     await registers<Grant>(lockOf(key), (grant) => (grant?.fence === fence ? { ...grant, holdMs: 0 } : grant));

@@ -4,17 +4,17 @@ import type { TokenStorage } from '../ports/storage.js';
 import { forOneTab } from './parts/place.js';
 import { ownTab } from './web-storage/tab-owner.js';
 
-/** What every tab knows of the writes under one key. Each has a number, which is stored in front of the string. */
+/** The writes under one key, shared by all tabs. Each write has a number, which is stored in front of the string. */
 interface Writes {
   /** The newest write that was begun. */
   readonly begun: number;
   /** The newest write that was done. */
   readonly done: number;
-  /** Whether that one removed the string. */
+  /** Whether the write `done` removed the string. */
   readonly removed: boolean;
   /** The highest fence of the lock that a write came with. */
   readonly fence: number;
-  /** How often somebody has waited for the newest write, and it did not show. */
+  /** How many reads have waited in vain for the newest write to become visible. */
   readonly misses?: number;
 }
 
@@ -22,15 +22,15 @@ type Items = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 const nothingWritten: Writes = { begun: 0, done: 0, removed: false, fence: 0 };
 
-/** How long a write that was begun may take to be done; a tab that is still at it then is dead. */
+/** How long a write may take; after that, its tab counts as dead. */
 const finishMs = 1_000;
-/** How long a write that is done may take to show; less than the 5 s that a read may take. */
+/** How long a finished write may take to become visible; less than the 5 s that a read may take. */
 const showMs = 4_000;
-/** How long it may take where there is no string at all: most likely somebody has cleared the storage. */
+/** The same if there is no string at all: most likely the storage was cleared. */
 const clearedMs = 1_200;
-/** An older string that is still there after so many reads is all that is left, after a crash of the browser say. */
+/** After this many reads an older string is accepted: the newer one is lost, for example in a crash of the browser. */
 const mostMisses = 3;
-/** How long to let a write show where nothing tells whether it does. */
+/** How long to wait for a write to become visible if there are no registers to check it. */
 const settleMs = 50;
 
 /**
@@ -68,7 +68,7 @@ export function areaStorage(area: 'local' | 'session', registers?: Registers): T
     return items;
   }
 
-  /** Runs a task with registers, or its stand-in where there are none. */
+  /** Runs a task with registers, or `standIn` without. */
   async function use<T>(task: (known: Registers) => Promise<T>, standIn: () => T): Promise<T> {
     const opened = open();
     if (area === 'session' && !fault) await ownTab(opened as Storage).catch(() => undefined);
@@ -109,7 +109,7 @@ export function areaStorage(area: 'local' | 'session', registers?: Registers): T
 
 const isDead = Symbol('registers that never answered');
 
-/** Registers that rejected with a `StorageError`, their own, before they had answered once, reject with `isDead`. */
+/** The registers, which reject with `isDead` after a `StorageError` that came before their first answer. */
 function unlessDead(registers: Registers): Registers {
   let hasAnswered = false;
   const heard = <T>(value: T): T => {
@@ -135,7 +135,7 @@ async function readNumbered(items: Items, registers: Registers, key: string): Pr
     const finished = begun === done || waitedMs > finishMs;
     const miss = (change: Partial<Writes>): Promise<unknown> => noteMiss(registers, key, writes, change);
     if (number >= begun && (begun > done || !removed)) return value;
-    // whoever began it and goes on after all is refused
+    // If the tab that began that write still continues it, it is refused.
     if (finished && begun > done) await miss({ begun: done });
     if (finished && removed) return null;
     if (finished && number >= done) return value;
@@ -152,14 +152,14 @@ async function readNumbered(items: Items, registers: Registers, key: string): Pr
   }
 }
 
-/** Spares others the wait for a write that did not show; another write makes an end of it. */
+/** Notes a write that did not become visible, so that other reads need not wait; the next write resets this. */
 async function noteMiss(registers: Registers, key: string, seen: Writes, change: Partial<Writes>): Promise<void> {
   await registers<Writes>(writesOf(key), (writes) =>
     writes?.begun === seen.begun && writes.done === seen.done ? { ...writes, ...change } : writes,
   ).catch(() => undefined);
 }
 
-/** Two steps: readers learn that a write is under way, and then it happens while nobody else can begin one. */
+/** Two steps: the register announces the write to readers; then it is done while no other can begin. */
 async function writeNumbered(
   items: Items,
   registers: Registers,
@@ -180,7 +180,7 @@ async function writeNumbered(
     try {
       put(items, key, value === null ? null : `${number} ${value}`);
     } catch (error) {
-      failure = error; // such as a full storage; nobody has to wait for this write
+      failure = error; // such as a full storage; readers need not wait for this write
       return { ...writes, begun: writes.done };
     }
     return { ...writes, done: number, removed: value === null, misses: 0 };
@@ -192,7 +192,7 @@ function overtaken(found: string): StorageError {
   return new StorageError('ERR_STORAGE_WRITE', `Expected the newest holder of the lock, but ${found}; read again.`);
 }
 
-/** A string that carries no number is not ours to date: it counts as the newest. */
+/** A string without a number was written by something else, and counts as the newest. */
 function parse(stored: string | null): { number: number; value: string | null } {
   const match = stored === null ? null : /^(\d+) (.*)$/s.exec(stored);
   if (match) return { number: Number(match[1]), value: match[2] ?? '' };

@@ -1,4 +1,4 @@
-/** How often and how densely one refresh is tried. */
+/** How often one refresh is tried, and with which delays. */
 export interface RetryPolicy {
   /** Requests of one refresh, the first one included. */
   readonly attempts: number;
@@ -9,7 +9,7 @@ export interface RetryPolicy {
 }
 
 const LONGEST = 2 ** 31 - 1;
-/** The longest that a server may ask us to wait. */
+/** The upper bound of a `Retry-After`: one hour. */
 export const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /**
@@ -24,14 +24,14 @@ export function backoffDelay(failures: number, policy: RetryPolicy, random: numb
   return Math.ceil(floor + within(random, 0, 1) * (ceiling - floor));
 }
 
-/** One and the same refusal, several times in a row. */
+/** The same refusal, received several times in a row. */
 export interface Repeats {
-  /** Epoch milliseconds; the first time. */
+  /** Epoch milliseconds of the first one. */
   readonly since: number;
   readonly count: number;
 }
 
-/** What tells one refusal from another. */
+/** The facts by which two refusals are compared. */
 export interface Refusal {
   readonly code: string;
   readonly status?: number | undefined;
@@ -39,7 +39,7 @@ export interface Refusal {
   readonly repeats?: Repeats | undefined;
 }
 
-/** Counts a refusal together with the one before it, where it is the same. */
+/** Adds a refusal to the count of the previous one if both are the same; otherwise starts a new count. */
 export function countRepeats(last: Refusal | undefined, refusal: Refusal, now: number): Repeats {
   const { since = now, count = 0 } = last?.repeats ?? {};
   const isSame =
@@ -47,15 +47,15 @@ export function countRepeats(last: Refusal | undefined, refusal: Refusal, now: n
   return isSame ? { since, count: count + 1 } : { since: now, count: 1 };
 }
 
-/** Whether a refusal has come so often, and for so long, that it does not pass by itself: five times over ten minutes. */
+/** Whether a refusal is lasting: it came at least five times, over at least ten minutes. */
 export function isLasting(repeats: Repeats | undefined, at: number): boolean {
   return repeats !== undefined && repeats.count >= 5 && at - repeats.since >= 600_000;
 }
 
 /**
- * The delay in milliseconds after a refusal that lasts: half of the time it has lasted, at most one hour.
+ * The delay in milliseconds after a lasting refusal: half of the time since it began, at most one hour.
  *
- * Up to a quarter less by chance, so that many clients do not ask together. 0 where the refusal does not last.
+ * Jitter shortens it by up to a quarter, so that clients do not retry together. 0 for a refusal that is not lasting.
  */
 export function lastingDelay(repeats: Repeats | undefined, now: number, random: number): number {
   if (!repeats || !isLasting(repeats, now)) return 0;
@@ -65,8 +65,8 @@ export function lastingDelay(repeats: Repeats | undefined, now: number, random: 
 /**
  * Whether a refresh that failed may be tried again.
  *
- * A `retryAt` further ahead than any delay there is says that the clock was set back since. A moment that the server has
- * named may be an hour ahead, and so may the pause after a refusal that came again and again (`times`).
+ * A `retryAt` further ahead than the longest possible delay means that the clock was set back, so it is ignored. Up to
+ * one hour is possible for a moment that the server named, and for the delay after a lasting refusal.
  */
 export function mayRetry(
   {
@@ -78,7 +78,7 @@ export function mayRetry(
   { maxDelayMs }: RetryPolicy,
 ): boolean {
   const leftMs = retryAt - now;
-  // a pause of half of the time that a refusal had lasted is a third of that time and the pause
+  // The delay is half of the time that the refusal had lasted, so it is a third of the span from `since` to `retryAt`.
   const lastingMs = repeats && isLasting(repeats, retryAt) ? (retryAt - repeats.since) / 3 : 0;
   return (
     leftMs <= 0 || leftMs > Math.max(named ? MAX_RETRY_AFTER_MS : Math.min(lastingMs, MAX_RETRY_AFTER_MS), maxDelayMs)

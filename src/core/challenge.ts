@@ -12,9 +12,9 @@ const MAX_LENGTH = 8192;
 const MAX_CHALLENGES = 16;
 const MAX_PARAMETERS = 32;
 
-// Each match takes the separators and one part behind them: a parameter (name, quoted or plain value), a word, or a run
-// of anything else. A word behind a comma is a scheme, any other may be a token68. `$` takes separators at the end, so
-// that every character is read a few times at most, whatever comes.
+// Each match consumes separators and then one part: a parameter (name, quoted or plain value), a word, or a run of other
+// characters. A word after a comma is a scheme; any other word may be a token68. `$` consumes trailing separators, so
+// that matching takes linear time on any input.
 const PART =
   /(\s*,)?[\s,]*(?:([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s",=][^\s",]*))|(?=[\s,]|$))|[^\s,]+|$)/g;
 

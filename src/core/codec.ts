@@ -1,10 +1,10 @@
 import type { SessionRecord, StoredFailure } from './session-record.js';
 import type { TokenSet } from './token-set.js';
 
-/** What a stored string turned out to be. */
+/** The result of decoding a stored string. */
 export type Decoded =
   | { readonly kind: 'record'; readonly record: SessionRecord }
-  /** A sound record that belongs to another endpoint or client. */
+  /** A valid record that belongs to another endpoint or client. */
   | { readonly kind: 'foreign'; readonly owner: string; readonly record?: undefined }
   | { readonly kind: 'damaged' | 'newer'; readonly record?: undefined };
 
@@ -20,8 +20,8 @@ export function encodeRecord({ tokens, ...record }: SessionRecord): string {
 /**
  * Reads a stored string back for an owner; never throws.
  *
- * Where the access token is hidden, in a cookie, that of the record is of no use, and `''` takes its place.
- * A record that names no owner is everybody's. One that does is for nobody else, also not for somebody without a name.
+ * If `isHidden` (access tokens are in a cookie), the access token of the record is replaced by `''`.
+ * A record without an owner is accepted for any owner. A record with one is `foreign` to every other `own`, and to none.
  */
 export function decodeRecord(text: string, own?: string, isHidden = false): Decoded {
   try {
@@ -35,11 +35,11 @@ export function decodeRecord(text: string, own?: string, isHidden = false): Deco
     const tokens = { accessToken, refreshToken, idToken, scopes, issuedAt, expiresAt };
     return { kind: 'record', record: { sessionId, revision, owner, attemptId, unanswered, failure, tokens } };
   } catch {
-    return { kind: 'damaged' }; // the parser's message would quote the text
+    return { kind: 'damaged' }; // without the parser's message, which quotes the text
   }
 }
 
-/** Reads the pause that a server has named before there was a session; undefined for anything else. Never throws. */
+/** Reads a stored `Retry-After` that came before there was a session; undefined for anything else. Never throws. */
 export function decodePause(text: unknown): StoredFailure | undefined {
   try {
     const pause = JSON.parse(String(text)) as StoredFailure;
@@ -67,7 +67,7 @@ function isSound({ failure, ...stored }: Stored, isHidden: boolean): boolean {
   );
 }
 
-// A header made of anything else would throw, and quote the token in its message.
+// Any other character makes `Headers` throw an error that quotes the token.
 function isVisible(value: unknown): boolean {
   return isText(value) && /^[ -~]+$/.test(value as string);
 }

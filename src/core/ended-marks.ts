@@ -1,15 +1,15 @@
 import type { SessionRecord } from './session-record.js';
 
-/** More entries than sign-outs that can be under way at once; the oldest goes first. */
+/** The most entries that are kept; the oldest is dropped first. More than the sign-outs that run at the same time. */
 const KEPT = 20;
 const BEFORE = '<';
-/** Revisions count from the moment of the sign-in, and run ahead of the clock by the refreshes since. */
+/** A revision starts at the time of the sign-in and grows by one per refresh, so it may be slightly ahead of the clock. */
 const AHEAD_MS = 1_000;
 
 /**
  * Marks of sessions that were signed out of: names of sessions, separated by spaces, without any secret.
  *
- * `<` and a revision stand for whatever was stored before a sign-out that did not know which session it ended.
+ * `<` and a revision mark every session with an older revision, for a sign-out that did not know the session's name.
  */
 export function addMarks(marks: string | null, entries: readonly string[]): string {
   return entriesOf(marks)
@@ -28,7 +28,7 @@ export function removeMarks(marks: string | null, entries: readonly string[]): s
   );
 }
 
-/** The mark of a session whose name is known, or of all that were stored before this moment. */
+/** The mark of a session, or, without a name, of all sessions that were stored before `now`. */
 export function markFor(sessionId: string | undefined, now: number): string {
   return sessionId ?? `${BEFORE}${now + AHEAD_MS}`;
 }

@@ -12,7 +12,7 @@ const MESSAGES: Record<RefreshErrorCode, string> = {
   ERR_REFRESH_INTERACTION: 'wants the user to take part; send the user to sign in',
 };
 
-/** The error for a failed refresh; also for one that a peer, or an earlier page, has met and stored. */
+/** The error for a failed refresh, also for a failure that a peer or an earlier page stored. */
 export function failureError(
   { code, status, oauthError, retryAt, count, repeats }: Omit<StoredFailure, 'named'>,
   detail?: string,

@@ -4,7 +4,7 @@ import type { TokenSet } from './token-set.js';
 export type Freshness = 'fresh' | 'stale' | 'expired';
 
 const MAX_LEEWAY_MS = 300_000;
-/** How far a token may seem to come from the future before we conclude that the clock was set back. */
+/** If `issuedAt` is further in the future than this, the clock was set back. */
 const SKEW_MS = 60_000;
 
 /**
@@ -19,7 +19,7 @@ export function dueAt(tokens: TokenSet, leewayMs: number | undefined, random: nu
   return Math.floor(tokens.expiresAt - Math.min(leeway, lifetimeMs / 2));
 }
 
-/** The first moment at which a token set can be fresh; before it, the clock was set back since. */
+/** The first moment at which a token set can be fresh; if it is earlier now, the clock was set back. */
 export function freshFrom(tokens: TokenSet): number {
   return tokens.issuedAt - SKEW_MS;
 }
@@ -29,13 +29,13 @@ export function isUsable({ expiresAt }: TokenSet, now: number): boolean {
   return expiresAt === undefined || now < expiresAt;
 }
 
-/** What a token set is worth at a moment, given when it is due. */
+/** The freshness of a token set at `now`, given when it is due. */
 export function freshness(tokens: TokenSet, due: number, now: number): Freshness {
   if (!isUsable(tokens, now)) return 'expired';
   return now < due && now >= freshFrom(tokens) ? 'fresh' : 'stale';
 }
 
-/** Whether a token lives long enough from now, or about as long as any token of this server can. */
+/** Whether a token is valid for `minValidityMs` from now, or for about as long as this server's tokens can be. */
 export function outlives(tokens: TokenSet, due: number, now: number, minValidityMs: number): boolean {
   if (tokens.expiresAt === undefined) return true;
   return tokens.expiresAt - now >= Math.min(minValidityMs, due - tokens.issuedAt);

@@ -1,26 +1,26 @@
 import { jwtDecode } from 'jwt-decode';
 import { readClaims } from './token-set.js';
 
-/** What an ID token has to say. */
+/** The values that an ID token is checked against. */
 export interface ExpectedIdToken {
   readonly issuer: string;
   readonly clientId: string;
-  /** What was sent as `nonce`; undefined: there must be none. */
+  /** The `nonce` that was sent; undefined: the token must not contain one. */
   readonly nonce: string | undefined;
-  /** Seconds between the proof of who the user is and the issue of the token; undefined: any. */
+  /** The most seconds from the user's authentication to the issue of the token; undefined: any. */
   readonly maxAge?: number | undefined;
-  /** How the server signs; undefined: it does not say. */
+  /** The signing algorithms of the server; undefined: unknown, any is accepted. */
   readonly algorithms?: readonly string[] | undefined;
 }
 
-/** Clocks of servers that are several. */
+/** The servers of one provider may have clocks that differ. */
 const TOLERANCE_S = 60;
 
 /**
- * What is wrong with an ID token that came straight from the token endpoint; undefined where nothing is.
+ * What is wrong with an ID token that came directly from the token endpoint; undefined if it is valid.
  *
- * Everything that OpenID Connect Core sections 3.1.3.7 and 2 want, but two things. The signature is not checked, as TLS
- * vouches for it (section 3.1.3.7, 6). The device's clock takes no part: the token's own times are compared.
+ * Checks what OpenID Connect Core sections 2 and 3.1.3.7 require, except for two things. The signature is not verified,
+ * because TLS authenticates the server (section 3.1.3.7, 6). The device's clock is not used, only the token's own times.
  */
 export function faultOf(idToken: string, expected: ExpectedIdToken): string | undefined {
   const { alg, crit } = readHeader(idToken) ?? {};

@@ -3,10 +3,10 @@ import { isUsable } from './freshness.js';
 import type { RefreshReason } from './session-events.js';
 import type { SessionRecord } from './session-record.js';
 
-/** A caller does not wait for an attempt that is further away. */
+/** The longest delay before the next attempt for which a caller waits. */
 const MAX_WAIT_MS = 5_000;
 
-/** What came of one attempt of a refresh. */
+/** The outcome of one attempt of a refresh. */
 export interface AttemptResult {
   /** 1 for the first attempt. */
   readonly attempt: number;
@@ -15,7 +15,7 @@ export interface AttemptResult {
   readonly reason: RefreshReason;
   /** Why it failed; `isPassing`: another attempt soon may help. */
   readonly failure: { readonly retryAt: number; readonly isPassing: boolean } | undefined;
-  /** Tokens that the storage held, or that a slow storage may have outlived. */
+  /** The record that the storage contained; its tokens may have expired while a slow storage was read. */
   readonly found: SessionRecord | undefined;
   /** Epoch milliseconds. */
   readonly now: number;

@@ -1,6 +1,6 @@
-/** Where a URL leads: its origin, and whether a token may travel there. */
+/** The origin of a URL, and whether it is secure enough for a token. */
 export interface Destination {
-  /** Scheme, host and port in lower case; no port where it is the scheme's own. */
+  /** Scheme, host and port in lower case; without the default port of the scheme. */
   readonly origin: string;
   /** `https:`, or `http:` on the loopback interface. */
   readonly secure: boolean;
@@ -9,8 +9,8 @@ export interface Destination {
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Reads the origin of an absolute http(s) URL; undefined for anything else, and for whatever two parsers might read
- * in two ways: userinfo, backslashes before the query, white space, control characters.
+ * Reads the origin of an absolute http(s) URL; undefined for anything else, and for a URL that parsers may read
+ * differently: userinfo, backslashes before the query, white space, control characters.
  */
 export function readDestination(url: string): Destination | undefined {
   const match = /^(https?):\/\/([a-z\d._-]+|\[[\da-f:.]+\])(?::(\d{1,5}))?(?:\/[!"$->@-[\]-~]*)?(?:[?#][!-~]*)?$/i.exec(
@@ -19,7 +19,7 @@ export function readDestination(url: string): Destination | undefined {
   if (!match) return undefined;
   const scheme = (match[1] as string).toLowerCase();
   const host = (match[2] as string).toLowerCase();
-  // a last label of digits makes the whole host a number, in spellings that not every parser knows
+  // If the last label is a number, parsers read the host as an IPv4 address, but not all in the same way.
   if (/(^|\.)(\d+|0x[\da-f]*)\.?$/.test(host) && !isAddress(host)) return undefined;
   const port = match[3] === undefined ? '' : String(Number(match[3]));
   const own = scheme === 'https' ? '443' : '80';

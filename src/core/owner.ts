@@ -10,7 +10,7 @@ export function nameOwner(origin: string, url: string, clientId: string): string
   return `${clientId}@${origin}${path || '/'}`.replace(/[^!-~]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
 }
 
-/** Whose sessions a refresh function is for, where it tells. */
+/** The owner that a refresh function names, if it does. */
 export function ownerOf(refresh: unknown): string | undefined {
   const name = (Object(refresh) as { [owner]?: unknown })[owner];
   return typeof name === 'string' && name ? name : undefined;

@@ -1,24 +1,24 @@
-/** A sign-in that was begun: what its end needs. Holds a secret, the verifier. */
+/** What is stored of a sign-in until it is finished. Contains a secret, the PKCE verifier. */
 export interface PendingSignIn {
   /** Epoch milliseconds at which it was begun. */
   readonly at: number;
   readonly verifier: string;
-  /** What the ID token has to repeat; only where one was asked for. */
+  /** The nonce that the ID token must contain; only if an ID token was requested. */
   readonly nonce?: string;
   readonly clientId: string;
   readonly redirectUri: string;
   readonly returnTo?: string;
   readonly scopes: readonly string[];
   readonly resource?: string;
-  /** Seconds; the user must have proved who they are at most so long ago. */
+  /** The most seconds since the user's authentication (`max_age`). */
   readonly maxAge?: number;
-  /** The session goes on if it is the same user's. */
+  /** The session is continued if the same user signs in. */
   readonly continues?: boolean;
-  /** The server that the user was sent to, as it was then. */
+  /** The metadata of the server at the time when the user was sent there. */
   readonly server: PendingServer;
 }
 
-/** The part of a server's metadata that the end of a sign-in needs. */
+/** The part of a server's metadata that is needed to finish a sign-in. */
 export interface PendingServer {
   readonly issuer: string;
   readonly token_endpoint: string;
@@ -29,13 +29,13 @@ export interface PendingServer {
   readonly id_token_signing_alg_values_supported?: readonly string[];
 }
 
-/** What is left of a sign-in that is being finished; no secret in it. */
+/** What is stored of a sign-in while a page finishes it; contains no secret. */
 export interface SignInTrace {
   /** Random, and no secret. */
   readonly id: string;
-  /** Names the lock that the page holds which finishes it: a small number, as adapters keep something for each name. */
+  /** Names the lock held by the page that finishes it. A small number is reused, because adapters keep state per name. */
   readonly slot: number;
-  /** Recognises the address of the callback: a hash of its state. */
+  /** A hash of the callback's `state`, to recognise the same callback. */
   readonly mark: string;
   readonly at: number;
   readonly redirectUri: string;
@@ -48,7 +48,7 @@ export interface SignIns {
   readonly traces: readonly SignInTrace[];
 }
 
-/** As they are stored: pairs, because a state may be any word. */
+/** The stored form: pairs instead of an object, because a `state` may be a name such as `__proto__`. */
 interface Stored {
   readonly pending: readonly [string, PendingSignIn][];
   readonly traces: readonly SignInTrace[];
@@ -58,7 +58,7 @@ const MAX_PENDING = 8;
 const MAX_AGE_MS = 3_600_000;
 const NONE: SignIns = { pending: new Map(), traces: [] };
 
-/** Reads what is stored; what is damaged counts as nothing, and what is older than an hour is left out. */
+/** Reads what is stored. Damaged text counts as empty; entries older than an hour are left out. */
 export function decodeSignIns(text: string | null, now: number): SignIns {
   try {
     const { evertoken, pending, traces } = JSON.parse(text ?? '{}') as { evertoken?: number } & Stored;
@@ -68,24 +68,24 @@ export function decodeSignIns(text: string | null, now: number): SignIns {
       traces: traces.filter((trace) => isTrace(trace) && isYoung(trace, now)),
     };
   } catch {
-    return NONE; // the parser's message would quote the text
+    return NONE; // without the parser's message, which quotes the text
   }
 }
 
-/** What is to be stored; undefined where nothing is left. */
+/** The text to store; undefined if nothing is left. */
 export function encodeSignIns({ pending, traces }: SignIns): string | undefined {
   if (pending.size + traces.length === 0) return undefined;
   return JSON.stringify({ evertoken: 1, pending: [...pending], traces });
 }
 
-/** One more sign-in; the ninth pushes the oldest out. */
+/** Adds a sign-in; of more than eight, the oldest is dropped. */
 export function addSignIn(signIns: SignIns, state: string, entry: PendingSignIn): SignIns {
   const entries: [string, PendingSignIn][] = [...signIns.pending, [state, entry]];
   entries.sort(([, a], [, b]) => a.at - b.at);
   return { ...signIns, pending: new Map(entries.slice(-MAX_PENDING)) };
 }
 
-/** A sign-in is being finished: nobody else can, and a trace is left. */
+/** Replaces a pending sign-in by its trace, so that no other page can finish it. */
 export function takeSignIn(signIns: SignIns, state: string, trace: SignInTrace): SignIns {
   return { ...withoutSignIn(signIns, state), traces: [...signIns.traces, trace] };
 }
@@ -97,17 +97,17 @@ export function freeSlot({ traces }: SignIns): number {
   return slot;
 }
 
-/** Forgets a sign-in that will never be finished. */
+/** Removes a pending sign-in. */
 export function withoutSignIn(signIns: SignIns, state: string): SignIns {
   return { ...signIns, pending: new Map([...signIns.pending].filter(([name]) => name !== state)) };
 }
 
-/** Forgets the trace of a sign-in that is over. */
+/** Removes the trace of a finished sign-in. */
 export function withoutTrace(signIns: SignIns, id: string): SignIns {
   return { ...signIns, traces: signIns.traces.filter((trace) => trace.id !== id) };
 }
 
-// a clock that was set back makes nothing old
+// After the clock was set back, an entry from the future is still valid.
 function isYoung({ at }: { at: number }, now: number): boolean {
   return Math.abs(now - at) < MAX_AGE_MS;
 }

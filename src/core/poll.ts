@@ -1,7 +1,7 @@
-/** What the answer to one poll of a device says (RFC 8628 section 3.5). */
+/** The meaning of the answer to one poll of a device (RFC 8628 section 3.5). */
 export type PollOutcome =
   | { readonly kind: 'granted' }
-  /** Not yet: poll again, from now on at this interval. */
+  /** Not decided yet: poll again, from now on at this interval. */
   | { readonly kind: 'again'; readonly intervalMs: number }
   | { readonly kind: 'refused' | 'expired' | 'config' | 'rejected' };
 
@@ -20,7 +20,7 @@ export function readInterval(seconds: unknown): number {
 /**
  * How long to wait before the next poll: a little longer than the interval.
  *
- * By a quarter of it and by 1 000 ms at most, and never by nothing: a strict server measures from its own answer.
+ * Adds at most a quarter of it and at most 1 000 ms, but never 0: a strict server measures from when it answered.
  */
 export function delayOf(intervalMs: number, random: number): number {
   return intervalMs + Math.min(intervalMs / 4, MAX_LATE_MS) * (0.2 + 0.8 * random);
@@ -33,12 +33,12 @@ export function readPoll(
 ): PollOutcome {
   if (error === 'slow_down') return { kind: 'again', intervalMs: intervalMs + SLOW_DOWN_MS };
   const isPending = error === 'authorization_pending';
-  // what says nothing about the device is no reason to stop
+  // These statuses are temporary: they do not tell whether the user has decided.
   if (isPending || status === 408 || status === 429 || status >= 500) return { kind: 'again', intervalMs };
   if (error === 'access_denied') return { kind: 'refused' };
   if (error === 'expired_token') return { kind: 'expired' };
   if (CONFIG.includes(String(error)) || (status >= 300 && status < 400)) return { kind: 'config' };
   if (error !== undefined || status >= 400) return { kind: 'rejected' };
-  // an empty answer, or the page of some network in between
+  // Success without tokens: an empty answer, or the page of a captive portal.
   return isTokens ? { kind: 'granted' } : { kind: 'again', intervalMs };
 }

@@ -3,11 +3,11 @@ import { isSameSession, isSameTokenSet, type SessionRecord } from './session-rec
 /** Which record is right: the one that this manager holds, the one that was found in the storage, or none of them. */
 export type Standing = 'held' | 'found' | 'neither';
 
-/** What one manager knows that the two records do not tell. */
+/** What a manager knows beyond the two records. */
 export interface StorageKnowledge {
-  /** The storage has held our session: that it is gone or replaced there means that a peer ended or replaced it. */
+  /** The held session was in the storage: if it is missing or replaced there now, a peer ended or replaced it. */
   readonly wasStored: boolean;
-  /** The session of the record that was found has ended here; the record is a remnant. */
+  /** The session of the found record has ended here, and its record is still to be removed. */
   readonly isBuried: boolean;
 }
 
@@ -24,7 +24,7 @@ export function reconcile(
   return wasStored || found.revision >= held.revision ? 'found' : 'held';
 }
 
-/** A record with the mark `unanswered` of the other, where both hold the same tokens: one of them may know it alone. */
+/** Copies the mark `unanswered` from a record with the same tokens: only one of the two may have been marked. */
 export function withMark(record: SessionRecord, other: SessionRecord | undefined): SessionRecord {
   return other?.unanswered && isSameTokenSet(record, other) ? { ...record, unanswered: true } : record;
 }
@@ -32,7 +32,7 @@ export function withMark(record: SessionRecord, other: SessionRecord | undefined
 /** What to write where the held record stands: with the mark and with the longer pause of the same session. */
 export function merge(held: SessionRecord, found: SessionRecord | undefined, now: number): SessionRecord {
   const failure = isSameSession(found, held) ? found?.failure : undefined;
-  // a pause that a peer was told to make holds for newer tokens as well
+  // A `Retry-After` that a peer received applies to newer tokens of the session as well.
   const isLonger = failure && failure.retryAt > Math.max(pauseOf(held), now);
   return withMark(isLonger ? { ...held, failure } : held, found);
 }

@@ -9,7 +9,7 @@ export function containsPart(text: string, secret: string): boolean {
   return false;
 }
 
-// Words joined by _ . - or humps, with a few digits behind one; not letters and digits in any order, as in tokens.
+// Words in snake, dotted, kebab or camel case, each with a few digits at its end; tokens mix letters and digits.
 const WORDS = /^(?:(?:[a-z]*(?:[A-Z][a-z]{2,19}){0,5}\d{0,3}|[A-Z]{1,16}\d{0,8}|\d{1,8})(?:[_.-]|$))+$/;
 
 /**
@@ -21,7 +21,7 @@ export function isWords(code: string): boolean {
   return WORDS.test(code) && /[a-z]/i.test(code) && code.replace(/\D/g, '').length <= 8;
 }
 
-// an error's name; an error's code in capitals; words of letters and a few digits with dots or slashes between them
+// The name of an error, an error code in capitals, or short words joined by dots or slashes.
 const PLAIN = /^(?:[A-Za-z]+Error|(?:[A-Z]{1,15}(?:_|$)){2,}|(?=.*[./])(?:[A-Z]{0,5}[a-z]{0,15}\d{0,5}(?:[./_-]|$))+)$/;
 
 /**
@@ -32,7 +32,7 @@ const PLAIN = /^(?:[A-Za-z]+Error|(?:[A-Z]{1,15}(?:_|$)){2,}|(?=.*[./])(?:[A-Z]{
  * and path of a URL where they are made of short plain words. Control characters and blanks become one blank.
  */
 export function redact(text: string, secrets: readonly (string | undefined)[]): string {
-  // the runs first, in the whole text; what comes after needs to see little more of it than is shown
+  // Long runs are replaced first, in the whole text; the later steps then need only a little more than what is shown.
   const start = text
     .replace(/[^!-~\xa1-\u2027\u2030-\u2065\u2070-\uffff]+/g, ' ')
     .replace(/[\w.~+/=%-]{20,}/g, (run) => (PLAIN.test(run) ? run : REDACTED))

@@ -1,6 +1,6 @@
 import { isWords } from './redact.js';
 
-/** What one refused refresh means. */
+/** The meaning of one refused refresh. */
 export interface RefreshFailure {
   /** `dead`: the grant is over; `transient`: ask again; `interaction`: the server wants the user; `config`: the client is set up wrongly; `unknown`: the answer does not say. */
   readonly kind: 'dead' | 'transient' | 'interaction' | 'config' | 'unknown';
@@ -14,9 +14,9 @@ export interface RefreshFailure {
   readonly body?: unknown;
 }
 
-// Exact codes of the known places. The first line with one of those that came wins: evidence for trying again, for
-// asking the user or for a wrong setup beats a code that says dead. Where a code has two meanings, the whole sentence
-// beside it decides, as `code=sentence`. Numbers are statuses, and Entra's error_codes for too many requests and a second factor.
+// Exact error codes. The first line that matches one of the received codes wins: `transient`, `interaction` and `config`
+// take precedence over `dead`. Where a code has two meanings, `code=sentence` also compares the description. Numbers are
+// HTTP statuses, or Entra's `error_codes` for too many requests and for a second factor.
 const SIGNS: readonly (readonly [RefreshFailure['kind'], RegExp])[] = [
   [
     'transient',
@@ -37,14 +37,14 @@ const SIGNS: readonly (readonly [RefreshFailure['kind'], RegExp])[] = [
   ['config', /^(unauthorized_client|access_denied)$/],
 ];
 
-// What a sentence beside a dead code may say all the same: that the server itself, or the client, is at fault.
+// Descriptions that overrule a `dead` code: the server or the client's setup is at fault.
 const VETOES: readonly (readonly [RefreshFailure['kind'], RegExp])[] = [
   ['transient', /^(error while|cannot) |(server|internal|database) error|temporarily/i],
-  // not the resource owner of RFC 6749, nor Entra's "for this user and resource"
+  // Excludes the "resource owner" of RFC 6749 and Entra's "for this user and resource".
   ['config', /\bscope|client.?secret|certificate|(^|\b(?!and )\w+ )resource\b(?! owner)/i],
 ];
 
-// Whole codes and whole sentences about the refresh token, in lower case, the words of a code with blanks between them.
+// Complete codes and sentences about the refresh token, in lower case; the words of a code are separated by spaces.
 const GIVEN = '(provided|specified|supplied|given)';
 const STATE =
   '(invalid|invalidated|expired|revoked|reused|(already )?used|bad|unknown|blacklisted|(not|no longer) valid|not found)';
@@ -99,7 +99,7 @@ export function readRefusal({ oauthError, ...facts }: Omit<RefreshFailure, 'kind
 }
 
 function isDead(said: string): boolean {
-  if (said.length > 200) return false; // whatever a server sends, it is no burden
+  if (said.length > 200) return false; // bounds the cost of matching
   const words = /\s/.test(said) ? said : said.replace(/([a-z\d])([A-Z])/g, '$1 $2').replace(/[._-]/g, ' ');
   return DEAD.test(words.toLowerCase());
 }
@@ -122,7 +122,7 @@ function parseForm(source: string): unknown {
     const pairs = source.split('&').map((pair) => pair.split(/=(.*)/));
     return Object.fromEntries(pairs.map((pair) => pair.map((part) => decodeURIComponent(part.replace(/\+/g, ' ')))));
   } catch {
-    // a stray percent sign
+    // a malformed percent escape
   }
 }
 

@@ -12,8 +12,8 @@ export function readRetryAfter(value: string | null | undefined, now: number): n
   return at === undefined ? at : Math.min(Math.max(at, now), now + MAX_RETRY_AFTER_MS);
 }
 
-// Both obsolete forms are rewritten to the current one, which is what toUTCString writes. Date.parse takes far more
-// than that, and rolls 31 February over, so only what comes back as it went in counts.
+// Both obsolete forms are rewritten to the current one, the format of toUTCString. Date.parse accepts more formats, and
+// turns 31 February into March, so the result counts only if toUTCString gives the same text again.
 function readHttpDate(text: string, now: number): number | undefined {
   const date = text
     .replace(
@@ -28,7 +28,7 @@ function readHttpDate(text: string, now: number): number | undefined {
   return at >= 0 && new Date(at).toUTCString() === date ? at : undefined;
 }
 
-// of the years that end so, the last one that is at most 50 years ahead
+// The latest year with these last two digits that is at most 50 years ahead (RFC 9110 section 5.6.7).
 function fullYear(year: number, now: number): number {
   const last = new Date(now).getUTCFullYear() + 50;
   return last - ((last - year) % 100);

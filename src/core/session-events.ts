@@ -4,7 +4,7 @@ import type { Challenge } from './challenge.js';
 /** Why a refresh happens: `due` ahead of expiry, `expired`, `rejected` by a server, `asked` for by `refresh()`, `resume` of a cookie session, or a first one without a refresh token. */
 export type RefreshReason = 'due' | 'expired' | 'rejected' | 'asked' | 'resume';
 
-/** What happened, token-free; see {@link TokenManager.on}. */
+/** What happened, without any token; see {@link TokenManager.on}. */
 export interface TokenEvents {
   /** A session lives: after a sign-in, found in storage, from a cookie or the client's own grant, or taken over from a peer. */
   sessionStarted: Fact & { readonly from: 'sign-in' | 'storage' | 'cookie' | 'grant' | 'peer' };
@@ -12,10 +12,10 @@ export interface TokenEvents {
    * An attempt of a refresh is about to ask the server, unless a peer turns out to have done so.
    *
    * Always followed by its end: `refreshed`, `refreshFailed` or `sessionEnded`; where there was no session yet (a cookie is
-   * asked about), also `sessionStarted`. After `dispose()` nothing is told any more.
+   * asked about), also `sessionStarted`. No event is emitted after `dispose()`.
    */
   refreshStarted: Fact & { readonly reason: RefreshReason; readonly attempt: number };
-  /** There are new tokens, stored already. */
+  /** There are new tokens, which have been stored. */
   refreshed: Fact & {
     readonly by: 'us' | 'peer';
     readonly reason: RefreshReason;
@@ -71,7 +71,7 @@ export interface RequestRejection {
   readonly replayed: boolean;
 }
 
-/** One event, with its type: what the transition of a session gives rise to. */
+/** One event, with its type. */
 export type TokenEvent = {
   [Type in keyof TokenEvents]: {
     readonly type: Type;

@@ -6,20 +6,20 @@ import { isSameSubject, type TokenSet } from './token-set.js';
 export interface SessionRecord {
   /** Random, no secret; the same in every peer until the session ends. */
   readonly sessionId: string;
-  /** Counts the changes of the token set under this key; dates an outcome. */
+  /** Grows with each change of the token set under this key; the higher one is newer. */
   readonly revision: number;
   /** Whose it is: the endpoint and the client that the refresh token belongs to; absent where that is not known. */
   readonly owner?: string | undefined;
   readonly tokens: TokenSet;
-  /** The same as long as one and the same refresh token is presented. */
+  /** Stays the same while the same refresh token is presented. */
   readonly attemptId: string;
-  /** The refresh token is being presented, or was and no answer came: a later refusal means that the rotation was lost. */
+  /** The refresh token was presented and no answer has come: if it is refused later, a rotation may have been lost. */
   readonly unanswered: boolean;
-  /** Why refreshing fails; absent while it does not. */
+  /** The last failure; undefined after a success. */
   readonly failure: StoredFailure | undefined;
 }
 
-/** What peers and a reloaded page have to know of a failing refresh. */
+/** The last failure of a refresh, stored for peers and for the page after a reload. */
 export interface StoredFailure {
   readonly code: RefreshErrorCode;
   readonly status: number | undefined;
@@ -30,11 +30,11 @@ export interface StoredFailure {
   readonly named: boolean;
   /** Consecutive failures so far. */
   readonly count: number;
-  /** How often, and since when, this very refusal has come in a row, where it may never pass by itself. */
+  /** How often, and since when, the same refusal has come in a row; only for refusals that may be lasting. */
   readonly repeats?: Repeats | undefined;
 }
 
-/** Whether two records belong to one session: it has one name, and never changes hands. */
+/** Whether two records belong to one session: the same name and, as far as ID tokens say, the same subject. */
 export function isSameSession(a: SessionRecord | undefined, b: SessionRecord | undefined): boolean {
   return a?.sessionId === b?.sessionId && isSameSubject(a?.tokens.idToken, b?.tokens.idToken);
 }
@@ -49,7 +49,7 @@ export function supersedes(found: SessionRecord, held: SessionRecord | undefined
   return !held || !isSameSession(found, held) || found.revision > held.revision;
 }
 
-/** Consecutive failures so far, as the record tells them. */
+/** Consecutive failures according to the record. */
 export function failureCount({ failure }: SessionRecord): number {
   return failure?.count ?? 0;
 }

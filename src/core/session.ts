@@ -6,7 +6,7 @@ import { reconcile } from './reconcile.js';
 import type { RefreshReason, TokenEvent, TokenEvents } from './session-events.js';
 import { failureCount, isSameSession, isSameTokenSet, type SessionRecord } from './session-record.js';
 
-/** Refreshing fails; not before `retryAt`. */
+/** Refreshing fails; no attempt before `retryAt`. */
 export interface Failing {
   readonly retryAt: number;
   /** The server named `retryAt`. */
@@ -15,16 +15,16 @@ export interface Failing {
   readonly repeats?: Repeats | undefined;
 }
 
-/** Where a session stands. `revision` counts changes of the token set; a state is never mutated. */
+/** The state of a session; never mutated. `revision` counts changes of the token set. */
 export type SessionState =
-  /** Storage not read yet, or not readable, or the cookie not asked about. */
+  /** The storage was not read yet, or cannot be read; or no request was made with the cookie yet. */
   | { readonly status: 'loading'; readonly revision: number; readonly failing?: Failing | undefined }
-  /** Nobody is signed in; `error` says why, where that is not what somebody asked for. */
+  /** Nobody is signed in; `error` says why, unless the application ended the session. */
   | {
       readonly status: 'none';
       readonly revision: number;
       readonly error?: AnyTokenError | undefined;
-      /** The session that ended; its record may still be seen until it is erased. */
+      /** The session that ended; its record may still be in the storage until the removal is done. */
       readonly endedId?: string | undefined;
     }
   | { readonly status: 'active'; readonly revision: number; readonly record: SessionRecord }
@@ -45,9 +45,9 @@ export type SessionState =
 /** Why a session ended. */
 export type EndReason = TokenEvents['sessionEnded']['reason'];
 
-/** A fact for the session. An outcome carries the record it began with, `base`; if the state moved on, it is dropped. */
+/** An input of the state machine. An outcome carries `base`, its record at the start; it is dropped if the state has changed. */
 export type SessionInput =
-  /** The storage was read: a record, nothing, or a damaged one. `wasStored`: it is known to have held our session. */
+  /** The storage was read: a record, nothing, or a damaged one. `wasStored`: it contained the held session before. */
   | {
       readonly type: 'found';
       readonly record: SessionRecord | undefined;
@@ -59,7 +59,7 @@ export type SessionInput =
       readonly type: 'ended';
       readonly reason: EndReason;
       readonly error?: AnyTokenError | undefined;
-      /** The attempt that has found it out. */
+      /** The attempt that led to this. */
       readonly own?: AttemptFacts | undefined;
     }
   | { readonly type: 'attempted'; readonly reason: RefreshReason; readonly attempt: number }
@@ -70,53 +70,53 @@ export type SessionInput =
   | {
       readonly type: 'failed';
       readonly base: SessionRecord | undefined;
-      /** The record with the failure in it, as far as it could be stored. */
+      /** The record that contains the failure; undefined if it was not written. */
       readonly record: SessionRecord | undefined;
       readonly failing: Failing;
-      /** The run goes on after a delay. */
+      /** The same run makes another attempt after a delay. */
       readonly again: boolean;
       /** The attempt that failed; undefined where only the storage was read. */
       readonly own?: AttemptFacts | undefined;
-      /** The failure is a peer's, and was found in the storage. */
+      /** The failure of a peer was found in the storage. */
       readonly isPeers?: boolean;
     }
   /** The run gave up without an outcome. */
   | { readonly type: 'abandoned'; readonly own?: AttemptFacts | undefined }
-  /** Somebody asks where nobody was signed in, and the client may ask for tokens of its own. */
+  /** A token was requested while nobody was signed in, and the client can get tokens by itself. */
   | { readonly type: 'reopened' };
 
-/** What events tell of one attempt. */
+/** What events report about one attempt. */
 export interface AttemptFacts {
   readonly reason: RefreshReason;
   readonly attempt: number;
   readonly durationMs: number;
 }
 
-/** What has to be done after a transition, in this order. */
+/** What the manager does after a transition, in this order. */
 export type SessionEffect =
-  /** Tell the peers to look at the storage. */
+  /** Notify the peers, so that they read the storage. */
   | { readonly type: 'announce' }
   /** Callers who wait for a token of the old session get this error. */
   | { readonly type: 'refuse'; readonly error: AnyTokenError }
   | { readonly type: 'emit'; readonly event: TokenEvent };
 
-/** The next state of a session, and what has to be done about it. */
+/** The next state of a session, and the effects to carry out. */
 export interface Transition {
   readonly state: SessionState;
   readonly effects: readonly SessionEffect[];
 }
 
-/** The record of a session that lives. */
+/** The record of the session, if there is one. */
 export function recordOf(state: SessionState): SessionRecord | undefined {
   return 'record' in state ? state.record : undefined;
 }
 
-/** Why refreshing fails, while it does. */
+/** The last failure, while refreshing fails. */
 export function failingOf(state: SessionState): Failing | undefined {
   return 'failing' in state ? state.failing : undefined;
 }
 
-/** What a caller is told who needs a session where there is none. */
+/** The error for a caller who needs a session when there is none. */
 export function noSession(state: SessionState): AnyTokenError {
   const error = state.status === 'none' ? state.error : undefined;
   return error instanceof SessionError
@@ -127,7 +127,7 @@ export function noSession(state: SessionState): AnyTokenError {
       );
 }
 
-/** Applies a fact to a state; pure. A fact that no longer fits changes nothing. */
+/** Applies an input to a state; pure. An outdated input changes nothing. */
 export function transition(state: SessionState, input: SessionInput): Transition {
   const held = recordOf(state);
   switch (input.type) {
@@ -142,7 +142,7 @@ export function transition(state: SessionState, input: SessionInput): Transition
       return { state: next, effects: [...effects, ...endWithout(held, input.own)] };
     }
     case 'attempted':
-      // with nobody signed in, only a cookie may be asked about
+      // Without a session, the only request that makes sense is one with a cookie.
       if (state.status === 'none' && !/asked|resume/.test(input.reason)) return { state, effects: [] };
       return {
         state: held ? { status: 'refreshing', revision: state.revision, record: held } : state,
@@ -177,7 +177,7 @@ type InputOf<Type extends SessionInput['type']> = Extract<SessionInput, { type: 
 function found(state: SessionState, { record, wasStored, error }: InputOf<'found'>): Transition {
   const held = recordOf(state);
   const unchanged = { state, effects: [] };
-  // damage proves no end; the record of a session that ended here may be seen until it is erased
+  // A damaged record does not prove that the session ended; a buried record may be read until it is removed.
   const isBuried = state.status === 'none' && record?.sessionId === state.endedId;
   const standing = reconcile(held, record, { wasStored: wasStored && !error, isBuried });
   if (standing === 'neither') {
@@ -197,12 +197,12 @@ function found(state: SessionState, { record, wasStored, error }: InputOf<'found
   return isNews ? { state: live(record), effects: [] } : unchanged;
 }
 
-/** Of two records with the same tokens: whether the one that was found tells a failure of a peer that counts for all. */
+/** For two records with the same tokens: whether the found one contains a peer's failure that is to be taken over. */
 function isFailureNews(found: SessionRecord, held: SessionRecord): boolean {
   return (
     found.failure?.retryAt !== held.failure?.retryAt &&
-    failureCount(found) >= failureCount(held) && // fewer: our last failure could not be stored
-    !(held.failure?.named && (found.failure?.retryAt ?? 0) < held.failure.retryAt) // nor could what the server said
+    failureCount(found) >= failureCount(held) && // fewer: the write of the last failure here did not succeed
+    !(held.failure?.named && (found.failure?.retryAt ?? 0) < held.failure.retryAt) // the same for a `Retry-After`
   );
 }
 
@@ -222,13 +222,13 @@ function end(state: SessionState, reason: EndReason, error?: AnyTokenError): Tra
   const held = recordOf(state);
   const next: SessionState = { status: 'none', revision: state.revision + 1, error, endedId: held?.sessionId };
   const refusal: SessionEffect = { type: 'refuse', error: noSession(next) };
-  // a sign-out tells so itself, when nothing of the session is left
+  // A sign-out emits `sessionEnded` later, when the session has been removed.
   const ended = held && reason !== 'ended' && emit('sessionEnded', { reason, ...(error && { error }) }, held);
   const isFound = reason === 'rejected' || reason === 'lost' || reason === 'expired';
   return { state: next, effects: [...(isFound ? [announce] : []), refusal, ...(ended ? [ended] : [])] };
 }
 
-/** What follows a refresh that was told of, where no session is there to end. */
+/** The event that closes a reported refresh when there is no session to end. */
 function endWithout(held: SessionRecord | undefined, own: AttemptFacts | undefined): readonly SessionEffect[] {
   if (held || !own) return [];
   return [emit('refreshFailed', { ...own, error: noSession({ status: 'none', revision: 0 }), again: false }, held)];
@@ -240,11 +240,11 @@ function fail(state: SessionState, { base, record, failing, again, own, isPeers 
   const effects = own ? [emit('refreshFailed', { ...own, error, retryAt, again }, held)] : [];
   if (state.status === 'loading') return { state: { ...state, failing }, effects };
   if (state.status === 'none' && !base) return { state, effects };
-  // tokens of a peer that were presented may have been taken over meanwhile
+  // The tokens of a peer that were presented may have become the held ones meanwhile.
   if (!held || !(isSameTokenSet(held, base) || isSameTokenSet(held, record))) return { state, effects: [] };
   const kept = record ?? held;
   const { failure } = kept;
-  // a storage or a lock that fails does not shorten what the server's answer has told us to wait
+  // A failing storage or lock does not shorten the delay that the server's answer has set.
   const isShorter = !record && !again && failure !== undefined && failure.retryAt > failing.retryAt;
   return {
     state: isShorter
@@ -254,7 +254,7 @@ function fail(state: SessionState, { base, record, failing, again, own, isPeers 
   };
 }
 
-// A stored failure makes a session wait, also one that was found in storage.
+// A stored failure delays the next attempt, also if a peer stored it.
 function live(record: SessionRecord): SessionState {
   const { revision, failure } = record;
   if (!failure) return { status: 'active', revision, record };

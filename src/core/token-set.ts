@@ -6,7 +6,7 @@ export interface TokenResponse {
   access_token: string;
   /** Anything but `DPoP`, `PoP`, `MAC` and `N_A`, which are bound to a key; what is no `Bearer` by name is used as one. */
   token_type?: string | undefined;
-  /** Seconds the access token lives, as a number or a numeric string; what can only be a moment is read as one. */
+  /** Lifetime of the access token in seconds, as a number or a numeric string; a Unix time is recognised as such. */
   expires_in?: number | string | undefined;
   /** The refresh token; when missing, the one before it is kept. */
   refresh_token?: string | undefined;
@@ -16,32 +16,32 @@ export interface TokenResponse {
   id_token?: string | undefined;
 }
 
-/** Everything the token endpoint granted at once; immutable. */
+/** The tokens of one answer of the token endpoint; immutable. */
 export interface TokenSet {
   readonly accessToken: string;
   readonly refreshToken: string | undefined;
   readonly idToken: string | undefined;
   readonly scopes: readonly string[];
-  /** Epoch milliseconds on our own clock, just before the request was sent. */
+  /** Epoch milliseconds on the local clock, just before the request was sent. */
   readonly issuedAt: number;
-  /** Epoch milliseconds on our own clock; undefined: the server did not say. */
+  /** Epoch milliseconds on the local clock; undefined: the server did not say. */
   readonly expiresAt: number | undefined;
 }
 
-/** A token set, or what is wrong with the answer and the refresh token that must not be lost all the same. */
+/** A token set, or what is wrong with the answer, with its refresh token, which must still be kept. */
 export type ReadTokens =
   | { readonly tokens: TokenSet; readonly problem?: undefined }
   | { readonly problem: string; readonly refreshToken: string | undefined; readonly isBound?: boolean };
 
 const MAX_TOKEN_LENGTH = 65_536;
 const MAX_DEPTH = 32;
-// Ten years: longer says that the number is something else, a moment for instance.
+// Ten years: a larger number is not a lifetime but something else, such as a Unix time.
 const MAX_LIFETIME_MS = 315_360_000_000;
 
 /**
- * Reads a token response (RFC 6749 section 5.1) that was asked for at `requestedAt` and came at `receivedAt`.
+ * Reads a token response (RFC 6749 section 5.1) that was requested at `requestedAt` and received at `receivedAt`.
  *
- * Where the access token is hidden, in a cookie, ours is `''`, and anything will do that names no `error`.
+ * If the access token is hidden in a cookie, it is `''` here, and every answer without an `error` is accepted.
  */
 export function readTokenResponse(
   body: unknown,
@@ -51,7 +51,7 @@ export function readTokenResponse(
   isHidden = false,
 ): ReadTokens {
   const idToken = readToken(own(body, 'id_token'), /^[!-~]+$/);
-  // Of another subject's session nothing is carried over, in either direction.
+  // Nothing is carried over from the tokens of another subject.
   const kept = isSameSubject(previous?.idToken, idToken) ? previous : undefined;
   const refreshToken = readToken(own(body, 'refresh_token'), /^[ -~]+$/);
   const accessToken = isHidden ? '' : readToken(own(body, 'access_token'), /^[!-~]+$/);
@@ -86,7 +86,7 @@ export function readTokenResponse(
   };
 }
 
-/** The claims of a JWT, unverified; undefined for anything that is none, or is hostile. */
+/** The claims of a JWT, unverified; undefined for anything else. Never throws. */
 export function readClaims(token: string | undefined): Readonly<Record<string, unknown>> | undefined {
   try {
     const claims: unknown = jwtDecode(token ?? '');
@@ -97,9 +97,9 @@ export function readClaims(token: string | undefined): Readonly<Record<string, u
 }
 
 /**
- * Whether two ID tokens speak of one subject: the same `sub` and `iss` (OpenID Connect Core 12.2).
+ * Whether two ID tokens are about one subject: the same `sub` and `iss` (OpenID Connect Core 12.2).
  *
- * What one of them does not say, or one that cannot be read, proves no difference.
+ * A missing claim, or an unreadable token, does not count as a difference.
  */
 export function isSameSubject(a: string | undefined, b: string | undefined): boolean {
   if (a === b || a === undefined || b === undefined) return true;
@@ -110,16 +110,16 @@ export function isSameSubject(a: string | undefined, b: string | undefined): boo
 
 function readSubject(idToken: string): readonly string[] {
   const { sub, iss } = readClaims(idToken) ?? {};
-  // Google writes its issuer with the scheme and without.
+  // Google's issuer comes with or without the scheme.
   return [String(sub ?? ''), String(iss ?? '').replace(/^https:\/\//, '')];
 }
 
-/** The session's tokens with nothing changed but the refresh token, where an answer was otherwise of no use. */
+/** The tokens with only the refresh token replaced, for an answer that was otherwise invalid. */
 export function withRefreshToken(tokens: TokenSet, refreshToken: string): TokenSet {
   return { ...tokens, refreshToken };
 }
 
-// GitHub, Slack, Shopify and Strava separate by commas; where there is a blank, a comma is part of a scope (RFC 6749 section 3.3)
+// GitHub, Slack, Shopify and Strava separate by commas; if there is a space, a comma is part of a scope (RFC 6749 section 3.3).
 function readScopes(scope: unknown): readonly string[] | undefined {
   const text = Array.isArray(scope) ? scope.filter((one) => typeof one === 'string').join(' ') : scope;
   return typeof text === 'string' ? text.split(/\s/.test(text) ? /\s+/ : ',').filter(Boolean) : undefined;
@@ -132,7 +132,7 @@ function readExpiry(token: string, expiresIn: unknown, requestedAt: number, rece
   const lifetimeMs =
     readLifetime(typeof seconds === 'number' ? seconds * 1000 : 0) ?? readLifetime(exp - readMoment(claims?.iat));
   if (lifetimeMs !== undefined) return requestedAt + lifetimeMs;
-  // a moment by the server's clock: past on arrival, it says that a clock is wrong
+  // A moment on the server's clock: if it is already past, one of the clocks is wrong, and it is ignored.
   return [readMoment(seconds), exp].find((moment) => readLifetime(moment - receivedAt));
 }
 
@@ -140,7 +140,7 @@ function readLifetime(lifetimeMs: number): number | undefined {
   return lifetimeMs > 0 && lifetimeMs <= MAX_LIFETIME_MS ? lifetimeMs : undefined;
 }
 
-// NumericDate is in seconds (RFC 7519 section 2); past the year 5138 it must be milliseconds.
+// NumericDate is in seconds (RFC 7519 section 2); a number beyond the year 5138 must be milliseconds.
 function readMoment(date: unknown): number {
   return typeof date !== 'number' ? Number.NaN : date > 1e11 ? date : date * 1000;
 }

@@ -9,7 +9,7 @@ import { readAllowedOrigins, refuse } from './origins.js';
 /** An adapter of axios, in any of its versions. */
 export type AxiosAdapterLike = (config: never) => Promise<unknown>;
 
-/** What we use of axios: pass axios itself, version 1.5 or later, or 0.30 or later. */
+/** The used part of axios: pass axios itself, version 1.5 or later, or 0.30 or later. */
 export interface AxiosLike<Adapter extends AxiosAdapterLike = AxiosAdapterLike> {
   getUri(config?: object): string;
   /** Absent in axios 0, whose `defaults.adapter` is an adapter and no name. */
@@ -59,7 +59,7 @@ export function tokenAdapter<Adapter extends AxiosAdapterLike>(
     refuse('axios', 'axios itself, not an instance of it', axios);
   }
 
-  /** Where it leads, as axios makes it, without what its defaults would add to this request. */
+  /** The URL of a request, as axios builds it, but without axios's defaults. */
   function urlOf({ url, baseURL = '', allowAbsoluteUrls = true }: ConfigLike): string {
     return `${axios.getUri({ url, baseURL, allowAbsoluteUrls })}`;
   }
@@ -72,7 +72,7 @@ export function tokenAdapter<Adapter extends AxiosAdapterLike>(
   /** What `createFetch` takes for `fetch`: whether a 401 is an answer or an error of axios, `validateStatus` says. */
   async function sendBelow(_: unknown, { headers, given, config }: Init): Promise<Answer> {
     const authorization = new Headers(headers).get('authorization');
-    // while we waited, the base of the document may have come to lead elsewhere
+    // While the token was awaited, the base URL of the document may have changed.
     const isListed = authorization !== null && isIn(listed, urlOf(config));
     return send(isListed ? withAuthorization(config, authorization, listed) : config).then(
       (answer) => readAnswer(seal(answer, given), async () => answer),
@@ -106,7 +106,7 @@ export function tokenAdapter<Adapter extends AxiosAdapterLike>(
   return adapter as AxiosAdapterLike as Adapter;
 }
 
-/** What goes through `createFetch`, which passes on what it does not know. */
+/** The `init` passed through `createFetch`, which keeps members that it does not know. */
 interface Init {
   readonly method: string | undefined;
   readonly signal: AbortSignal | undefined;
@@ -116,10 +116,10 @@ interface Init {
   readonly config: ConfigLike;
 }
 
-/** Stands for any body that can be read only once. */
+/** A stand-in for any body that can be read only once. */
 const STREAM = { getReader: undefined };
 
-// axios writes the stack of each caller into what it rejects with, and this error is told to others as well.
+// axios adds the caller's stack to the error that it rejects with, and this error is shared by several callers.
 function ofItsOwn(error: Error): Error {
   return Object.create(error, { stack: { value: error.stack, configurable: true, writable: true } });
 }

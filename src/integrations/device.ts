@@ -25,7 +25,7 @@ export interface DeviceSignInOptions {
   tokens: TokenManager;
   /** Shows the user where to go and which code to confirm. What it throws ends the sign-in. Required. */
   onCode(code: DeviceCode): void;
-  /** Is told before each wait when the next poll is due, in epoch milliseconds. */
+  /** Called before each wait with the moment of the next poll, in epoch milliseconds. */
   onPoll?: ((next: { at: number }) => void) | undefined;
   /** Instead of the client's. */
   scopes?: readonly string[] | undefined;
@@ -113,7 +113,7 @@ interface Device {
 
 function readDevice({ status, body }: Answered, now: number): Device {
   const { device_code, user_code, verification_uri_complete: complete, expires_in, interval } = body ?? {};
-  const uri = body?.verification_uri ?? body?.verification_url; // Google's first draft
+  const uri = body?.verification_uri ?? body?.verification_url; // Google's name for it, from an early draft
   if (
     status >= 200 &&
     status < 300 &&
@@ -137,7 +137,7 @@ function readDevice({ status, body }: Answered, now: number): Device {
   throw new SignInError('ERR_SIGN_IN_CONFIG', message, { oauthError, status });
 }
 
-/** Asks until the user has decided, or the code expires. */
+/** Polls until the user has decided, or the code expires. */
 async function poll(
   { client, onPoll, signal }: DeviceSignInOptions,
   clock: Clock,
@@ -201,7 +201,7 @@ function wait(clock: Clock, delayMs: number, signal: AbortSignal | undefined): P
   });
 }
 
-/** A signal that aborts with another one, or after so long. */
+/** A signal that aborts with another one, or after a time limit. */
 function limit(
   clock: Clock,
   limitMs: number,

@@ -20,7 +20,7 @@ export interface FetchOptions {
    * Whether an answer refuses the access token. Default: a 401, unless its challenge asks for more than another token.
    *
    * Called with every answer to a request that carried one; of the body it reads a copy. Where it throws, or gives
-   * anything but a boolean, the default counts, and `reportError` or the console is told.
+   * anything but a boolean, the default counts, and the mistake goes to `reportError` or the console.
    */
   rejected?: Rejected | undefined;
   /**
@@ -37,7 +37,7 @@ export interface FetchOptions {
 const OPTIONS = ['origins', 'fetch', 'withoutSession', 'rejected', 'authorize', 'allowInsecure'];
 /** An upload that cannot be sent twice gets a token that lives at least this long. */
 const STREAM_VALIDITY_MS = 60_000;
-/** Of so many origins that are not listed it is told that they got no token. */
+/** The most origins that `requestPassedOver` is emitted for. */
 const MAX_PASSED_OVER = 100;
 
 /**
@@ -67,7 +67,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
     tokens[hooks]?.passOver?.(origin);
   }
 
-  // one function for the whole way: each more of them would cost every request a promise
+  // One async function, because each further one would cost a promise per request.
   return async (input, init) => {
     if (returns?.(init)) return before(input, init);
     const target = targetOf(urlOf(input));
@@ -92,7 +92,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
       }
       if (outgoing.ready) await outgoing.ready;
       sign(outgoing, accessToken, false);
-      // where access tokens are in a cookie, they are all ''
+      // In cookie mode every access token is '', so the token set is noted instead.
       const sent = accessToken === '' ? tokens[hooks]?.present?.() : undefined;
       const response = await send(outgoing.goal, outgoing.init);
       const rejection = rejected
@@ -107,7 +107,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   };
 }
 
-/** Nobody is signed in; or a storage that cannot be read does not tell, and the request needs no session. */
+/** Whether an error means: no session, or a storage that cannot be read. */
 function hasNoSession(tokens: TokenSource, name: string): boolean {
   const { getSnapshot } = tokens as Partial<TokenManager>;
   return name === 'SessionError' || (name === 'StorageError' && getSnapshot?.().status === 'loading');
@@ -115,7 +115,7 @@ function hasNoSession(tokens: TokenSource, name: string): boolean {
 
 /** Checks the arguments, and gives the listed origins. Throws `OptionsError`, `ERR_OPTIONS`. */
 function check(tokens: TokenSource, options: Partial<FetchOptions>): ReadonlySet<string> {
-  // modules that import each other in a circle give undefined
+  // A circular import gives undefined.
   if (typeof tokens?.getAccessToken !== 'function') {
     refuse('tokens', 'a token manager', tokens, ': write createFetch(tokens, { origins })');
   }

@@ -1,20 +1,20 @@
 import { hooks } from '../core/hooks.js';
 import type { TokenSource } from '../manager/token-manager.js';
 
-/** The memory of URLs whose refusals no refresh mends. */
+/** Remembers URLs that still refuse after a refresh. */
 export interface FutileRefreshes {
   /** Whether a refresh may help a URL that refused this access token. */
   mayHelp(url: string, accessToken: string): boolean;
-  /** A URL refused even an access token that had just taken the place of another. */
+  /** Notes that a URL refused an access token that was just refreshed. */
   add(url: string, accessToken: string): void;
-  /** A URL took an access token: its next refusal may have another reason. */
+  /** Notes that a URL accepted an access token: its next refusal may have another reason. */
   accept(url: string): void;
 }
 
 interface Entry {
-  /** What was refused although it was new; undefined once the URL has taken one. */
+  /** The new access token that was refused; undefined once the URL accepted one. */
   accessToken: string | undefined;
-  /** How many more refreshes are worth a try until then. */
+  /** How many more refreshes are allowed before `until`. */
   left: number;
   /** Epoch milliseconds. */
   readonly until: number;
@@ -22,14 +22,14 @@ interface Entry {
 
 const MAX_URLS = 1_000;
 const MAX_LENGTH = 500;
-/** How long an access token lives where nobody knows. */
+/** The assumed lifetime of an access token whose expiry is unknown. */
 const LIFE_MS = 3_600_000;
 
 /**
- * Counts the refreshes for which a URL was the reason in vain: two at most in the life of an access token.
+ * Counts the refreshes that did not help a URL: at most two in the lifetime of an access token.
  *
- * That life is the first one's, because each refresh begins another. A URL is what stands before its query: a request
- * that is repeated often has something else in there. Where nobody tells the time, each access token counts by itself.
+ * The lifetime is that of the first token, because each refresh starts a new one. A URL counts without its query, which
+ * often differs in a repeated request. If the token source has no clock, each access token counts separately.
  */
 export function createFutileRefreshes(tokens: TokenSource): FutileRefreshes {
   const entries = new Map<string, Entry>();
@@ -58,7 +58,7 @@ export function createFutileRefreshes(tokens: TokenSource): FutileRefreshes {
         for (const oldest of entries.keys()) if (entries.size >= MAX_URLS) entries.delete(oldest);
         entries.set(keyOf(url), entry);
       }
-      // the same one again: another of the requests that waited for one refresh
+      // The same token again comes from another request that waited for the same refresh.
       if (entry.accessToken !== accessToken) entry.left--;
       entry.accessToken = accessToken;
     },

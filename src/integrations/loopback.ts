@@ -24,7 +24,7 @@ export interface LoopbackSignInOptions extends Omit<BeginOptions, 'redirectUri' 
   signal?: AbortSignal | undefined;
 }
 
-/** What we use of `node:http`. */
+/** The used part of `node:http`. */
 interface Exchange {
   readonly request: { readonly method?: string | undefined; readonly url?: string | undefined };
   reply(status: number, html: string): Promise<void>;
@@ -36,7 +36,7 @@ interface Listener {
 
 const TIMEOUT_MS = 300_000;
 const ADDRESSES = { '127.0.0.1': ['127.0.0.1'], '[::1]': ['::1'], localhost: ['127.0.0.1', '::1'] } as const;
-/** A family that this machine does not have; another one is enough. */
+/** Errors of an address family that this machine does not have; one family is enough. */
 const NO_FAMILY = ['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'ENETUNREACH'];
 /** A free port of one family may be taken in the other. */
 const TRIES = 10;
@@ -74,7 +74,7 @@ export async function loopbackSignIn(signIn: SignIn, options: LoopbackSignInOpti
   const ended = new Promise<void>((resolve, reject) => {
     settle = { resolve, reject };
   });
-  ended.catch(() => undefined); // somebody may give up before anybody waits for it
+  ended.catch(() => undefined); // it may reject before it is awaited
   let origin = '';
 
   async function handle({ request, reply }: Exchange): Promise<void> {
@@ -82,7 +82,7 @@ export async function loopbackSignIn(signIn: SignIn, options: LoopbackSignInOpti
     if (url.split('?')[0] !== path) return reply(404, page(false));
     if (method !== 'GET') return reply(405, page(false));
     try {
-      // ours gives the path back that it was begun with; any other is none of this sign-in
+      // `returnTo` identifies this sign-in; the callback of another one is ignored.
       const done = await signIn.finish(origin + url);
       if (done?.returnTo !== path) return await reply(400, page(false));
       await reply(200, page(true));

@@ -62,31 +62,31 @@ export function createTargets(
 ): (url: string) => (Target & { readonly isListed: boolean }) | undefined {
   const known = [...origins].map((origin) => ({ origin, prefix: `${origin}/` }));
   return (url) => {
-    // the prefix of an origin, complete with its slash, leaves no doubt: the common case needs no parser
+    // An origin followed by a slash is unambiguous, so the common case needs no parser.
     for (const { origin, prefix } of known) if (url.startsWith(prefix)) return { origin, url, isListed: true };
     const target = readTarget(url);
     return target && { ...target, isListed: origins.has(target.origin) };
   };
 }
 
-/** The origin that a URL leads to, and the URL as it has to be sent; undefined where that is not beyond doubt. */
+/** The origin of a URL, and the URL as it has to be sent; undefined if parsers may read it differently. */
 export function readTarget(url: string): Target | undefined {
-  // what leaves no doubt stays as it is, because React Native appends a slash; an IPv6 address has many spellings
+  // An unambiguous URL is not rewritten, because React Native appends a slash; an IPv6 address has many spellings.
   const clear = readDestination(url);
   if (clear && !url.includes('[')) return { origin: clear.origin, url };
-  // a backslash in the host is part of it in one standard, and its end in the other
+  // A backslash ends the host in the WHATWG standard, and belongs to it in RFC 3986.
   if (/^\s*\w+:\/*[^/?#]*\\/.test(url)) return undefined;
   const href = resolve(url, base());
   const { origin } = readDestination(href) ?? {};
   return origin === undefined ? undefined : { origin, url: href };
 }
 
-// for what is configured, and can be written clearly
+// Stricter, for configured URLs, which the application can write without backslashes and white space.
 function readCareful(text: string, from: string | undefined): Destination | undefined {
   return /[\\\s]/.test(text) ? undefined : readDestination(resolve(text, from));
 }
 
-// what is relative is so to the base of the document, which may lead elsewhere than the page
+// A relative URL is resolved against the base of the document, which may have another origin than the page.
 function base(): string | undefined {
   const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
   return document?.baseURI ?? location?.href;

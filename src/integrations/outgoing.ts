@@ -21,7 +21,7 @@ export interface Outgoing {
   readonly init: Init;
   /** What the caller gave. */
   readonly headers: Headers;
-  /** The request once more, for a replay; null where its body was read already, and `fetch` will say so. */
+  /** A clone for a replay; null if the body was already read, so that `fetch` will reject. */
   spare: Request | undefined | null;
 }
 
@@ -42,7 +42,7 @@ export function prepare(
   const request = isRequest(input) ? input : undefined;
   const init = members(given);
   if (request && Object.values(init).every((value) => value === undefined)) {
-    // fetch forgets them where init is not empty, as ours is going to be
+    // `fetch` drops them from a Request if `init` is not empty, as it will be here.
     const { referrer, referrerPolicy } = request as { referrer?: string; referrerPolicy?: string };
     Object.assign(init, { referrer, referrerPolicy });
   }
@@ -51,15 +51,15 @@ export function prepare(
   if (own && !authorize && headers.has('authorization')) return undefined;
   const body = init.body ?? undefined;
   const spare = request && body === undefined ? cloneWithBody(request) : undefined;
-  // a string cannot change
+  // a string cannot change, so it needs no copy
   const isObject = typeof body === 'object';
   if (isObject) init.body = copy(body);
   const form = isObject && isA(body, 'FormData') ? readForm(body as FormData) : undefined;
-  // the page may be gone in the next turn
+  // A keepalive request must be sent at once: the page may be closing.
   const isLast = init.keepalive ?? (request as Init | undefined)?.keepalive;
   if (form && isLast) init.body = copyForm(body as FormData);
   return {
-    // null, as for `fetch`, lets go of the request's own signal
+    // As for `fetch`, null removes the request's own signal.
     signal: (init.signal === undefined ? request?.signal : init.signal) ?? undefined,
     isOneShot: (isObject && isStream(body)) || (spare === null && request?.body !== null),
     ready: form && !isLast ? serialize(form, headers, init) : undefined,
@@ -78,12 +78,12 @@ export function sign(outgoing: Outgoing, accessToken: string, isReplay: boolean)
   const sent = isReplay || authorize ? new Headers(headers) : headers;
   init.headers = sent;
   if (accessToken === '') {
-    // the token is in a cookie; a Request says same-origin where nobody has said anything
+    // The token is in a cookie. The default `credentials` of a Request is 'same-origin'.
     const { credentials = 'same-origin' } = goal as { credentials?: string };
     if (credentials === 'same-origin') init.credentials ??= 'include';
   } else if (authorize) {
     putOn(authorize, sent, accessToken);
-    // fetch takes Authorization off where a redirect leads to another origin, and no other header
+    // On a redirect to another origin, `fetch` removes only the `Authorization` header.
     const { redirect = 'follow' } = goal as { redirect?: string };
     sent.forEach((value, name) => {
       if (name !== 'authorization' && value !== headers.get(name) && redirect === 'follow') init.redirect ??= 'manual';
@@ -98,7 +98,7 @@ function putOn(authorize: Authorize, headers: Headers, accessToken: string): voi
   try {
     const result: unknown = authorize(headers, accessToken);
     if (!(result instanceof Promise)) return;
-    result.catch(() => undefined); // what it says is not for the console
+    result.catch(() => undefined); // no unhandled rejection in the console
   } catch (error) {
     problem = describe(error, accessToken);
   }
@@ -110,11 +110,11 @@ export function describe(error: unknown, accessToken: string): string {
   try {
     return `it threw: ${redact(String((error as Error | undefined)?.message ?? error), [accessToken])}`;
   } catch {
-    return 'it threw'; // what cannot be read
+    return 'it threw'; // the error cannot be read
   }
 }
 
-/** Lets go of a body that nobody is going to read; that of node-fetch is a stream of Node. */
+/** Cancels a body that nobody will read; that of node-fetch is a Node stream. */
 export function letGo(body: Response['body'] | undefined): void {
   const stream = body as { cancel?(): Promise<void>; destroy?(): unknown } | null | undefined;
   void stream?.cancel?.().catch(() => undefined);
@@ -126,7 +126,7 @@ export function urlOf(input: Arguments[0]): string {
   return isRequest(input) ? input.url : String(input);
 }
 
-// `fetch` also reads what is inherited: a Request may serve as init, and has its members from its prototype.
+// `fetch` also reads inherited members: a Request may be used as `init`, and its members are on its prototype.
 function members(given: Arguments[1]): Init {
   const copied: Record<string, unknown> = { ...given };
   if (given && Object.getPrototypeOf(given) !== Object.prototype) {
@@ -135,12 +135,12 @@ function members(given: Arguments[1]): Init {
   return copied;
 }
 
-// Of another page or library it is told by its tag; in React Native it has none.
+// A Request of another realm or library is recognised by its tag; in React Native it has none.
 function isRequest(input: Arguments[0]): input is Request {
   return typeof input === 'object' && (isA(input, 'Request') || input instanceof Request);
 }
 
-// A request's body can be read once; null where it was read already, and `fetch` will say so.
+// A body can be read once; null if it was already read, so that `fetch` will reject.
 function cloneWithBody(request: Request): Request | undefined | null {
   if (request.method === 'GET' || request.method === 'HEAD') return undefined;
   try {
@@ -150,7 +150,7 @@ function cloneWithBody(request: Request): Request | undefined | null {
   }
 }
 
-// What the caller may change while we wait for a token is copied; a string or a Blob cannot change.
+// Copies what the caller may change during the wait for a token; a string or a Blob cannot change.
 function copy(body: Body): Body {
   if (isA(body, 'URLSearchParams')) return new URLSearchParams(String(body));
   if (isA(body, 'ArrayBuffer')) return (body as ArrayBuffer).slice(0);
@@ -175,13 +175,13 @@ function copyForm(form: FormData): FormData {
   return copied;
 }
 
-// Each sending of a FormData draws another boundary: to send the same bytes twice, they are made once.
+// Each sending of a FormData uses a new boundary, so it is serialised once to send the same bytes twice.
 async function serialize(made: Response, headers: Headers, init: Init): Promise<void> {
   init.body = await made.blob();
   if (!headers.has('content-type')) headers.set('content-type', String(made.headers.get('content-type')));
 }
 
-// that of the package form-data is a stream of the old kind of Node
+// The package form-data makes a legacy Node stream.
 function isStream(body: object): boolean {
   return 'getReader' in body || Symbol.asyncIterator in body || 'pipe' in body;
 }

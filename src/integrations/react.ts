@@ -13,7 +13,7 @@ import {
 import { OptionsError } from '../errors.js';
 import type { SessionSnapshot, TokenManager } from '../manager/token-manager.js';
 
-/** What a server and the first rendering in a page see, whenever the session is loaded: the two have to agree. */
+/** The snapshot on a server and during hydration, which must render the same. */
 const LOADING: SessionSnapshot = /* @__PURE__ */ Object.freeze({
   status: 'loading',
   sessionId: undefined,

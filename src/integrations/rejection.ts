@@ -27,7 +27,7 @@ export function readRejection(response: Response, origin: string, verdict?: bool
   const { status } = response;
   if (!verdict && status !== 401 && status !== 403) return undefined;
   const { headers, url } = response;
-  // fetch takes the token off where a redirect leads to another origin: the word from there is not about it
+  // `fetch` drops the token on a redirect to another origin, so an answer from there says nothing about it.
   const from = url && !verdict && readTarget(url);
   if (from && from.origin !== origin) return undefined;
   const challenges = readChallenges(headers.get('www-authenticate'));
@@ -45,7 +45,7 @@ export async function judge(
   accessToken: string,
 ): Promise<Rejection | undefined> {
   let copy: Response | undefined;
-  // whoever reads the body reads a copy, which is made only then: the caller's stays whole
+  // The body is cloned when it is first read, so that the caller's response stays unread.
   const get = (_: object, name: string | symbol): unknown => {
     const isBody = BODY.test(String(name));
     if (isBody) copy ??= response.clone();

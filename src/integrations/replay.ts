@@ -47,12 +47,12 @@ export async function replay(
     if (signal?.aborted) throw error;
     return response;
   }
-  // no refresh for this one, and nobody else has brought another token
+  // No refresh is allowed, and there is no other token.
   if (!mayRefresh && next === accessToken) return response;
   letGo(response.body);
   sign(outgoing, next, true);
   const { spare } = outgoing;
-  outgoing.spare = undefined; // whoever sends it lets go of it
+  outgoing.spare = undefined; // it is sent now, so it must not be cancelled later
   const second = await send(spare ?? goal, init);
   const again = await (rejected ? judge(rejected, second, outgoing, next) : readRejection(second, target.origin));
   if (again) tell(again, second, next, true);

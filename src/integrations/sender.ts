@@ -3,16 +3,16 @@ type Arguments = Parameters<typeof fetch>;
 /** What sends requests. What is given has no more than `send`. */
 export interface Sender {
   readonly send: typeof fetch;
-  /** Makes an `init` of our own known to `returns`. */
+  /** Marks an `init` as sent by this sender, for `returns`. */
   mark?(init: NonNullable<Arguments[1]>): void;
-  /** A request comes back that we have sent already: the global `fetch` is ours, or leads to us. */
+  /** Whether this sender has already sent this request: then the global `fetch` is, or calls, this one. */
   returns?(init: Arguments[1]): boolean;
 }
 
 /** Sends by a given `fetch`, or by the global one, looked up on each call; `before` is what was global at first. */
 export function createSender(given: typeof fetch | undefined, before: typeof fetch): Sender {
   if (given) return { send: given };
-  // of a request that is passed on untouched nothing else can tell; it is sent in the turn of the call
+  // Detects the return of an untouched request, which carries no mark; it is sent synchronously.
   let isSending = false;
   const seen: unique symbol = Symbol() as never;
   return {

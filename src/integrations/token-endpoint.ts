@@ -45,7 +45,7 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
   checkSender(options.fetch);
   const refresh: RefreshTokens = async ({ refreshToken, signal }) => {
     const send = options.fetch ?? globalThis.fetch;
-    // React Native long had no more than this of URLSearchParams
+    // Older React Native supports only this constructor of URLSearchParams.
     const body = new URLSearchParams({
       ...parameters,
       grant_type: 'refresh_token',

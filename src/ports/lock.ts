@@ -1,4 +1,4 @@
-/** One at a time, for everybody who shares the storage. */
+/** Mutual exclusion among all managers that share the storage. */
 export interface Lock {
   /**
    * Waits for the lock of this key, runs the task, and releases the lock when the task has settled.

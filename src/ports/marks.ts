@@ -1,4 +1,4 @@
-/** Short notes that survive the page, in the same turn: no promise is waited for, and no secret is in them. */
+/** Short notes without secrets, written synchronously, so that they survive a page that is being closed. */
 export interface Marks {
   /** The note last set under this key, by any tab where they share a place; else null. Must not throw. */
   get(key: string): string | null;

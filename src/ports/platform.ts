@@ -6,16 +6,16 @@ import type { TokenStorage } from './storage.js';
 import type { Wakeups } from './wakeups.js';
 
 /**
- * Everything the manager knows of the world; usually a preset, or a spread one with parts replaced.
+ * The environment of a manager: a preset, or a preset with parts replaced by object spread.
  *
- * Everything in it is named by key, so that one platform serves any number of managers.
+ * Each part takes a key with every call, so that one platform serves any number of managers.
  */
 export interface Platform {
   /** Where the session is kept. */
   storage: TokenStorage;
   /** One refresh at a time, for everybody on this storage. */
   lock: Lock;
-  /** Tells peers to look at the storage. */
+  /** Notifies peers, so that they read the storage. */
   channel: Channel;
   /** Moments after which timers are not to be trusted. */
   wakeups: Wakeups;

@@ -9,7 +9,7 @@ import type { Platform } from '../ports/platform.js';
 
 /** See {@link node}. */
 export interface NodeOptions extends FileOptions {
-  /** Path of the credentials file, from here as we are now. Default: none, sessions live in memory and end with the process. */
+  /** Path of the credentials file; a relative one is resolved at this call. Default: none, sessions live in memory. */
   file?: string | undefined;
 }
 

@@ -39,7 +39,7 @@ export type ReactNativeOptions = {
 /** The names of all options. */
 type AllOptions = Record<'appState' | 'netInfo' | 'secureStore' | 'keychain' | 'storage', unknown>;
 
-/** Lock and notices of one place: of all managers in this process that keep their sessions there. */
+/** Lock and channel for all managers in this process whose sessions are in the same place. */
 type Shared = Pick<Platform, 'lock' | 'channel'>;
 
 const everywhere = new WeakMap<object, Shared>();
@@ -75,5 +75,5 @@ function storageOf(options: ReactNativeOptions): TokenStorage {
   );
   if ('secureStore' in options) return expoSecureStore(options.secureStore);
   if ('keychain' in options) return keychain(options.keychain);
-  return checkStorage('reactNative', options.storage as TokenStorage, instead); // the lock of this process has no fence to hand on
+  return checkStorage('reactNative', options.storage as TokenStorage, instead); // AsyncStorage fits: the in-process lock has no fence, so `setItem` gets no third argument
 }

@@ -33,7 +33,7 @@ export function actOnLogout(world: World, exchange: Exchange): Answer {
   const hint = parameters?.get('id_token_hint');
   const claims = hint ? world.mint.read(hint) : undefined;
   if (hint && !claims) return refusal(400, 'invalid_request', 'id_token_hint is none of ours');
-  // without proof of whose session it is, the user has to be asked
+  // Without an ID token the session is not identified, so the user has to be asked.
   if (!claims && !parameters?.has('consent'))
     return page('Sign out', '<a id="agree" href="?consent=given">Sign out</a>');
   world.switches = { ...world.switches, user: undefined };

@@ -24,6 +24,6 @@ export interface World {
   /** Authorizations that are under way. */
   desk: Desk;
   switches: AuthServerSwitches;
-  /** The refresh token in the cookie of everybody who uses `server.fetch` or `server.handlers`: one browser. */
+  /** The refresh token cookie shared by all uses of `server.fetch` and `server.handlers`, as in one browser. */
   jar: string | undefined;
 }

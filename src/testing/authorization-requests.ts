@@ -119,7 +119,7 @@ function readRequest(parameters: URLSearchParams): AuthorizationRequest {
 
 function check(world: World, request: AuthorizationRequest): Refusal | undefined {
   if (request.responseType !== 'code') return ['unsupported_response_type', 'only code'];
-  // the code flow without PKCE is over (RFC 9700 section 2.1.1)
+  // RFC 9700 section 2.1.1 requires PKCE for the code flow.
   if (!request.codeChallenge || request.codeChallengeMethod !== 'S256') {
     return ['invalid_request', 'code_challenge with code_challenge_method=S256 is missing'];
   }
@@ -129,7 +129,7 @@ function check(world: World, request: AuthorizationRequest): Refusal | undefined
   return undefined;
 }
 
-/** What `prompt=none` cannot have without showing a page. */
+/** The error for a `prompt=none` request that needs a page. */
 function meet(world: World, request: AuthorizationRequest): Refusal | undefined {
   if (!request.prompt.includes('none')) return undefined;
   if (request.prompt.length > 1) return ['invalid_request', 'prompt=none goes with no other'];
@@ -142,7 +142,7 @@ function needsLogin({ switches, desk, clock }: World, request: AuthorizationRequ
   return request.maxAgeMs !== undefined && clock.now() - desk.authenticatedAt > request.maxAgeMs;
 }
 
-/** Signs whoever comes in at the server itself, where that is needed. */
+/** Signs the user in at the server itself if the request needs it. */
 function signIn(world: World, request: AuthorizationRequest): Login {
   const { switches, desk, clock } = world;
   const picks = ['login', 'select_account', 'create'].some((word) => request.prompt.includes(word));
@@ -164,7 +164,7 @@ function back(world: World, exchange: Exchange, request: AuthorizationRequest, r
   return redirect(`${redirectUri}${mark}${sent}`);
 }
 
-/** A page that waits for its user. */
+/** A page with a link by which the user consents. */
 function ask({ url }: Exchange, asked: URLSearchParams): Answer {
   const link = (consent: string) => {
     const query = new URLSearchParams(asked);

@@ -68,7 +68,7 @@ const essentials: Promises<ChannelUnderTest> = {
     const ear = listen(second, key);
     const other = listen(second, `${key}:other`);
     channel.announce(`${key}:other`);
-    await other.hears(1); // so it has arrived
+    await other.hears(1); // the announcement has arrived
     same(ear.count(), 0, 'how often the listener of another key was called');
     channel.announce(key);
     await ear.hears(1);

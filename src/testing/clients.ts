@@ -1,10 +1,10 @@
 import type { AuthClient } from './auth-server-options.js';
 import { type Answer, refusal } from './exchange.js';
 
-/** Who asks, or the refusal to go on. */
+/** The client of a request, or the refusal to answer. */
 export type Authentication = { readonly clientId: string | undefined } | { readonly refusal: Answer };
 
-/** Finds out which client asks, and whether it proves that (RFC 6749 section 2.3). */
+/** Authenticates the client of a request (RFC 6749 section 2.3). */
 export function authenticate(
   clients: readonly AuthClient[] | undefined,
   headers: Headers,

@@ -8,7 +8,7 @@ export interface ContractCheck {
   readonly run: () => Promise<void>;
 }
 
-/** What every contract can be told. */
+/** Options of every contract. */
 export interface ContractOptions {
   /** How long one check may take, in real milliseconds, before it fails. Default 4 000. */
   boundMs?: number;
@@ -77,13 +77,13 @@ async function within<T>(boundMs: number, promise: Promise<T>, what: string): Pr
   return Promise.race([promise, bound]).finally(() => clearTimeout(timer));
 }
 
-/** Says that a promise is looked at later: one that fails before then is no unhandled rejection. */
+/** Marks a promise as awaited later, so that a rejection before that is not reported as unhandled. */
 export function later<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
 }
 
-/** Looks again and again until a condition holds; gives up after ten seconds, when the check has long failed. */
+/** Polls until a condition holds; stops after ten seconds, long after the check itself has timed out. */
 export async function until(condition: () => boolean): Promise<void> {
   for (let looks = 0; !condition(); looks++) {
     if (looks > 5_000) throw new Error('Expected a condition to hold at last.');
@@ -91,7 +91,7 @@ export async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-/** Waits in real time: for the world to get on, never for something to be late enough. */
+/** Waits in real time, to let other work proceed; no check may depend on the exact duration. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -83,7 +83,7 @@ function createShelf<T extends { readonly expiresAt: number }>(
   const records = new Map<string, T>();
   return {
     put: (record) => {
-      // an hour longer than they live, so that a second use is still recognised
+      // Kept for an hour after they expire, so that a second use is still recognised.
       for (const [key, { expiresAt }] of records) if (expiresAt + 3_600_000 <= now()) records.delete(key);
       const secret = prefix + mint.random();
       records.set(fingerprint(secret), record);

@@ -3,8 +3,8 @@ import type { Clock } from '../ports/clock.js';
 import { createTurn, rest } from './settle.js';
 
 const QUIET_TURNS = 12; // measured: a body read through msw and happy-dom's fetch needs two
-const MOST_TURNS = 10_000; // for code that never comes to rest
-const MOST_RESTS = 2_000; // of a millisecond and more, for tracked work that waits for this clock
+const MOST_TURNS = 10_000; // a bound for code that never settles
+const MOST_RESTS = 2_000; // each at least a millisecond; a bound for tracked work that waits for this clock
 const LONGEST_DELAY_MS = 2_147_483_647;
 const TASKS_PER_MOMENT = 10_000;
 
@@ -70,10 +70,10 @@ interface Task {
 export function fakeClock(startAt: number = Date.UTC(2026, 0, 1)): FakeClock {
   const timeline = createTimeline();
   const { settle, stir, track } = createSettler();
-  let wallAt = finite(startAt, 'startAt'); // what the wall clock showed when nothing had elapsed
+  let wallAt = finite(startAt, 'startAt'); // the wall clock when `elapsedMs` was 0
   let queue: Promise<unknown> = Promise.resolve();
 
-  /** One movement of the clock after the other, also when the caller does not wait. */
+  /** Runs movements of the clock one after another, also if the caller does not await them. */
   function exclusively<T>(work: () => Promise<T>): Promise<T> {
     const result = queue.then(work);
     queue = result.catch(() => undefined);
@@ -118,9 +118,9 @@ export function fakeClock(startAt: number = Date.UTC(2026, 0, 1)): FakeClock {
 }
 
 interface Timeline {
-  /** What tasks count. */
+  /** The time that tasks are due on; `set` does not change it. */
   elapsedMs: number;
-  /** In the order they fall due; equals in the order they came. */
+  /** In the order in which they are due; at the same moment, in the order in which they were added. */
   readonly tasks: readonly Task[];
   add(delayMs: number, run: () => void, keepAlive: boolean): () => void;
   runFirst(): void;
@@ -152,7 +152,7 @@ function createTimeline(): Timeline {
   };
 }
 
-/** Runs promise jobs until nobody has used the clock for a while and no tracked work is left. */
+/** Runs promise jobs until the clock was not used for some turns and no tracked work is left. */
 function createSettler(): { settle: () => Promise<void>; stir: () => void; track: FakeClock['track'] } {
   const turn = createTurn();
   let activity = 0;
@@ -225,7 +225,7 @@ async function runUntil<T>(timeline: Timeline, settle: Settle, promise: PromiseL
   promise.then(done, done);
   for (await settle(); !settled; await settle()) {
     const [next] = timeline.tasks;
-    if (!next) break; // nothing left to run here: the work goes on outside the clock
+    if (!next) break; // No task is left: the promise waits for work outside this clock.
     if (next.dueMs > limitMs) {
       throw new Error(`Expected the promise to settle within ${withinMs} ms, but the next task is later than that.`);
     }

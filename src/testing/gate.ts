@@ -1,12 +1,12 @@
 /** Whether the code behind a gate runs: a tab, or a process. */
 export type GateState = 'running' | 'frozen' | 'crashed';
 
-/** What a context does goes through here, so that it can be held up, or end. */
+/** All work of a context passes through its gate, so that the context can be frozen or crashed. */
 export interface Gate {
   readonly state: GateState;
-  /** Does it now; when frozen, on thawing and in order; after a crash never. Returns a function that cancels. */
+  /** Runs the task now; if frozen, in order after the thaw; after a crash never. Returns a function that cancels it. */
   enter(task: () => void): () => void;
-  /** Does the work as `enter` would, and settles as it does, as `enter` would. */
+  /** Runs the work through `enter`; its outcome passes through `enter` as well. */
   through<T>(work: () => T | PromiseLike<T>): Promise<T>;
   freeze(): void;
   thaw(): void;

@@ -2,7 +2,7 @@ import type { TokenResponse } from '../core/token-set.js';
 import type { AuthServerSwitches } from './auth-server-options.js';
 import { fingerprint, type Mint } from './mint.js';
 
-/** Whom a family of tokens is for, and what they allow. */
+/** The user of a family of tokens, and what the tokens allow. */
 export interface Grant {
   readonly user: string;
   readonly scope: string;
@@ -15,11 +15,11 @@ export interface Grant {
   readonly resources?: readonly string[];
   /** How the user proved who they are (RFC 9470). */
   readonly acr?: string | undefined;
-  /** Epoch milliseconds at which they did. */
+  /** Epoch milliseconds of that authentication. */
   readonly authenticatedAt?: number;
 }
 
-/** What one answer has of its own. */
+/** Options of a single answer. */
 export interface IssueOptions {
   /** Further claims of this ID token alone. */
   readonly once?: Readonly<Record<string, unknown>>;
@@ -40,7 +40,7 @@ interface Family extends Grant {
 interface RefreshRecord {
   readonly family: Family;
   readonly expiresAt: number;
-  /** Since when it has been used, and how the answer is made again out of the same token. */
+  /** When it was used, and a function that makes the same answer again from the same token. */
   used?: { at: number; repeat: (presented: string) => TokenResponse };
 }
 
@@ -76,7 +76,7 @@ export interface TokenFacts {
   readonly met?: readonly string[];
 }
 
-/** What came of presenting a refresh token. */
+/** The outcome of presenting a refresh token. */
 export type RefreshOutcome =
   | { readonly tokens: TokenResponse; readonly reused: boolean }
   | { readonly error: RefreshRefusal; readonly why: string; readonly reused: boolean };
@@ -157,7 +157,7 @@ function revokeFamily(book: Book, family: Family): boolean {
   return true;
 }
 
-/** Issues a token set that follows from a secret, so that the same secret gets the same one again. */
+/** Issues a token set that is derived from a secret, so that the same secret gives the same tokens. */
 function issue(book: Book, secret: string, family: Family, scope: string, options: IssueOptions): TokenResponse {
   const { accessTokenLifetimeMs, refreshTokenLifetimeMs } = book.switches();
   const now = book.now();
@@ -231,7 +231,7 @@ function find(book: Book, token: string): TokenFacts | undefined {
   };
 }
 
-/** Fixes everything about an answer except the secret that it is made of; keeps no token. */
+/** Makes a function that builds an answer from its secret, so that it can be repeated without keeping a token. */
 function composer(
   { mint, issuer: origin, now, switches }: GrantsContext,
   { user, clientId, claims, scope: grantedScope, issuer = origin }: Family,
@@ -262,7 +262,7 @@ function composer(
   };
 }
 
-/** Forgets expired records now and then, so that a long run does not grow. */
+/** Removes expired records from time to time, so that memory stays bounded in a long run. */
 function createPruning(maps: ReadonlyArray<Map<string, { expiresAt: number }>>, now: () => number): () => void {
   const limits = maps.map(() => 1_000);
   return () => {

@@ -18,7 +18,7 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
-/** What we use of `node:http`; naming it here keeps this module loadable where there is no Node. */
+/** The used part of `node:http`, declared here so that this module loads without Node. */
 interface IncomingLike extends AsyncIterable<Uint8Array> {
   readonly method?: string;
   readonly url?: string;
@@ -44,7 +44,7 @@ interface HttpLike {
 
 /** Listens on a loopback port; 0 for a free one. Rejects where there is no `node:http`, or the port is taken. */
 export async function listen(world: World, port: number): Promise<ListeningServer> {
-  // not an import: bundlers for browsers would look for the module
+  // Not an import, which bundlers for browsers could not resolve.
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
   const http = process?.getBuiltinModule?.('node:http') as HttpLike | undefined;
   if (!http)
@@ -80,7 +80,7 @@ async function respond(world: World, incoming: IncomingLike, outgoing: OutgoingL
     if (outcome === 'dropped') outgoing.socket?.destroy();
     else outgoing.writeHead(outcome.status, { ...outcome.headers, ...cookieHeader(outcome) }).end(outcome.body);
   } catch {
-    outgoing.socket?.destroy(); // the client went away while it was sending, or the script threw
+    outgoing.socket?.destroy(); // the client disconnected while it was sending, or a script threw
   }
 }
 
@@ -101,7 +101,7 @@ async function readExchange(incoming: IncomingLike, signal: AbortSignal): Promis
   };
 }
 
-/** The cookie as script never sees it; on plain http it cannot be `Secure` in every browser. */
+/** An HttpOnly cookie; not `Secure`, which some browsers refuse over plain http. */
 function cookieHeader({ cookie }: Answer): Record<string, string> {
   if (cookie === undefined) return {};
   const attributes = `Path=/; HttpOnly; SameSite=Strict${cookie === null ? '; Max-Age=0' : ''}`;

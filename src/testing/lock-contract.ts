@@ -110,7 +110,7 @@ const aborts: Promises<LockUnderTest> = {
     const waiting = later(neverRuns(lock, key, abort.signal));
     await turns(3);
     abort.abort(new Error('its reason'));
-    const leave = await waiting; // while the lock is still held
+    const leave = await waiting; // aborted while the lock is still held
     held.release();
     await held.done;
     await lock.run(key, never(), async () => undefined);

@@ -22,7 +22,7 @@ export function secondOf({ second }: LockUnderTest): Lock {
   return second;
 }
 
-/** A task that holds the lock until it is told to release it. */
+/** A task that holds the lock until `release` is called. */
 export interface Holder {
   readonly granted: Promise<Lease>;
   readonly done: Promise<string>;

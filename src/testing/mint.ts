@@ -49,7 +49,7 @@ export function readPayload(part: string): Record<string, unknown> | undefined {
   }
 }
 
-/** What is kept of a token: enough to recognise it, too little to present it. */
+/** A hash of a token: it recognises the token, and cannot be used in its place. */
 export function fingerprint(token: string): string {
   return String.fromCharCode(...sha256(new TextEncoder().encode(token)));
 }
@@ -62,7 +62,7 @@ export function base64url(bytes: Uint8Array): string {
 /** The base64 form of some bytes (RFC 4648 section 4). */
 export function base64(bytes: Uint8Array): string {
   let text = '';
-  // in parts: a function takes only so many arguments
+  // In chunks, because the number of arguments of a call is limited.
   for (let at = 0; at < bytes.length; at += 8_192) text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
   return btoa(text);
 }

@@ -8,8 +8,8 @@ interface Run {
 /**
  * Makes a request handler for `setupServer` and `setupWorker` of msw, without importing msw.
  *
- * msw asks nothing more of a handler than these members, the public ones of its `RequestHandler` (3.0); its types insist
- * on that class, private members included. An array of `never` passes, and binds nobody to one version.
+ * At run time msw needs only these public members of its `RequestHandler` (3.0), but its types require the class with its
+ * private members. An array of `never` is accepted, and does not depend on one version.
  */
 export function createMswHandlers(origin: string, respond: Responder): readonly never[] {
   const handler = {

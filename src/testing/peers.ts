@@ -31,7 +31,7 @@ export interface Peer {
   /** What a manager in this context is given; another one after `reload`. */
   readonly platform: Platform;
   readonly state: GateState;
-  /** What lies in the storage that all peers share. */
+  /** The items in the storage that all peers share. */
   readonly items: ReadonlyMap<string, string>;
   /** What calls of this peer's storage meet: a fault, or a function that decides; undefined for none. */
   storageFault: StorageFault | StorageFaultDecision | undefined;
@@ -137,7 +137,7 @@ function createPeer(shared: Shared): Peer {
   };
 }
 
-/** One life of a peer: from its start, or a reload, to its end. */
+/** A peer from its start or reload to its crash or next reload. */
 interface Context {
   readonly gate: Gate;
   readonly platform: Platform;
@@ -163,14 +163,14 @@ function connectMarks(items: Map<string, string>, gate: Gate): Marks {
   return {
     get: (key) => items.get(key) ?? null,
     set: (key, value) => {
-      if (gate.state === 'crashed') return; // nothing runs in a page that is gone
+      if (gate.state === 'crashed') return; // a crashed page cannot write
       if (value === null) items.delete(key);
       else items.set(key, value);
     },
   };
 }
 
-/** The clock as the context behind a gate has it: it can be read at any time, but runs no task that is held up. */
+/** The clock of the context behind a gate: it can always be read, but its tasks pass through the gate. */
 function connectClock(clock: Clock, gate: Gate): { clock: Clock; cancelAll: () => void } {
   const cancels = new Set<() => void>();
   return {

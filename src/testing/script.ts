@@ -1,6 +1,6 @@
 import type { ApiRequest, TokenRequest } from './request-log.js';
 
-/** The parts of the server that can be told what to answer. */
+/** The endpoints whose answers can be scripted. */
 export type Endpoint =
   | 'token'
   | 'revoke'
@@ -58,7 +58,7 @@ export type Scripted<E extends Endpoint = Endpoint> = ScriptedAnswer | ScriptedD
 export interface Script {
   next<E extends Endpoint>(scripted: Scripted<E>, times: number, endpoint: E): void;
   always<E extends Endpoint>(scripted: Scripted<E> | undefined, endpoint: E): void;
-  /** What this request meets; undefined for the server's own doing. */
+  /** The scripted answer to this request; undefined: the server answers by itself. */
   take<E extends Endpoint>(endpoint: E, request: ScriptedRequest<E>): ReturnType<ScriptedDecision<E>>;
   clear(): void;
 }

@@ -119,7 +119,7 @@ function readJson(body: Uint8Array): Record<string, string> | undefined {
 }
 
 function pause(clock: Clock, ms: number): Promise<void> | undefined {
-  // somebody waits for the answer, so a process must not end meanwhile
+  // A client waits for the answer, so the process must not end meanwhile.
   return ms > 0 ? new Promise((resolve) => clock.after(ms, resolve, { keepAlive: true })) : undefined;
 }
 
@@ -134,7 +134,7 @@ function isPreflight({ method, headers }: Exchange): boolean {
   return method === 'OPTIONS' && headers.has('access-control-request-method');
 }
 
-/** Lets pages of every origin in, with cookies: this server guards nothing. */
+/** CORS headers that allow every origin, with cookies, because this server protects nothing. */
 function crossOrigin({ switches }: World, exchange: Exchange): Record<string, string> {
   const origin = exchange.headers.get('origin');
   if (origin === null) return {};

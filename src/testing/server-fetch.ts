@@ -53,11 +53,11 @@ function toResponse(outcome: Outcome, url: string): Response | 'dropped' {
   return response;
 }
 
-/** Lets the fake clock know of bodies that are being read: browsers do that on other threads, in as many turns as it takes. */
+/** Makes the fake clock wait for bodies that are being read, which browsers do on other threads. */
 function trackReading(response: Response, track: FakeClock['track']): Response {
   const define = (name: string, value: unknown) => Object.defineProperty(response, name, { value, configurable: true });
   for (const name of READERS) {
-    const read: (() => Promise<unknown>) | undefined = response[name]; // bytes() is missing here and there
+    const read: (() => Promise<unknown>) | undefined = response[name]; // bytes() is missing in some runtimes
     if (read) define(name, () => track(read.call(response)));
   }
   const { clone } = response;
@@ -69,7 +69,7 @@ function untracked<T>(work: Promise<T>): Promise<T> {
   return work;
 }
 
-/** An abort takes the client away, not the request: the server goes on with what it received. */
+/** On abort the client rejects, but the server still acts on the request that it received. */
 function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

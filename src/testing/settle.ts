@@ -16,7 +16,7 @@ export function rest(): Promise<void> {
   return new Promise((resolve) => timeout(resolve, 1));
 }
 
-/** A message to oneself: a turn without the 4 ms that browsers make nested timers wait. */
+/** A turn by a posted message, because browsers delay nested timers by 4 ms. */
 function posted(): Turn | undefined {
   if (typeof Channel !== 'function') return undefined;
   const { port1, port2 } = new Channel();

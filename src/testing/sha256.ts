@@ -1,5 +1,5 @@
-// SHA-256 (FIPS 180-4) and HMAC (RFC 2104) without crypto.subtle, which insecure pages and React Native lack, and which
-// answers from another thread: a simulation that has to repeat itself exactly cannot wait for that.
+// SHA-256 (FIPS 180-4) and HMAC (RFC 2104) without crypto.subtle, which is missing in insecure pages and React Native.
+// It also answers from another thread, at a time that differs between runs, but a simulation must be reproducible.
 
 const ROUND_CONSTANTS = fractions(64, 3);
 const INITIAL_STATE = fractions(8, 2);
@@ -84,7 +84,7 @@ function expand(view: DataView, offset: number): void {
   }
 }
 
-/** The word at an index that is there. */
+/** The word at an index that exists. */
 function word(words: Int32Array, index: number): number {
   return words[index] as number;
 }

@@ -5,7 +5,7 @@ import type { Gate } from './gate.js';
 
 const HOLD_MS = 15_000;
 
-/** One lock for several contexts: first come, first served, and nobody past `holdMs` is waited for. */
+/** One lock for several contexts: first come, first served; a holder past its `holdMs` is taken over from. */
 export interface SharedLock {
   /** The lock as the context behind a gate has it, and what its crash does to it. */
   connect(gate: Gate): { lock: Lock; release: () => void };
@@ -18,7 +18,7 @@ interface Place {
   readonly grant: (fence: number) => void;
   readonly depose: () => void;
   grantedAt?: number;
-  /** Ends the watch over its holding time; there while somebody waits behind it. */
+  /** Stops the timer for its `holdMs`; set while another place waits behind it. */
   unwatch?: (() => void) | undefined;
 }
 
@@ -27,7 +27,7 @@ export function createSharedLock(clock: Clock, fences: boolean): SharedLock {
   const queues = new Map<string, Place[]>();
   const fenceOf = new Map<string, number>();
 
-  /** Grants to the first in the queue, and watches it as long as somebody waits behind it. */
+  /** Grants the lock to the first in the queue, and times its `holdMs` while another one waits. */
   function serve(key: string): void {
     const queue = queues.get(key) ?? [];
     const [first, second] = queue;

@@ -68,7 +68,7 @@ export function connectStorage(
       const { delayMs = 0, hang = false, acts = false, ...failure } = decide(operation, key) ?? {};
       const fails = hang || 'error' in failure;
       if (delayMs > 0) await new Promise<void>((resolve) => clock.after(delayMs, resolve, { keepAlive: true }));
-      if (gate.state === 'crashed') return never(); // what was not done by then never is
+      if (gate.state === 'crashed') return never(); // a call that had not acted before the crash never does
       const result = fails && !acts ? undefined : act();
       if (hang) return never();
       if ('error' in failure) throw failure.error;

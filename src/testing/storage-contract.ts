@@ -228,7 +228,7 @@ async function writeAtOnce(storages: readonly TokenStorage[], key: string): Prom
   const results = await Promise.allSettled(
     written.map(async (value, index) => storages[index % storages.length]?.setItem(key, value)),
   );
-  // one that lost against another may be refused; that all of them are is no storage
+  // A write that lost against a concurrent one may be refused, but not all of them.
   same(
     results.some(({ status }) => status === 'fulfilled'),
     true,

@@ -2,7 +2,7 @@ import type { Lock } from '../ports/lock.js';
 import { later, type Promises, same, sleep, turns, until } from './contract.js';
 import { type Holder, hold, type LockUnderTest, never, secondOf } from './lock-holder.js';
 
-/** How far two clocks of one machine may round apart. */
+/** The most by which two clocks of one machine may differ through rounding. */
 const ROUNDING_MS = 2;
 
 /** The checks of a lock that takes over from a holder that is past `holdMs`. */
@@ -89,7 +89,7 @@ function stopwatch(
       if (!elapse) return until(condition);
       while (!condition()) {
         if (passedMs > limitMs) throw new Error(`Expected the lock to be taken over within ${limitMs} ms.`);
-        passedMs += 1; // before: a task that runs in this millisecond sees it as elapsed
+        passedMs += 1; // counted before, so that a task that runs in this millisecond sees it as elapsed
         await elapse(1);
         await turns(1);
       }

@@ -10,7 +10,7 @@ import { sha256 } from './sha256.js';
 /** Tokens, or why there are none (RFC 6749 section 5.2). */
 export type Granted = { readonly tokens: TokenResponse } | { readonly error: string; readonly why: string };
 
-/** One way to tokens that is not a refresh. */
+/** A grant type other than a refresh. */
 type GrantType = (
   world: World,
   parameters: Readonly<Record<string, string>>,

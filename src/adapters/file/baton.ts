@@ -7,33 +7,32 @@ import { leaveToOwnerOf } from './heir.js';
 import { isGone, machineUptime, type Owner, thisProcess } from './owner.js';
 import { renameSoon } from './rename.js';
 
-// One at a time, on any file system that can rename.
+// A lock for any file system that can rename directories atomically.
 //
-// A baton is a directory inside `home`. There is always exactly one, and its name says everything:
+// A baton is a directory inside `home`. There is always exactly one, and its name holds the state of the lock:
 //   free.<n>                                                   nobody holds it
 //   held.<n>.<pid>.<started>.<machine>.<hold>.<up>.<wall>.<x>  held, by whom, for how long, until when on two clocks
-// To take it, free or from a holder that is gone, is to rename it, and no name ever comes again. So of any number of
-// waiters that saw the same name, exactly one succeeds, however long ago each of them looked: there is nothing to
-// delete, and no moment between deciding and taking. A holder that was stopped and taken over from finds that every
-// path through its baton has ceased to exist.
+// Taking it, free or from a dead holder, is one rename, and no name is used twice. So of all waiters that read the same
+// name, exactly one succeeds, however long ago it was read: nothing is deleted, and there is no gap between the decision
+// and the rename. For a holder that was stopped and taken over from, no path through its baton exists any more.
 //
-// Libraries were looked at first. proper-lockfile 4.1.2 removes a stale lock and then makes a new one: a waiter that
-// is interrupted in between removes the lock of the next holder (its issue 121), and it learns of a killed holder by
-// waiting (2 s at the least). Those over flock(2) or fcntl(2) need native code, and a file system with lock primitives.
+// Why no library: proper-lockfile 4.1.2 removes a stale lock and then makes a new one, so a waiter that is interrupted in
+// between removes the lock of the next holder (its issue 121), and it detects a killed holder only after at least 2 s.
+// Libraries based on flock(2) or fcntl(2) need native code, and a file system with lock primitives.
 
-/** The baton in hand. */
+/** The held lock. */
 export interface Grip {
-  /** The directory: a path that exists only as long as the baton is ours. */
+  /** The directory; its path exists only while this lock is held. */
   readonly path: string;
   /** Grows with every grant. */
   readonly fence: number;
-  /** How long, in milliseconds, nobody may take it from us. */
+  /** Milliseconds for which nobody may take it over. */
   readonly leftMs: number;
-  /** Puts the baton down; `false` if it had been taken from us. */
+  /** Releases the lock; `false` if it had been taken over. */
   release(): Promise<boolean>;
 }
 
-/** One try: the grip, or undefined if the baton is not to be had now. */
+/** One attempt: the grip, or undefined if the lock is held. */
 export type TryGrab = (holdMs: number) => Promise<Grip | undefined>;
 
 interface Mark {
@@ -43,7 +42,7 @@ interface Mark {
   readonly holder?: Owner & { readonly holdMs: number; readonly untilUp: number; readonly untilWall: number };
 }
 
-/** The baton that lives in this directory, which is made when it is first asked for. */
+/** The lock in this directory, which is created on first use. */
 export function createBaton(home: string, mode: FileMode): TryGrab {
   let watched: { name: string; sinceMs: number } | undefined;
   let isTrusted = false;
@@ -51,7 +50,7 @@ export function createBaton(home: string, mode: FileMode): TryGrab {
   function isTakeable({ name, holder }: Mark): boolean {
     if (!holder || isGone(holder)) return true;
     if (watched?.name !== name) watched = { name, sinceMs: performance.now() };
-    // who has seen one holder for as long as it may hold need not believe any clock
+    // After watching the same holder for its whole `holdMs`, the clocks in the name are not needed.
     return isOver(holder) || performance.now() - watched.sinceMs > holder.holdMs;
   }
 
@@ -62,11 +61,11 @@ export function createBaton(home: string, mode: FileMode): TryGrab {
     if (!isTakeable(mark)) return undefined;
     const fence = mark.fence + 1;
     const { pid, started, machine } = thisProcess();
-    // read before the rename, so that our own idea of the end is never later than that of the others
+    // Read before the rename, so that this holder's deadline is never later than the one that others compute.
     const up = machineUptime();
     const untilWall = Date.now() + holdMs;
     const untilUp = up === undefined ? '' : up + holdMs;
-    const unique = Math.random().toString(36).slice(2); // two of one process may try in one millisecond
+    const unique = Math.random().toString(36).slice(2); // two attempts of one process may fall into the same millisecond
     const name = ['held', fence, pid, started, machine, holdMs, untilUp, untilWall, unique].join('.');
     if (!(await renamed(home, mark.name, name))) return undefined;
     return {
@@ -84,7 +83,7 @@ async function renamed(home: string, from: string, to: string): Promise<boolean>
     await renameSoon(join(home, from), join(home, to));
     return true;
   } catch (error) {
-    // a network file system may report a rename that it has done as failed, after asking twice
+    // A network file system may retry a rename that succeeded, and then report that it failed.
     if (await exists(join(home, to))) return true;
     if (codeOf(error) === 'ENOENT') return false;
     throw error;
@@ -93,11 +92,11 @@ async function renamed(home: string, from: string, to: string): Promise<boolean>
 
 async function currentMark(home: string, mode: FileMode): Promise<Mark> {
   for (let tries = 0; ; tries++) {
-    // a listing made while the baton is being renamed may show both names, or neither
+    // A listing during a rename may contain both names, or none.
     const marks = (await listing(home)).map(readMark).filter((mark) => mark !== undefined);
     const [newest] = marks.sort((a, b) => b.fence - a.fence || (a.holder ? 1 : -1));
     if (newest) return newest;
-    if (tries > 4) await rmdir(home).catch(ignore); // empty for good: somebody tidied up; fails if it is not
+    if (tries > 4) await rmdir(home).catch(ignore); // it stays empty: its content was deleted; `rmdir` fails if it is not empty
     if (tries > 4 || !(await exists(home))) await makeHome(home, mode);
     if (tries > 20) throw new Error(`expected a lock directory at ${home} that can be listed; remove it by hand`);
   }
@@ -125,7 +124,7 @@ async function makeHome(home: string, mode: FileMode): Promise<void> {
   await refuseForeign(dirname(home), mode);
   const fresh = await mkdtemp(join(dirname(home), '.new-'));
   try {
-    // counting from the present moment keeps the count growing even if somebody deletes the directory
+    // Starting at the current time keeps the fence growing even if the directory was deleted.
     const free = join(fresh, `free.${Date.now()}`);
     await mkdir(free, { mode: 0o700 });
     await leaveToOwnerOf(dirname(dirname(home)), mode, dirname(home), fresh, free);
@@ -136,9 +135,9 @@ async function makeHome(home: string, mode: FileMode): Promise<void> {
   }
 }
 
-/** A folder that others can change is no place for a lock; they could put anything there. */
+/** Throws if other users can write to the folder: they could change the lock. */
 async function refuseForeign(folder: string, mode: FileMode): Promise<void> {
-  const us = process.geteuid?.(); // not on Windows
+  const us = process.geteuid?.(); // missing on Windows
   const stats = await lstat(folder);
   const isOurs = mode === 'mount' || (stats.uid === us && (stats.mode & 0o022) === 0);
   if (us === undefined || (stats.isDirectory() && isOurs)) return;

@@ -27,11 +27,11 @@ export function fileChannel(file: string, { mode = PRIVATE }: FileOptions = {}):
 
   return {
     announce(key) {
-      void Promise.resolve().then(() => hear(key)); // those in this process need no file system
+      void Promise.resolve().then(() => hear(key)); // managers in this process are notified directly
       void touch(path, key, mode).then(() => listeners.size > 0 && watcher.start());
     },
     subscribe(key, listener) {
-      const own = () => listener(); // the same function may listen twice
+      const own = () => listener(); // a Set would hold a function that subscribes twice only once
       const others = listeners.get(key) ?? new Set();
       listeners.set(key, others.add(own));
       watcher.start();
@@ -45,12 +45,12 @@ export function fileChannel(file: string, { mode = PRIVATE }: FileOptions = {}):
 }
 
 interface Watcher {
-  /** Watches, if it does not yet. */
+  /** Starts watching unless it is already. */
   start(): void;
   stop(): void;
 }
 
-/** Watches the folder of the locks, or where it is missing, the folder in which it will appear. */
+/** Watches the folder of the locks or, while that is missing, its parent. */
 function createWatcher(path: string, changed: (file: string | null) => void): Watcher {
   let current: { readonly folder: string; readonly watcher: FSWatcher } | undefined;
   let isWanted = false;
@@ -60,26 +60,26 @@ function createWatcher(path: string, changed: (file: string | null) => void): Wa
     if (!isWanted || current?.folder === folder) return;
     const isThere = attempt(folder, (file) => {
       if (file !== basename(folder)) return changed(file);
-      stopWatching(); // it was deleted
+      stopWatching(); // the watched folder was deleted
       look(place);
     });
     if (isThere || current) return;
     attempt(dirname(place), (file) => {
       if (file !== null && file !== basename(folder)) return;
       look(place);
-      if (current?.folder === folder) changed(null); // what was said before we could hear
+      if (current?.folder === folder) changed(null); // notices may have come before the watcher was ready
     });
   }
 
   function attempt(folder: string, onChange: (file: string | null) => void): boolean {
     try {
       const watcher = watch(folder, { persistent: false }, (_, file) => onChange(file));
-      watcher.on('error', stopWatching); // the folder was deleted, say
+      watcher.on('error', stopWatching); // for example when the folder is deleted
       stopWatching();
       current = { folder, watcher };
       return true;
     } catch {
-      return false; // missing, or nothing can be watched here
+      return false; // the folder is missing, or the file system cannot be watched
     }
   }
 
@@ -109,7 +109,7 @@ async function touch(path: string, key: string, mode: FileMode): Promise<void> {
     await writeFile(notice, '', { mode: PRIVATE });
     await leaveToOwnerOf(dirname(place), mode, folder, notice);
   } catch {
-    // need not arrive
+    // a notice may be lost
   }
 }
 

@@ -5,12 +5,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { StorageError, type StorageErrorCode } from '../../errors.js';
 import { type ObjectText, parse, readObject } from './members.js';
 
-/** Whose file it may be, and who else may read it: permissions, or whatever the mount says. */
+/** The permissions that the file must have; `'mount'`: permissions and owner are not checked. */
 export type FileMode = number | 'mount';
 
 const SYMLINKS = 20;
 
-/** Follows symbolic links to where the file is or would be, so that everybody means the same file and lock. */
+/** Resolves symbolic links, also for a file that does not exist yet, so that all processes use the same file and lock. */
 export async function locate(path: string): Promise<string> {
   let found = resolve(path);
   for (let link = 0; link < SYMLINKS; link++) {
@@ -27,9 +27,9 @@ export async function locate(path: string): Promise<string> {
 }
 
 /**
- * The whole file; undefined if there is none. Throws a StorageError for one that is not private, not ours or damaged.
+ * The whole file; undefined if there is none. Throws a StorageError if it is damaged, not private or another user's.
  *
- * A member that is text is a value of ours, anything else is what a person sees of it.
+ * A string member is a stored value as it is; any other member is the readable form of one.
  */
 export async function readCredentials(path: string, mode: FileMode): Promise<ObjectText | undefined> {
   const bytes = await readPrivately(path, mode);
@@ -43,12 +43,12 @@ export async function readCredentials(path: string, mode: FileMode): Promise<Obj
   );
 }
 
-/** The string that was stored, from what the file shows. */
+/** The stored string, from its form in the file. */
 export function toValue(shown: unknown): string {
   return typeof shown === 'string' ? shown : JSON.stringify(shown);
 }
 
-/** What the file shows of a string: an object where that loses no byte of it, so that a person can read it. */
+/** The form of a string in the file: its JSON object if that restores every byte, so that a person can read it. */
 export function toShown(value: string): unknown {
   const parsed = parse(value);
   const same = typeof parsed === 'object' && parsed !== null && JSON.stringify(parsed) === value;
@@ -65,14 +65,14 @@ export function failure(code: StorageErrorCode, path: string, error: unknown): S
   });
 }
 
-/** A word in a shell, whatever is in it. */
+/** Quotes a path for a shell. */
 export function quote(path: string): string {
   return /^[\w/.@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 async function readPrivately(path: string, mode: FileMode): Promise<Buffer | undefined> {
   try {
-    // without O_NONBLOCK, opening a pipe would wait for somebody to write to it
+    // Without O_NONBLOCK, opening a named pipe waits for a writer.
     const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       await refuse(path, await file.stat(), mode);
@@ -86,7 +86,7 @@ async function readPrivately(path: string, mode: FileMode): Promise<Buffer | und
   }
 }
 
-/** Looks at the open file, so that nobody can swap it between looking and reading. */
+/** Checks the open file and not its path, so that it cannot be replaced between the check and the read. */
 async function refuse(path: string, stats: Stats, mode: FileMode): Promise<void> {
   const found = stats.isFile() ? undefined : notAFile(path, stats);
   const wrong =
@@ -100,7 +100,7 @@ function notAFile(path: string, stats: Stats): string {
 }
 
 function notOurs(path: string, stats: Stats): string | undefined {
-  const us = process.geteuid?.(); // not on Windows
+  const us = process.geteuid?.(); // missing on Windows
   if (us === undefined || stats.uid === us) return undefined;
   const found = `Expected ${path} to belong to user ${us}, found user ${stats.uid}.`;
   if (us === 0 && process.env.SUDO_UID === String(stats.uid)) {
@@ -144,7 +144,7 @@ function advice(reason: string, path: string): string {
   }
 }
 
-/** EINVAL and UNKNOWN: what reading the link says of something that is none. */
+/** EINVAL and UNKNOWN are the errors of `readlink` for a path that is no link. */
 function unlessMissing<T>(path: string, fallback: T, ...others: string[]): (error: { code?: string }) => T {
   return (error) => {
     if (['ENOENT', 'ENOTDIR', ...others].includes(error.code ?? '')) return fallback;

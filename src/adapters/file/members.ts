@@ -1,13 +1,13 @@
 /// <reference types="node" />
 
-// A JSON object as text, of which single members are changed and everything else stays byte for byte: order, indentation,
-// line ends, numbers that JavaScript cannot hold, names that are there twice. The text has one character per byte
-// (latin1), so that also what is no UTF-8 comes out as it went in; JSON's own signs are ASCII.
+// Changes single members of a JSON text and keeps everything else byte for byte: order, indentation, line ends, numbers
+// that JavaScript cannot represent, duplicate names. The text has one character per byte (latin1), so that invalid UTF-8
+// is kept too; the syntax of JSON is ASCII.
 
 /** The text of a JSON object; one character is one byte. */
 export type ObjectText = string & { readonly kind?: 'object' };
 
-/** Where a member lies in the text: its name, its value, and the end of that. */
+/** The position of a member in the text: its name, its value, and the end of the value. */
 interface Member {
   readonly name: string;
   readonly from: number;
@@ -19,7 +19,7 @@ interface Member {
 /** The text of an object without members. */
 export const emptyObject: ObjectText = '{}\n';
 
-/** The text if it is a JSON object, with a byte order mark or without; a parser's message would quote it. */
+/** The text if it is a JSON object, with or without a byte order mark. Never throws: a parser's message quotes it. */
 export function readObject(bytes: Buffer): ObjectText | undefined {
   const parsed = parse(bytes.toString('utf8').replace(/^\uFEFF/, ''));
   const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
@@ -36,7 +36,7 @@ export function memberOf(text: ObjectText, name: string): unknown {
   return member && parse(toUtf8(text.slice(member.valueFrom, member.to)));
 }
 
-/** The text with this member, in the place and the style that are there. */
+/** The text with this member set, keeping its position and the style of the text. */
 export function withMember(text: ObjectText, name: string, value: unknown): ObjectText {
   const style = styleOf(text);
   const [present, another] = named(text, name);
@@ -56,7 +56,7 @@ export function withoutMember(text: ObjectText, name: string): ObjectText | unde
   return present ? withoutMember(without(text, present), name) : text;
 }
 
-/** With one comma: the one before it, or after it where it is the first. */
+/** Removes a member and one comma: the one before it or, for the first member, the one after it. */
 function without(text: ObjectText, { from, to }: Member): ObjectText {
   const members = membersOf(text);
   const index = members.findIndex((each) => each.from === from);
@@ -69,7 +69,7 @@ function named(text: ObjectText, name: string): Member[] {
 }
 
 interface Style {
-  /** Before a member. */
+  /** White space before a member. */
   readonly gap: string;
   readonly colon: string;
   readonly indent: string;
@@ -90,7 +90,7 @@ function printed(value: unknown, { indent, lineEnd }: Style): string {
   return toLatin1(JSON.stringify(value, null, indent).replaceAll('\n', `${lineEnd}${indent}`));
 }
 
-/** Of a text that is known to be a JSON object. */
+/** The members of a text that is a valid JSON object. */
 function membersOf(text: ObjectText): Member[] {
   const members: Member[] = [];
   let at = skip(text, text.indexOf('{') + 1);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 
-/** Which process something belongs to, beyond a process number that is used again. */
+/** Identifies a process also after its process number was reused. */
 export interface Owner {
   readonly pid: number;
   /** When the process started, in ticks since the machine did; empty where the system does not tell. */
@@ -35,7 +35,7 @@ export function isGone(owner: Owner): boolean {
     process.kill(owner.pid, 0);
     return false;
   } catch (error) {
-    // anything else (not allowed to ask, say) is no proof
+    // Any other error, such as a missing permission, proves nothing.
     return (error as { code?: unknown }).code === 'ESRCH';
   }
 }
@@ -50,7 +50,7 @@ export function machineUptime(): number | undefined {
   return Number.isFinite(seconds) ? Math.round(seconds * 1000) : undefined;
 }
 
-/** Fields 3 and 22 of proc(5)'s `stat`; the second field is a name in brackets that may hold anything. */
+/** Fields 3 and 22 of `stat` in proc(5); field 2 is a name in brackets that may contain any character. */
 function processState(pid: number): { started: string; ended: boolean } | undefined {
   const stat = readOrEmpty(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -59,7 +59,7 @@ function processState(pid: number): { started: string; ended: boolean } | undefi
 }
 
 function thisMachine(): string {
-  // without a boot id the minute of the start must do: a mismatch only means that somebody waits longer than needed
+  // Without a boot id the minute of the start identifies the boot: a mismatch only makes a waiter wait longer.
   const boot = readOrEmpty('/proc/sys/kernel/random/boot_id') || Math.round((Date.now() / 1000 - uptime()) / 60);
   return createHash('sha256').update(`${hostname()}\n${boot}\n${processNamespace()}`).digest('hex').slice(0, 16);
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const SOON_MS = 800;
 
-/** Tells whether another program may be in the way for a moment: on Windows an indexer or a virus scanner that reads the file. */
+/** Whether an error may be temporary: on Windows an indexer or a virus scanner may have the file open. */
 export function mayPass(error: unknown): boolean {
   return ['EPERM', 'EBUSY', 'EACCES', 'EAGAIN'].includes(String((error as { code?: unknown } | undefined)?.code));
 }

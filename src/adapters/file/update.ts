@@ -21,13 +21,13 @@ export interface Change {
 /** How the file is to be written. */
 export interface Manner {
   readonly mode: FileMode;
-  /** How long to go on where another program may be in the way; less than the 5 s that a call may take. */
+  /** How long to retry while another program blocks the file; less than the 5 s that a call may take. */
   readonly patienceMs: number;
   /** Throws when a newer write has begun while this one took too long. */
   readonly goOn: () => void;
 }
 
-/** How long one writer may take; one that is stopped holds the others up no longer. */
+/** The `holdMs` of a writer: a writer that is stopped blocks the others no longer than this. */
 const WRITE_MS = 3_000;
 const PATIENCE_MS = 15_000;
 const FENCES = 'fences.json';
@@ -35,8 +35,8 @@ const FENCES = 'fences.json';
 /**
  * Reads the file, changes it and replaces it, one process at a time.
  *
- * Everything that a writer does goes through paths inside its baton. A writer that was stopped at any moment and taken
- * over from can no longer rename what it prepared: it finds nothing there, and starts again by looking.
+ * A writer prepares everything inside the directory of its lock. After a takeover that path no longer exists, so a writer
+ * that was stopped cannot rename what it prepared: it starts again by reading.
  */
 export async function update(path: string, tryGrab: TryGrab, change: Change, manner: Manner): Promise<void> {
   const startedAt = performance.now();
@@ -50,13 +50,13 @@ export async function update(path: string, tryGrab: TryGrab, change: Change, man
     try {
       await replace(path, grip.path, change, manner);
     } catch (error) {
-      await sweep(grip.path).catch(() => undefined); // a full disk wants the room back
+      await sweep(grip.path).catch(() => undefined); // frees the space on a full disk
       const isOurs = await grip.release().catch(() => true);
       const isOver = performance.now() - startedAt > manner.patienceMs;
       if (isOurs && (isOver || !mayPass(error))) throw error;
-      continue; // it was taken from us, so that whatever failed says nothing; or it may pass
+      continue; // the lock was taken over, so the error proves nothing; or it may be temporary
     }
-    await grip.release().catch(() => undefined); // the change is done; our hold runs out
+    await grip.release().catch(() => undefined); // the change is done; an unreleased lock expires
     return;
   }
   throw new StorageError(
@@ -77,21 +77,21 @@ async function replace(
   goOn();
   const after = value === undefined ? withoutMember(before, key) : withMember(before, key, toShown(value));
   if (value === undefined && (after ?? emptyObject) === before) return;
-  // whoever is killed in the middle of a removal leaves an empty file, and no token anywhere
+  // A removal first writes an empty object: a process that is killed in between leaves no token behind.
   await writeInto(workplace, path, after ?? emptyObject, mode).catch(unless(after === undefined, 'ENOSPC', 'EDQUOT'));
   if (after === undefined) await renameSoon(path, join(workplace, 'last'));
   await settleFolder(dirname(path));
   await sweep(workplace);
 }
 
-/** Removes what a writer before us prepared: from here on it cannot be renamed into place. */
+/** Removes what an earlier writer prepared, so that it cannot be renamed into place any more. */
 async function sweep(workplace: string): Promise<void> {
   for (const name of await readdir(workplace)) {
     if (name !== FENCES) await rm(join(workplace, name), { force: true });
   }
 }
 
-/** Kept beside the credentials and not in them, because a sign-out must outlive the file. */
+/** The fences are in a file of their own, because they must outlive the credentials after a sign-out. */
 async function raiseFence(path: string, fencesPath: string, mode: FileMode, key: string, fence: number): Promise<void> {
   const fences = await readFences(fencesPath);
   const newest = fences.get(key) ?? 0;
@@ -110,11 +110,11 @@ async function readFences(path: string): Promise<Map<string, number>> {
   try {
     return new Map(Object.entries<number>(JSON.parse(await readFile(path, 'utf8'))));
   } catch {
-    return new Map(); // none yet, or lost with the machine's power, and every holder with it
+    return new Map(); // none yet, or lost in a power cut, which also ended every holder
   }
 }
 
-/** A file that is not there is an empty one. */
+/** A missing file counts as an empty object. */
 async function readOrMoveAside(path: string, mode: FileMode, mayMove: boolean): Promise<ObjectText> {
   try {
     return (await readCredentials(path, mode)) ?? emptyObject;
@@ -136,26 +136,26 @@ async function writeInto(workplace: string, path: string, text: ObjectText, mode
   } finally {
     await file.close();
   }
-  // beyond the umask of this process
+  // the umask of this process may have removed permissions
   if (permissions !== PRIVATE)
     await chmod(prepared, permissions).catch(unless(mode === 'mount', 'EPERM', 'ENOTSUP', 'ENOSYS'));
   await leaveToOwnerOf(present ? path : dirname(path), mode, prepared);
   await renameSoon(prepared, path);
 }
 
-/** Rethrows but these codes, in this case. */
+/** Ignores errors with these codes if `isCase`; rethrows any other. */
 function unless(isCase: boolean, ...codes: string[]): (error: { code?: string }) => void {
   return (error) => {
     if (!isCase || !codes.includes(error.code ?? '')) throw error;
   };
 }
 
-/** Makes the rename survive a power cut, where folders can be synced. */
+/** Syncs the folder, so that the rename survives a power cut. */
 async function settleFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, 'r');
     await handle.sync().finally(() => handle.close());
   } catch {
-    // not on this system
+    // not possible on this system
   }
 }

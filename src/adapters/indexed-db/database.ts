@@ -1,14 +1,14 @@
 import { StorageError } from '../../errors.js';
 
-/** How a database answers, for everybody on this page who uses it. */
+/** The health of a database, shared by all its users on this page. */
 interface Health {
   /** Attempts to open it that have failed in a row. */
   failures: number;
   /** Set while it is dead. */
   fault: StorageError | undefined;
-  /** On the clock of `performance`: until then nobody tries a dead one. */
+  /** On the clock of `performance`; a dead database is not opened before this moment. */
   quietUntil: number;
-  /** Those who wait for it to open. */
+  /** Cancels each pending wait for it to open. */
   readonly waiting: Set<() => void>;
 }
 
@@ -17,7 +17,7 @@ export const storeName = 'items';
 
 /** How long opening may take; less than the 5 s that a call to the storage may take, so that its error says why. */
 const OPEN_MS = 4_000;
-/** How long whoever looks again whether a dead one is back may wait. */
+/** How long opening a dead database again may take. */
 const LOOK_MS = 1_000;
 const QUIET_MS = 60_000;
 const MOST_FAILURES = 3;
@@ -31,7 +31,7 @@ export function faultOf(name: string): StorageError | undefined {
   try {
     return healths.get(globalThis.indexedDB)?.get(name)?.fault;
   } catch {
-    return undefined; // refused to this page
+    return undefined; // access denied
   }
 }
 
@@ -49,7 +49,7 @@ export async function openDatabase(name: string): Promise<IDBDatabase> {
   const wasDead = health.fault;
   if (wasDead) {
     if (performance.now() < health.quietUntil) throw wasDead;
-    health.quietUntil = performance.now() + QUIET_MS; // the others do not wait
+    health.quietUntil = performance.now() + QUIET_MS; // so that only this call tries
   }
   const alive = (): void => {
     Object.assign(health, { failures: 0, fault: undefined });
@@ -71,7 +71,7 @@ export async function openDatabase(name: string): Promise<IDBDatabase> {
   }
 }
 
-/** Tries again what may fail in passing, such as a connection that the browser has lost, and makes the store if it is missing. */
+/** Retries temporary failures, such as a connection that the browser lost, and creates a missing store. */
 async function persist(factory: IDBFactory, name: string, health: Health): Promise<IDBDatabase> {
   let version: number | undefined;
   for (let pauseMs = RETRY_MS; ; ) {
@@ -82,7 +82,7 @@ async function persist(factory: IDBFactory, name: string, health: Health): Promi
       version = database.version + 1;
       database.close();
     } else if (error?.name !== 'VersionError') {
-      // that one says that somebody else has repaired it meanwhile
+      // A VersionError is not a failure: another tab has created the store meanwhile.
       if (!error || isRefusal(error) || health.failures + 1 >= MOST_FAILURES) throw error;
       health.failures++;
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -91,7 +91,7 @@ async function persist(factory: IDBFactory, name: string, health: Health): Promi
   }
 }
 
-/** What the browser answers; what it throws at once is no better a moment later. */
+/** Resolves to the answer of the browser. An error that `open` throws itself is permanent, so it is not caught. */
 function open(
   factory: IDBFactory,
   name: string,
@@ -107,7 +107,7 @@ function open(
   });
 }
 
-/** Missing, or not for this page: no fault of the database. */
+/** Whether IndexedDB is missing or denied to this page, which says nothing about the database. */
 function isRefusal(error: unknown): boolean {
   return /^(Reference|Type|Security)Error$/.test((error as Error).name);
 }
@@ -115,9 +115,9 @@ function isRefusal(error: unknown): boolean {
 const silent = Symbol('no answer in time');
 
 /**
- * The outcome, or a rejection with `silent` when there is none in time; `late` is given what comes after that.
+ * The outcome, or a rejection with `silent` after `limitMs`; `late` gets a value that comes after that.
  *
- * Whoever waits beside us for the same database does not wait longer than we do.
+ * When one wait times out, all waits for the same database end.
  */
 function within<T>(limitMs: number, work: Promise<T>, { waiting }: Health, late: (value: T) => void): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -129,7 +129,7 @@ function within<T>(limitMs: number, work: Promise<T>, { waiting }: Health, late:
     };
     const startedAt = performance.now();
     let timer = setTimeout(() => {
-      // a page that was frozen runs its timers before it hears of answers
+      // After a page was frozen, its timers run before pending answers are delivered.
       if (performance.now() - startedAt < limitMs + WAKE_MS) for (const each of [...waiting]) each();
       else timer = setTimeout(giveUp, WAKE_MS);
     }, limitMs);

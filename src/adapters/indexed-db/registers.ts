@@ -35,22 +35,22 @@ function transact<T>(
   const items = transaction.objectStore(storeName);
   if (items.keyPath !== null) throw foreign(database.name);
   const reading: IDBRequest<T | undefined> = items.get(key);
-  // by itself from here on, whatever becomes of the page
+  // The transaction then completes without the page.
   if (!change) transaction.commit?.();
   return new Promise((resolve, reject) => {
     let before: T | undefined;
     let thrown: unknown;
     let isLeft = false;
-    // WebKit keeps it open with the page in the back/forward cache, where it would lock out every other tab
+    // WebKit keeps the transaction open in the back/forward cache, where it would block every other tab.
     const leave = (): void => {
       try {
         transaction.abort();
         isLeft = true;
-      } catch {} // it is being committed
+      } catch {} // it is already being committed
     };
     globalThis.addEventListener?.('pagehide', leave);
     const end = (): void => globalThis.removeEventListener?.('pagehide', leave);
-    // Chromium may call a transaction complete before it has read a long value
+    // Chromium may report a transaction as complete before a long value was read.
     reading.onerror = () => isLeft || reject(reading.error);
     reading.onsuccess = () => {
       before = reading.result;
@@ -71,7 +71,7 @@ function transact<T>(
     };
     transaction.onabort = () => {
       end();
-      // it goes on when the page is back
+      // After the page was restored, the work is done again.
       if (isLeft) resolve(again());
       else reject(thrown ?? transaction.error);
     };

@@ -3,8 +3,7 @@ import type { Lock } from '../../ports/lock.js';
 /**
  * The lock of all processes; where nothing may be written there, that of this process, whose lease says so.
  *
- * Credentials on a read-only disk can be refreshed by nobody who could store them: to refuse would end a session that can
- * live in memory.
+ * On a read-only disk no process can store refreshed tokens, so the session is refreshed in memory instead of failing.
  */
 export function eitherLock(shared: Lock, own: Lock): Lock {
   return {

@@ -1,7 +1,7 @@
 const places = new WeakMap<object, object>();
 const services = new WeakMap<object, Map<string, object>>();
 
-/** What stands for the place in which this storage keeps things; two storages in one place have the same. */
+/** Identifies the place in which a storage keeps its items; the same object for two storages in one place. */
 export function placeOf(storage: object): object {
   return places.get(storage) ?? storage;
 }

@@ -1,13 +1,13 @@
 import { StorageError } from '../../errors.js';
 
-/** What is to lie under a key, nothing if `value` is null, and how to bring it there. */
+/** The wanted value of a key, null to remove it, and the function that stores it. */
 export interface Wish {
   readonly value: string | null;
-  /** Calls `goOn` before each native call; that throws once the write was given up on and a newer one has begun. */
+  /** Calls `goOn` before each native call; it throws once this write timed out and a newer one has begun. */
   carryOut(goOn: () => void): Promise<void>;
 }
 
-/** The bound of one call: so long a write may hold up the next one. */
+/** How long a write may delay the next one. */
 const PATIENCE_MS = 5_000;
 
 /**

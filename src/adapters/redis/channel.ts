@@ -54,7 +54,7 @@ export function redisChannel(publisher: RedisPublisherLike, subscriber: RedisSub
     isWatching = true;
     subscriber.on('ready', () => {
       for (const key of [...listeners.keys()]) {
-        quietly(() => connect.subscribe(key)); // a client restores only what had been granted
+        quietly(() => connect.subscribe(key)); // clients restore only subscriptions that had succeeded
         hear(key);
       }
     });
@@ -66,7 +66,7 @@ export function redisChannel(publisher: RedisPublisherLike, subscriber: RedisSub
     },
     subscribe(key, listener) {
       watch();
-      const own = () => listener(); // the same function may listen twice
+      const own = () => listener(); // a Set would hold a function that subscribes twice only once
       const present = listeners.get(key) ?? new Set();
       if (present.size === 0) {
         listeners.set(key, present);
@@ -120,11 +120,11 @@ function connector(subscriber: RedisSubscriberLike, hear: (key: string) => void)
   throw new OptionsError('ERR_OPTIONS', `Expected a subscriber of ioredis or node-redis, got ${typeof subscriber}.`);
 }
 
-/** A notice need not arrive, and a subscription is the client's to restore. */
+/** Ignores failures: a notice may be lost, and the client restores its subscriptions itself. */
 function quietly(call: () => Promise<unknown>): void {
   try {
     call().catch(() => undefined);
   } catch {
-    // a client that is closed
+    // the client is closed
   }
 }

@@ -9,7 +9,7 @@ export interface CryptoKeyLike {
 /** A key of AES-256-GCM: 32 bytes, or a `CryptoKey` made for it. */
 export type RedisEncryptionKey = Uint8Array | CryptoKeyLike;
 
-/** Turns values into what may be seen in Redis, and back. */
+/** Encrypts values for Redis, and decrypts them. */
 export interface Cipher {
   seal(name: string, value: string): Promise<string>;
   open(name: string, sealed: string): Promise<string>;
@@ -79,7 +79,7 @@ function toBase64(bytes: Uint8Array): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }
 
-/** What is no base64 gives no bytes, which no key opens. */
+/** Invalid base64 gives no bytes, which no key decrypts. */
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   try {
     return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

@@ -18,11 +18,11 @@ export type RedisLike = IoRedisLike | NodeRedisLike;
 /** Runs a script on one key; settles as the client does. */
 export type RunScript = (script: string, key: string, ...rest: (string | number)[]) => Promise<unknown>;
 
-/** The newest fault of each client's connection; what a command then fails with says nothing of it. */
+/** The newest connection error of each client; the error of a failed command does not contain it. */
 const faults = new WeakMap<object, { newest: unknown }>();
 
 /**
- * The one thing that is asked of a client: to run a script.
+ * Makes a function that runs a script on a client, the only use of the client.
  *
  * Every script touches one key, so that a cluster takes it. Plain EVAL: the scripts are short, and a script cache is
  * lost with every failover. Rejects with a {@link Complaint}.
@@ -57,7 +57,7 @@ function runnerOf(client: RedisLike): RunScript {
   );
 }
 
-/** Clients of other libraries have an `evalsha` as well, which takes its arguments otherwise; a plain object is trusted. */
+/** Tells ioredis by `defineCommand`, because `evalsha` of other libraries differs; a plain object is accepted. */
 function isIoRedis(client: object): boolean {
   return Object.getPrototypeOf(client) === Object.prototype || 'defineCommand' in client;
 }
@@ -75,7 +75,7 @@ function came(client: unknown): string {
   return `got ${what}. For another library, write a storage and a lock of your own.`;
 }
 
-/** Listens where somebody listens already: a client without a listener has its own way of telling. */
+/** Listens only if the application does: without a listener, a client reports errors in its own way. */
 function watch(client: object): { newest: unknown } {
   const known = faults.get(client);
   if (known) return known;
@@ -89,7 +89,7 @@ function watch(client: object): { newest: unknown } {
   return fault;
 }
 
-/** What Redis or the client complained of, in few words; their messages and objects may hold what was being written. */
+/** The short reason of a failure; the original message and error may contain the value that was written. */
 export interface Complaint {
   readonly name: string;
   readonly code: string;
@@ -99,7 +99,7 @@ export interface Complaint {
 
 function complaint(error: unknown, fault: unknown): Complaint {
   const { name, message } = Object(error) as { name?: unknown; message?: unknown };
-  // such as OOM, READONLY, LOADING, CLUSTERDOWN; a client puts what a script ran into behind "ERR"
+  // such as OOM, READONLY, LOADING, CLUSTERDOWN; for the error of a script, a client puts "ERR" in front
   const reply = /^(?:ERR .*?-)?([A-Z]{3,20})\b/.exec(String(message ?? ''))?.[1];
   const kind = (error as Error | undefined)?.constructor?.name;
   const facts = [codeOf(error), reply, codeOf(fault), kind, name];
@@ -113,7 +113,7 @@ function complaint(error: unknown, fault: unknown): Complaint {
   };
 }
 
-/** Of the error itself or what lies beneath it: another error, the last node of a cluster, one of several addresses. */
+/** The code of the error or of its causes: another error, the last node of a cluster, one of several addresses. */
 function codeOf(error: unknown, depth = 0): unknown {
   const { code, cause, lastNodeError, errors } = Object(error) as Record<string, unknown>;
   if (typeof code === 'string' || depth > 3) return code;

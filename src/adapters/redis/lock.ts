@@ -15,7 +15,7 @@ interface Grant {
   readonly fence: number;
   /** The clock of this grant; see {@link wakingClock}. */
   readonly now: () => number;
-  /** On that clock: from then on the lock may be somebody else's. */
+  /** On that clock; from this moment another process may hold the lock. */
   readonly untilMs: number;
 }
 
@@ -88,13 +88,13 @@ async function ask(script: RunScript, name: string, owner: string, leaseMs: numb
     const [granted, number] = (await script(GRAB, name, owner, leaseMs, FENCE_MEMORY_MS)) as [unknown, unknown];
     return [Number(granted), Number(number)];
   } catch (error) {
-    void release(script, name, owner); // Redis may have granted it before the answer got lost
+    void release(script, name, owner); // the lock may have been granted although the answer was lost
     const { text, ...cause } = error as Complaint;
     throw new LockError('ERR_LOCK_TIMEOUT', `Could not ask Redis for the lock ${name}: ${text}`, { cause });
   }
 }
 
-/** Renews the lease until it is stopped; aborts `lost` when it cannot be, or when the task is past its time. */
+/** Renews the lease until it is stopped; aborts `lost` if that fails, or when the task is past its `holdMs`. */
 function keep(
   script: RunScript,
   name: string,
@@ -117,7 +117,7 @@ function keep(
     const forMs = Math.min(leaseMs, endsAt - askedAt);
     const renewed = await script(EXTEND, name, owner, Math.ceil(forMs)).catch(() => undefined);
     if (isStopped) return;
-    if (renewed === undefined) return; // not reached; there is time for another attempt, or the lease runs out
+    if (renewed === undefined) return; // Redis was not reached: another attempt follows, unless the lease expires first
     if (Number(renewed) !== 1) giveUp('somebody else has it');
     else leaseEndsAt = askedAt + forMs;
   }
@@ -153,7 +153,7 @@ function wakingClock(): () => number {
   return () => performance.now() + Math.abs(asleepMs() - before);
 }
 
-/** Waits for the answer, but no longer than a second; without it, the lock frees itself. */
+/** Waits at most a second for the answer; without one, the lease expires by itself. */
 function release(script: RunScript, name: string, owner: string): Promise<void> {
   return new Promise((resolve) => {
     const cancel = later(1_000, resolve);
@@ -165,7 +165,7 @@ function release(script: RunScript, name: string, owner: string): Promise<void> 
   });
 }
 
-/** Rejects with the signal's reason as soon as it aborts; what comes after that is told to `late`. */
+/** Rejects with the signal's reason as soon as it aborts; if the promise resolves after that, `late` is called. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, late?: () => void): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => {

@@ -49,7 +49,7 @@ redis.call('hset', KEYS[1], 'owner', ARGV[1], 'until', till, 'fence', string.for
 redis.call('pexpire', KEYS[1], ARGV[3])
 return {1, fence}`;
 
-/** ARGV: owner, milliseconds to hold from now on. 1, or 0 if the lock is not ours any more. */
+/** ARGV: owner, milliseconds to hold from now on. 1, or 0 if this owner does not hold the lock. */
 export const EXTEND = `
 if redis.call('hget', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
 local time = redis.call('time')
@@ -57,7 +57,7 @@ local till = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2]
 redis.call('hset', KEYS[1], 'until', string.format('%.0f', till))
 return 1`;
 
-/** ARGV: owner. 1, or 0 if the lock was not ours any more. */
+/** ARGV: owner. 1, or 0 if this owner does not hold the lock. */
 export const RELEASE = `
 if redis.call('hget', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
 redis.call('hdel', KEYS[1], 'owner', 'until')

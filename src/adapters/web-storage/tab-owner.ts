@@ -1,27 +1,27 @@
 // Browsers copy sessionStorage when a tab is duplicated or opens a window: two tabs would then present one refresh token.
-// So a tab writes an id into its sessionStorage and claims it for as long as a page of the tab is shown. Whoever finds
-// an id that somebody else has claimed is a copy, and empties itself.
+// So a tab writes an id into its sessionStorage and claims it while one of its pages is shown. A tab whose id is claimed
+// by another one is a copy, and clears its sessionStorage.
 
-/** What every page keeps, also for other copies of this module in it. */
+/** The claims of a page, shared by all copies of this module in it. */
 interface Claims {
   claim?: Promise<void> | undefined;
 }
 
 const claims = Symbol.for('evertoken.tab');
 const ID = 'evertoken:tab';
-/** A page that is being left may hold the claim of its tab a little longer. */
+/** How long a page that is being left may still hold the claim of its tab. */
 const LEAVE_MS = 1_000;
 const ANSWER_MS = 250;
 
 /**
- * Resolves when what is in sessionStorage is this tab's own.
+ * Resolves when sessionStorage contains only items of this tab.
  *
- * Claims by a Web Lock, or where there is none by asking over BroadcastChannel; without both, and in frames, which share
- * the storage of their tab, there is nothing to be told.
+ * Claims with a Web Lock, or by asking over BroadcastChannel. Without both, and in frames, which share the storage of
+ * their tab, a copy cannot be recognised.
  */
 export async function ownTab(items: Storage): Promise<void> {
   const { window, document } = globalThis as { window?: Window; document?: Document & { prerendering?: boolean } };
-  // a page that is rendered ahead may not claim anything yet
+  // A prerendered page may not claim an id yet.
   if (!window || window.top !== window.self || document?.prerendering) return;
   const page = globalThis as { [claims]?: Claims };
   const known = page[claims] ?? {};
@@ -64,7 +64,7 @@ function lock(locks: LockManager, name: string, left: Promise<void>): Promise<bo
       resolve(true);
       return left;
     };
-    // refused to this page: there is nothing to be told
+    // Web Locks are denied to this page: a copy cannot be recognised.
     locks.request(name, { signal: waiting.signal }, granted).catch(() => resolve(!waiting.signal.aborted));
   });
 }

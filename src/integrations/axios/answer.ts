@@ -4,9 +4,9 @@ import { headerOf, isOneShot, type ResponseLike } from './sending.js';
 export interface Answer {
   readonly status: number | undefined;
   readonly headers: { get(name: string): string | null };
-  /** Where it came from at last; empty where the adapter does not say. */
+  /** The URL after redirects; empty if the adapter does not say. */
   readonly url: string;
-  /** Only what has to be let go of where nobody reads it. */
+  /** Only a body that has to be cancelled if nobody reads it. */
   readonly body: unknown;
   /** Resolves or rejects as axios did. */
   settle(): Promise<unknown>;

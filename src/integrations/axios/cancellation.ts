@@ -7,7 +7,7 @@ export function watchCancellation({ signal, cancelToken }: ConfigLike): {
 } {
   if (!cancelToken) return { signal: signal ?? undefined, stop: () => undefined };
   const either = new AbortController();
-  // axios itself rejects with what was said; here it only has to end
+  // axios itself rejects with the caller's reason; this signal needs none.
   const abort = () => either.abort();
   cancelToken.subscribe(abort);
   signal?.addEventListener('abort', abort);

@@ -2,7 +2,7 @@ import { readTarget } from '../origins.js';
 
 type HeadersLike = Readonly<Record<string, unknown>>;
 
-/** What we use of a request's config. */
+/** The used part of a request's config. */
 export interface ConfigLike {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
@@ -16,38 +16,38 @@ export interface ConfigLike {
   readonly beforeRedirect?: ((options: Redirect, ...rest: unknown[]) => void) | undefined;
 }
 
-/** What we use of an answer. */
+/** The used part of an answer. */
 export interface ResponseLike {
   readonly status?: number;
   readonly headers?: HeadersLike;
   readonly data?: unknown;
-  /** That of Node keeps its answer, that of a page is the answer itself. */
+  /** In Node the request has its response in `res`; in a page it is the XMLHttpRequest. */
   readonly request?: { readonly responseURL?: string; readonly res?: { readonly responseUrl?: string } | null } | null;
 }
 
-/** Where follow-redirects is about to go. */
+/** The next redirect of follow-redirects. */
 interface Redirect {
   readonly href: string;
   readonly headers: Record<string, unknown>;
 }
 
-/** The request as it is at this moment, however long the token takes; a string or a Blob cannot change. */
+/** Copies a request, so that changes made during the wait for a token do not matter; strings and Blobs cannot change. */
 export function asItIs(config: ConfigLike): ConfigLike {
   const { data } = config;
   if (data instanceof ArrayBuffer) return { ...config, data: data.slice(0) };
-  // that of Buffer would be a view, and no copy
+  // `Buffer.prototype.slice` would return a view, not a copy.
   if (ArrayBuffer.isView(data)) return { ...config, data: Uint8Array.prototype.slice.call(data) };
   return { ...config };
 }
 
-/** Whether the caller has decided about the header himself; also `false` and `null`, which keep it away. */
+/** Whether the caller has set `Authorization`; also to `false` or `null`, which suppress it. */
 export function keepsItsOwn({ headers, auth }: ConfigLike): boolean {
   return Boolean(auth) || headerOf(headers, 'authorization') !== undefined;
 }
 
 /** Whether a URL leads to one of these origins. */
 export function isIn(origins: ReadonlySet<string>, url: string): boolean {
-  // as for `createFetch`: complete with its slash, the prefix leaves no doubt, whatever follows
+  // An origin followed by a slash is unambiguous, whatever comes after it.
   return [...origins].some((origin) => url.startsWith(`${origin}/`) || readTarget(url)?.origin === origin);
 }
 
@@ -60,7 +60,7 @@ export function withAuthorization(config: ConfigLike, Authorization: string, ori
     ...config,
     headers: typeof concat === 'function' ? concat.call(headers, added) : { ...headers, ...added },
     beforeRedirect(options, ...rest) {
-      // follow-redirects takes the header along to subdomains
+      // follow-redirects keeps the header on redirects to subdomains.
       if (!isIn(origins, options.href)) {
         for (const name of Object.keys(options.headers))
           if (isNamed(name, 'authorization')) delete options.headers[name];
@@ -80,7 +80,7 @@ export function isOneShot(data: unknown): boolean {
 /**
  * Gives an answer or an error the caller's own config, and hides its request: nothing shows a token when it is printed.
  *
- * Without it whatever sends a failed request again would do so with the token of then.
+ * Otherwise a library that retries a failed request would send the old token again.
  */
 export function seal(outcome: unknown, config: ConfigLike): ResponseLike & { readonly response?: ResponseLike } {
   const whole = Object(outcome) as { response?: object };
@@ -92,7 +92,7 @@ export function seal(outcome: unknown, config: ConfigLike): ResponseLike & { rea
   return whole;
 }
 
-/** A header, however it is written. */
+/** A header by its name, in any case. */
 export function headerOf(headers: HeadersLike = {}, wanted: string): string | undefined {
   const name = Object.keys(headers).find((key) => isNamed(key, wanted) && headers[key] !== undefined);
   return name === undefined ? undefined : String(headers[name]);

@@ -3,7 +3,7 @@ import type { ServerMetadata } from './metadata.js';
 /** Proves who the client is, in the headers or the form of one request; `PrivateKeyJwt()` of oauth4webapi makes such a function. */
 export type ClientAuthentication = Authenticator['prove'];
 
-/** Written as a method, so that functions of libraries fit whose own metadata type is narrower or wider than ours. */
+/** A method, whose parameters TypeScript compares loosely, so that functions with another metadata type fit. */
 interface Authenticator {
   prove(
     server: ServerMetadata,
@@ -13,7 +13,7 @@ interface Authenticator {
   ): void | Promise<void>;
 }
 
-/** What proves a client, made of its options. */
+/** Makes the authentication function of a client from its options. */
 export function clientAuthentication(
   clientId: string,
   given: { secret: string; method?: 'basic' | 'post' } | ClientAuthentication | undefined,

@@ -106,7 +106,7 @@ function readAsked({ client, snapshot }: SignInContext, options: BeginOptions): 
   const own = options.scopes ?? given.scopes ?? [];
   checkScopes(own);
   if (maxAgeMs !== undefined && !(maxAgeMs >= 0)) refuse('maxAgeMs', 'milliseconds', maxAgeMs);
-  // what was granted is not lost by asking for more
+  // Scopes granted before are requested again, so that asking for more does not lose them.
   const granted = challenge ? snapshot().scopes : [];
   const wanted = challengeParameters(challenge);
   const maxAge = wanted.max_age ?? (maxAgeMs === undefined ? undefined : String(Math.floor(maxAgeMs / 1_000)));
@@ -125,7 +125,7 @@ function readAsked({ client, snapshot }: SignInContext, options: BeginOptions): 
   };
 }
 
-/** The request itself, or where the server keeps it (RFC 9126). */
+/** The parameters of the request, or the reference to a pushed request (RFC 9126). */
 async function pushed(client: OAuthClient, server: ServerMetadata, form: Form): Promise<Form> {
   const url = endpointOf(server, 'pushed_authorization_request_endpoint');
   if (url === undefined) {
@@ -156,7 +156,7 @@ async function pushed(client: OAuthClient, server: ServerMetadata, form: Form): 
   );
 }
 
-/** The part of a server's metadata that the end of a sign-in needs. Throws `SignInError` without a token endpoint. */
+/** The part of a server's metadata that is needed to finish a sign-in. Throws `SignInError` without a token endpoint. */
 export function serverToKeep(server: ServerMetadata): PendingSignIn['server'] {
   return {
     issuer: server.issuer,
@@ -171,7 +171,7 @@ export function serverToKeep(server: ServerMetadata): PendingSignIn['server'] {
   };
 }
 
-/** Without the members that are undefined: nothing of them is stored. */
+/** The members that are not undefined. */
 function defined<T extends object>(members: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
 }

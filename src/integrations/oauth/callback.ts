@@ -7,7 +7,7 @@ export interface Callback {
   readonly address: string;
   readonly state: string;
   readonly parameters: ReadonlyMap<string, string>;
-  /** A parameter that counts came twice: nothing of it is to be believed. */
+  /** A relevant parameter came twice, so none of them can be trusted. */
   readonly isAmbiguous: boolean;
 }
 
@@ -30,7 +30,7 @@ const ERRORS: Readonly<Record<string, SignInErrorCode | undefined>> = {
 
 /** Reads an address as a callback: `state` with `code` or `error`, in the query or the fragment; else undefined. */
 export function readCallback(url: string): Callback | undefined {
-  // by hand: React Native's own URL does not know addresses such as shop://callback
+  // Not with `URL`: that of React Native does not parse addresses such as shop://callback.
   const [, address = '', query = '', fragment = ''] = /^([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s.exec(url) ?? [];
   for (const part of [query, fragment]) {
     const pairs = part.split('&').map((pair) => pair.split(/=(.*)/s).map(decode));
@@ -56,14 +56,14 @@ export function addressOf(url: string): string {
 /** The code of a callback that belongs to a sign-in (RFC 6749 section 4.1.2, RFC 9207). Throws `SignInError`. */
 export function readCode({ state, parameters }: Callback, entry: PendingSignIn): string {
   const { returnTo, server } = entry;
-  // a missing one counts only where it was promised; one that is there has to match, also beside an error (RFC 9207)
+  // `iss` is required only if the metadata promise it; if present, it must match, also beside an error (RFC 9207).
   const iss = parameters.get('iss') || undefined;
   if (iss === undefined ? server.authorization_response_iss_parameter_supported : iss !== server.issuer) {
     const message =
       'Expected a callback of the server that the user was sent to, but its iss is missing or another one.';
     throw new SignInError('ERR_SIGN_IN_RESPONSE', message, { returnTo });
   }
-  // no code was asked for beside a token, nor an answer inside a JWT
+  // A token, or a response inside a JWT, was not requested.
   const error = UNASKED.some((name) => parameters.has(name)) ? '' : parameters.get('error');
   const code = parameters.get('code');
   if (error === undefined && code) return code;

@@ -39,7 +39,7 @@ export interface ClientInternals {
   metadata(anew?: boolean): Promise<ServerMetadata>;
 }
 
-/** Names what our own functions read of a client, also across copies of the package. */
+/** Names the member that this package's functions read, also across copies of the package. */
 const internals: unique symbol = Symbol.for('evertoken.client') as never;
 
 /** A client that the functions of this package take. */
@@ -47,7 +47,7 @@ export interface OAuthClient {
   /** The issuer identifier of its server. */
   readonly issuer: string;
   readonly clientId: string;
-  /** For our own functions. */
+  /** For the functions of this package only. */
   readonly [internals]: ClientInternals;
 }
 
@@ -99,7 +99,7 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
       metadata: async (anew = false) => {
         if (known && (!anew || given)) return known;
         asking ??= find();
-        // what was known before goes on where asking again fails
+        // If asking again fails, the earlier metadata stay in use.
         return asking.catch((error) => {
           if (known) return known;
           throw error;

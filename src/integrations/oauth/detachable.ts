@@ -1,4 +1,4 @@
-/** Lets one caller go when a signal aborts, with its reason, without disturbing the work or the others who wait for it. */
+/** Rejects one caller with the signal's reason on abort; the work, and other callers waiting for it, go on. */
 export function detachable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work;
   return new Promise((resolve, reject) => {

@@ -50,20 +50,20 @@ export async function finish(
       return leftOver(context, taken.trace.returnTo);
     case 'refused':
       readCode(callback, taken.entry);
-      return undefined; // not reached: an error never has a code
+      return undefined; // not reached: a callback with an error has no code
     case 'ours':
       return complete(context, callback, taken).finally(taken.release);
   }
 }
 
-/** Whether somebody is signed in, after a look at the storage. */
+/** Whether there is a session, after the storage was read. */
 async function isSignedIn({ store, snapshot }: SignInContext): Promise<boolean> {
   return snapshot().status === 'active' || (await store.session()) !== undefined;
 }
 
 type FinishContext = Parameters<typeof finish>[0];
 
-/** Takes the sign-in out, in one step: exactly one page goes on with its code. */
+/** Takes the pending sign-in in one atomic step, so that exactly one page exchanges its code. */
 async function take(context: FinishContext, callback: Callback): Promise<Taken> {
   const { store, secrets, platform, client } = context;
   const { state, address, isAmbiguous } = callback;
@@ -87,7 +87,7 @@ async function take(context: FinishContext, callback: Callback): Promise<Taken> 
     const [id, slot] = [secrets.random(), freeSlot(signIns)];
     const { redirectUri, returnTo } = entry;
     const left = { id, slot, mark, at: platform.clock.now(), redirectUri, ...(returnTo !== undefined && { returnTo }) };
-    const release = await store.hold(slot); // before anybody can see the trace
+    const release = await store.hold(slot); // held before the trace is visible to other pages
     try {
       await write(takeSignIn(signIns, state, left));
     } catch (error) {
@@ -98,7 +98,7 @@ async function take(context: FinishContext, callback: Callback): Promise<Taken> 
   });
 }
 
-/** A callback that nobody waits for: nothing while somebody is signed in. */
+/** A callback without a pending sign-in; harmless if there is a session. */
 async function leftOver(context: FinishContext, returnTo: string | undefined): Promise<SignedIn> {
   if (await isSignedIn(context)) return { returnTo };
   throw new SignInError(
@@ -123,7 +123,7 @@ async function complete(
     await start(context, entry, id, response, { requestedAt, ends });
   } catch (error) {
     const isBusy = error instanceof SignInError && error.again === 'finish';
-    // a code that was not looked at is kept for another try
+    // A code that was not read by the server is kept for another attempt.
     await store
       .change((signIns, write) => {
         const rest = withoutTrace(signIns, id);
@@ -137,7 +137,7 @@ async function complete(
   return { returnTo: entry.returnTo };
 }
 
-/** Starts the session, unless somebody signed out in the meantime. */
+/** Starts the session, unless the user signed out meanwhile. */
 async function start(
   context: FinishContext,
   entry: PendingSignIn,
@@ -155,7 +155,7 @@ async function start(
       await write(withoutTrace(signIns, id)).catch(() => undefined);
     });
   } catch (error) {
-    // a storage that cannot be read does not keep anybody from signing in
+    // An unreadable storage does not prevent a sign-in.
     if (error instanceof StorageError && ends === context.ends()) return startSession(context.tokens, response, grant);
     await revokeTokens(client, server as unknown as ServerMetadata, tokensOf({ ...response })).catch(() => undefined);
     throw isTokenError(error) && error.name === 'SessionError' ? cancelled(entry) : error;

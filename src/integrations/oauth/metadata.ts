@@ -21,7 +21,7 @@ export interface ServerMetadata {
   readonly id_token_signing_alg_values_supported?: readonly string[];
   /** Endpoints for clients that prove themselves by a certificate (RFC 8705 section 5). */
   readonly mtls_endpoint_aliases?: Readonly<Record<string, string | undefined>>;
-  /** Ours: this client does, so those endpoints are taken. */
+  /** Not from an RFC: the client authenticates by a certificate, so the aliases are used. */
   readonly mtls?: boolean;
   readonly [name: string]: unknown;
 }
@@ -44,10 +44,10 @@ export interface AskOptions {
   readonly allowInsecure?: boolean | undefined;
 }
 
-/** All places together. */
+/** The time limit for all requests of one discovery. */
 const DISCOVERY_MS = 10_000;
 
-/** Asks a server about itself, at each of the places where that may stand. Throws `SignInError`. */
+/** Fetches the metadata of a server from its well-known URLs, one after another. Throws `SignInError`. */
 export async function discover(issuer: string, options: AskOptions): Promise<ServerMetadata> {
   const begun = Date.now();
   let foreign = false;
@@ -111,7 +111,7 @@ function shown(issuer: string): string {
   return readDestination(issuer)?.origin ?? 'the issuer';
 }
 
-// RFC 8414 section 3.1 puts the name before the path, OpenID Connect Discovery section 4 puts it behind.
+// RFC 8414 section 3.1 puts the well-known name before the path, OpenID Connect Discovery section 4 after it.
 function placesOf(issuer: string): ReadonlySet<string> {
   const { origin = '' } = readDestination(issuer) ?? {};
   const base = issuer.replace(/\/$/, '');

@@ -10,7 +10,7 @@ export function networkError(error: unknown): never {
   });
 }
 
-/** Throws it in a way that the manager understands: a wrong setup is not asked about over and over. */
+/** Throws the error in a form that the manager classifies, so that a wrong setup is not retried. */
 export function forManager(error: unknown): never {
   const { code, message } = Object(error) as { code?: string; message?: string };
   throw code === 'ERR_SIGN_IN_CONFIG' ? Object.assign(new Error(message), { error: 'invalid_client' }) : error;

@@ -25,7 +25,7 @@ export function secretsFrom(given: CryptoLike | undefined): Secrets {
     if (given) return given;
     const { crypto } = globalThis as { crypto?: GlobalCrypto };
     const { subtle } = crypto ?? {};
-    // insecure pages have no subtle, React Native has neither
+    // Insecure pages lack `subtle`, React Native lacks both.
     if (!crypto?.getRandomValues || !subtle)
       refuse('crypto', 'getRandomValues and sha256 where there is no global crypto', undefined);
     return {

@@ -36,7 +36,7 @@ export function tokensOf(body: Answered['body']): { refreshToken?: string; acces
   };
 }
 
-// stricter than a refresh: here nothing is lost by starting again
+// Stricter than for a refresh, because the user can simply start again.
 function faultIn(body: Readonly<Record<string, unknown>>, expected: ExpectedTokens): string | undefined {
   const { token_type: type, expires_in: lifetime, scope, refresh_token: refreshToken, id_token: idToken } = body;
   if (typeof type !== 'string') return 'no token_type';

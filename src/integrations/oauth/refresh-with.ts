@@ -8,7 +8,7 @@ import { formRequest } from './send-form.js';
 
 type RefreshRequest = Parameters<RefreshTokens>[0];
 
-/** The endpoint has moved; nothing was read of what was sent. */
+/** Statuses of an endpoint that has moved: the request was not processed. */
 const MOVED = [404, 405, 410];
 
 /**

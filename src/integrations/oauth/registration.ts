@@ -44,7 +44,7 @@ export async function registerClient(
   const answer = await request(url, { method: 'POST', limitMs: LIMIT_MS, headers, body, fetch }).catch(networkError);
   const { status } = answer;
   const clientId = answer.body?.client_id;
-  // leniently: servers leave out members that the RFC requires, such as client_secret_expires_at
+  // Lenient, because servers omit members that the RFC requires, such as client_secret_expires_at.
   if (status >= 200 && status < 300 && typeof clientId === 'string' && clientId) {
     return { ...answer.body, client_id: clientId };
   }

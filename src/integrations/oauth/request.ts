@@ -28,7 +28,7 @@ export async function request(url: string, options: RequestOptions): Promise<Ans
   const send = options.fetch ?? globalThis.fetch;
   const abort = () => controller.abort();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  // beside the signal: what sends may not heed it
+  // A `fetch` that was given may ignore the signal.
   const given = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${Math.round(limitMs)} ms`)), limitMs);
     signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -58,6 +58,6 @@ export function readObject(text: string): Readonly<Record<string, unknown>> | un
       ? (value as Record<string, unknown>)
       : undefined;
   } catch {
-    return undefined; // the parser's message would quote the text
+    return undefined; // without the parser's message, which quotes the text
   }
 }

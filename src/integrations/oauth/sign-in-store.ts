@@ -12,20 +12,20 @@ export type Step<T> = (signIns: SignIns, write: (signIns: SignIns) => Promise<vo
 
 /** The sign-ins of one key, for everybody on this storage. */
 export interface SignInStore {
-  /** Reads, decides and writes in one step that nobody else can come between. Throws `StorageError` and `LockError`. */
+  /** Reads, decides and writes under the lock of the sign-ins. Throws `StorageError` and `LockError`. */
   change<T>(step: Step<T>): Promise<T>;
   /** The session as it is stored; `'unreadable'` for one of a newer version, undefined where none is to be had. */
   session(): Promise<SessionRecord | 'unreadable' | undefined>;
   /** Marks a sign-in as being finished here, until the function returned is called, or the page is gone. */
   hold(slot: number): Promise<() => void>;
-  /** Resolves when nobody finishes the sign-in in that slot any more. */
+  /** Resolves when no page is finishing the sign-in in that slot any more. */
   waitFor(slot: number): Promise<void>;
 }
 
-/** As long as the lock of a session is waited for; holders are past their time a little earlier. */
+/** How long to wait for a session's lock; its holders are overdue a little earlier. */
 const WAIT_MS = 20_000;
 const TAKEOVER_MS = 2_000;
-/** One code exchange and what belongs to it. */
+/** The time limit for finishing one sign-in. */
 const FINISH_MS = 60_000;
 const STORAGE_LIMIT_MS = 5_000;
 
@@ -48,7 +48,7 @@ export function signInStore(platform: Platform, name: string): SignInStore {
     );
   }
 
-  /** What the storage does, within its limit, and with an error of ours. */
+  /** Runs a call of the storage within its time limit; rejects with a `StorageError`. */
   async function guarded<T>(code: 'ERR_STORAGE_READ' | 'ERR_STORAGE_WRITE', work: () => T): Promise<Awaited<T>> {
     let cancel: (() => void) | undefined;
     const limit = new Promise<never>((_, reject) => {

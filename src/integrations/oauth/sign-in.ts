@@ -93,7 +93,7 @@ export function createSignIn(options: SignInOptions): SignIn {
     snapshot: () => tokens.getSnapshot(),
     ends: () => ends,
   };
-  // calls for one callback share its outcome while it is being made, and once it has succeeded
+  // Calls for the same callback share one outcome while it is pending, and after a success.
   const shared = new Map<string, Promise<SignedIn | undefined>>();
 
   function finishOnce(url: string): Promise<SignedIn | undefined> {
@@ -117,14 +117,14 @@ export function createSignIn(options: SignInOptions): SignIn {
     async end({ returnTo } = {}) {
       ends++;
       shared.clear();
-      // first what could still become a session, then the session
+      // Pending sign-ins first, because they could still start a session.
       const failure = await context.store
         .change((_, write) => write({ pending: new Map(), traces: [] }))
         .then(
           () => undefined,
           (error: unknown) => ({ error }),
         );
-      // the newest one is in the storage: this tab may have been asleep
+      // The storage has the newest tokens: this tab may have been suspended.
       const stored = await context.store.session();
       const hint = stored === 'unreadable' ? undefined : stored?.tokens.idToken;
       await tokens.endSession();

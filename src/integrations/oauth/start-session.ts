@@ -2,10 +2,10 @@ import type { PendingServer } from '../../core/pending-sign-ins.js';
 import type { TokenResponse } from '../../core/token-set.js';
 import type { TokenManager } from '../../manager/token-manager.js';
 
-/** What the manager is told of a session beside its tokens. */
+/** The facts about a session that the manager gets with its tokens. */
 export interface Grant {
   readonly issuer: string;
-  /** Epoch milliseconds on our own clock, just before the tokens were asked for. */
+  /** Epoch milliseconds on the local clock, just before the tokens were requested. */
   readonly requestedAt: number;
   /** The session goes on where it is the same user's. */
   readonly continues: boolean;

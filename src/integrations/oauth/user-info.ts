@@ -19,7 +19,7 @@ export async function userInfo(client: OAuthClient, tokens: TokenManager): Promi
   const { metadata, options } = internalsOf(client);
   const url = requireEndpoint(await metadata(), 'userinfo_endpoint');
   const accessToken = await tokens.getAccessToken();
-  // read together with the token: another user may sign in while the answer is on its way
+  // Read before the request: another user may sign in before the answer comes.
   const subject = tokens.getSnapshot().claims?.sub;
   if (typeof subject !== 'string' || !subject) {
     throw refused('the session has no ID token to compare it with; ask for the scope openid');
