@@ -1,5 +1,5 @@
-/** Where clients and servers keep the tokens of an answer: axios in `data`, others in a member of their own. */
-const AROUND = ['data', 'body', 'session', 'tokens', 'result'];
+const WRITE = 'came: write startSession(';
+const MEMBERS = `${WRITE}{ access_token, refresh_token, expires_in })`;
 
 /**
  * What came in place of a token response, and what to write instead; undefined where nothing is known about it.
@@ -7,20 +7,18 @@ const AROUND = ['data', 'body', 'session', 'tokens', 'result'];
  * Of what is in it nothing is shown. Where the access token is hidden, in a cookie, any answer will do that was read.
  */
 export function mistakenTokens(given: unknown, isHidden = false): string | undefined {
-  if (typeof member(given, 'then') === 'function') return 'a promise came: write startSession(await promise)';
-  if (typeof member(given, 'json') === 'function') {
-    return 'a Response came: look at its status, and write startSession(await response.json())';
-  }
-  if (isHidden || member(given, 'access_token') !== undefined) return undefined;
-  if (typeof given === 'string') {
-    return 'a string came: write startSession({ access_token, refresh_token, expires_in }), or JSON.parse() what came';
-  }
-  if (member(given, 'accessToken') !== undefined) {
-    return 'accessToken came: write startSession({ access_token, refresh_token, expires_in }), the lifetime in seconds';
-  }
-  if (member(given, 'error')) return 'an error came: look at the status of the answer before startSession()';
-  const around = AROUND.find((name) => member(member(given, name), 'access_token') !== undefined);
-  return around && `an object with the tokens in its ${around} came: write startSession(answer.${around})`;
+  const has = (name: string) => member(given, name) !== undefined;
+  if (has('then')) return `a promise ${WRITE}await promise)`;
+  if (typeof member(given, 'json') === 'function') return `a Response ${WRITE}await response.json())`;
+  if (isHidden || has('access_token')) return undefined;
+  if (typeof given === 'string') return `a string ${MEMBERS}`;
+  if (has('accessToken')) return `accessToken ${MEMBERS}`;
+  if (has('error')) return 'an error came: look at the status of the answer';
+  // what axios resolves to, and servers that give more than tokens
+  const around = ['data', 'session', 'tokens'].find(
+    (name) => member(member(given, name), 'access_token') !== undefined,
+  );
+  return around && `${around}.access_token ${WRITE}answer.${around})`;
 }
 
 function member(value: unknown, name: string): unknown {

@@ -13,36 +13,32 @@ const start = async (given: unknown, options = {}): Promise<Error | undefined> =
 
 describe('startSession() says what came in place of a token response, and what to write instead', () => {
   test.each<[string, () => unknown, string]>([
-    [
-      'a Response',
-      () => Response.json(answer),
-      'a Response came: look at its status, and write startSession(await response.json())',
-    ],
+    ['a Response', () => Response.json(answer), 'a Response came: write startSession(await response.json())'],
     ['a promise', () => Promise.resolve(answer), 'a promise came: write startSession(await promise)'],
     [
       'names in camelCase',
       () => ({ accessToken: secret, refreshToken: secret, expiresIn: 300 }),
-      'accessToken came: write startSession({ access_token, refresh_token, expires_in }), the lifetime in seconds',
+      'accessToken came: write startSession({ access_token, refresh_token, expires_in })',
     ],
     [
       'what axios resolves to',
       () => ({ data: answer, status: 200, headers: {}, config: {} }),
-      'an object with the tokens in its data came: write startSession(answer.data)',
+      'data.access_token came: write startSession(answer.data)',
     ],
     [
       'an answer with a session in it',
       () => ({ session: answer, user: {} }),
-      'an object with the tokens in its session came: write startSession(answer.session)',
+      'session.access_token came: write startSession(answer.session)',
     ],
     [
       'an access token alone',
       () => secret,
-      'a string came: write startSession({ access_token, refresh_token, expires_in }), or JSON.parse() what came',
+      'a string came: write startSession({ access_token, refresh_token, expires_in })',
     ],
     [
       'the answer of a server that refused',
       () => ({ error: secret }),
-      'an error came: look at the status of the answer before startSession()',
+      'an error came: look at the status of the answer',
     ],
   ])('%s', async (_, make, what) => {
     expect(await start(make())).toMatchObject({
