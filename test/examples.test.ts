@@ -1,13 +1,15 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { EventEmitter } from 'node:events';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createTokens as createServiceTokens } from '../examples/client-credentials.js';
 import { createTokens as createCookieTokens } from '../examples/cookie-session.js';
 import { createApi } from '../examples/other-refusals.js';
 import { createTokens as createOwnTokens } from '../examples/own-endpoint.js';
+import { answerAtEdge, settleBefore, settleOnSigterm } from '../examples/settled.js';
 import { createClients } from '../examples/several-apis.js';
 import { createTokens as createSignedInServiceTokens } from '../examples/sign-in-service.js';
 import { createTokens as createSignOutTokens } from '../examples/sign-out.js';
 import { observe } from '../examples/telemetry.js';
-import { inProcess, tokenEndpoint } from '../src/index.js';
+import { createTokenManager, inProcess, tokenEndpoint } from '../src/index.js';
 import { createAuthServer } from '../src/testing.js';
 import { tokenSource } from './support/token-source.js';
 import { createWorld } from './support/world.js';
@@ -195,4 +197,70 @@ test('other-refusals: a 200 that refuses the access token is mended, and the ans
   const response = await api('https://api.example/graphql', { method: 'POST', body: '{ me }' });
   expect(await response.json()).toEqual({ data: { me: 'Ada' } });
   expect(requests.map(({ headers }) => headers.get('x-access-token'))).toEqual(['access-1', 'access-2']);
+});
+
+describe('settled: what is under way when the answer is ready is neither cut off nor waited for in vain', () => {
+  /** A manager that signs out while an answer is made, and whose server takes its time to hear of it. */
+  async function createSlow() {
+    const heard: string[] = [];
+    let hear = () => {};
+    const slow = new Promise<void>((resolve) => {
+      hear = resolve;
+    });
+    const revoke = async () => {
+      await slow;
+      heard.push('revoked');
+      return new Response();
+    };
+    const tokens = createTokenManager({ refresh: async () => ({ access_token: 'b' }), revoke });
+    await tokens.startSession({ access_token: 'a', refresh_token: 'r', expires_in: 300 });
+    return { tokens, heard, hear };
+  }
+
+  test('at the edge the answer goes out at once, and the runtime waits for the rest', async () => {
+    const { tokens, heard, hear } = await createSlow();
+    const waits: Promise<unknown>[] = [];
+    const context = { waitUntil: (work: Promise<unknown>) => void waits.push(work) };
+    const answer = async () => {
+      await tokens.endSession();
+      return 'bye';
+    };
+    expect(await answerAtEdge(tokens, context, answer)).toBe('bye');
+    expect(heard).toEqual([]);
+    hear();
+    await Promise.all(waits);
+    expect(heard).toEqual(['revoked']);
+    const failure = answerAtEdge(tokens, context, () => Promise.reject(new Error('mine')));
+    await expect(failure).rejects.toThrow('mine');
+    await expect(Promise.all(waits)).resolves.toHaveLength(2);
+  });
+
+  test('a Lambda answers when all of it is done', async () => {
+    const { tokens, heard, hear } = await createSlow();
+    const handle = settleBefore(tokens, async (name: string) => {
+      await tokens.endSession();
+      hear();
+      return `bye ${name}`;
+    });
+    expect(await handle('ada')).toBe('bye ada');
+    expect(heard).toEqual(['revoked']);
+  });
+
+  test('after SIGTERM the server closes, waits, and exits', async () => {
+    const { tokens, heard, hear } = await createSlow();
+    const server = new EventEmitter();
+    const exited = new Promise<void>((resolve) => {
+      const exit = () => {
+        heard.push('exit');
+        resolve();
+      };
+      Object.assign(server, { exit });
+    });
+    settleOnSigterm(tokens, async () => void heard.push('closed'), server as unknown as NodeJS.Process);
+    await tokens.endSession();
+    server.emit('SIGTERM');
+    hear();
+    await exited;
+    expect(heard).toEqual(['closed', 'revoked', 'exit']);
+  });
 });

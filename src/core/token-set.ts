@@ -63,7 +63,9 @@ export function readTokenResponse(
       ? 'an object that nests too deeply or has a __proto__ member'
       : accessToken === undefined
         ? own(body, 'access_token') === undefined
-          ? 'no access_token'
+          ? own(body, 'accessToken') === undefined
+            ? 'no access_token'
+            : 'accessToken instead of access_token'
           : 'an access_token that is empty, too long or not visible ASCII'
         : typeof type !== 'string'
           ? 'a token_type that is no string'

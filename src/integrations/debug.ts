@@ -14,6 +14,7 @@ const STARTED: Readonly<Record<string, string>> = {
   'sign-in': 'Somebody signed in',
   storage: 'A session was found in the storage',
   cookie: 'A session was resumed from its cookie',
+  grant: 'The client was granted its first tokens',
   peer: 'Somebody signed in elsewhere on this storage',
 };
 const WHY: Readonly<Record<string, string>> = {
@@ -21,7 +22,8 @@ const WHY: Readonly<Record<string, string>> = {
   expired: 'because the access token has expired and somebody waits',
   rejected: 'because a server refused the access token',
   asked: 'because refresh() was called',
-  resume: 'to learn whether the cookie still stands for a session',
+  resume:
+    'to learn whether the cookie still stands for a session, or to get the first tokens of a client that is granted them',
 };
 const ENDED: Readonly<Record<string, string>> = {
   ended: 'endSession() was called',

@@ -91,6 +91,7 @@ const PORTS = {
 
 /** Checks the options and fills in the defaults; throws `OptionsError` that says what was expected and what came. */
 export function readOptions(options: TokenManagerOptions, defaultPlatform: () => Platform): Settings {
+  if (typeof options === 'function') fail('options', 'an object', options, ': write createTokenManager({ refresh })');
   checkOption('options', options, 'object');
   const defaults = {
     refresh: undefined,
@@ -125,6 +126,7 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
   range('retry.attempts', retry.attempts, 1);
   range('retry.minDelayMs', retry.minDelayMs, 1);
   range('retry.maxDelayMs', retry.maxDelayMs, retry.minDelayMs);
+  if (typeof platform === 'function') fail('platform', 'what a preset returns', platform, ': call it, as in browser()');
   checkOption('platform', platform, 'object');
   for (const [port, methods] of Object.entries(PORTS)) {
     const value = platform[port as keyof typeof PORTS] as unknown as Record<string, unknown>;
@@ -163,8 +165,8 @@ function range(name: string, value: unknown, min: number): void {
   }
 }
 
-// Only numbers are quoted: whatever else came might be a secret in the wrong place.
-function fail(name: string, expected: string, came: unknown): never {
+/** Throws the `OptionsError`. Only numbers are quoted: whatever else came might be a secret in the wrong place. */
+export function fail(name: string, expected: string, came: unknown, advice = ''): never {
   const what = typeof came === 'number' ? came : came === null ? 'null' : `a value of type ${typeof came}`;
-  throw new OptionsError('ERR_OPTIONS', `Option ${name}: expected ${expected}, but ${what} came.`);
+  throw new OptionsError('ERR_OPTIONS', `Option ${name}: expected ${expected}, but ${what} came${advice}.`);
 }

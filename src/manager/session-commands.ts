@@ -1,3 +1,4 @@
+import { mistakenTokens } from '../core/mistaken-tokens.js';
 import type { TokenEvent } from '../core/session-events.js';
 import { isSameTokenSet, type SessionRecord } from '../core/session-record.js';
 import { readTokenResponse, type TokenResponse, type TokenSet } from '../core/token-set.js';
@@ -46,11 +47,13 @@ export class SessionCommands {
   async start(response: TokenResponse | undefined): Promise<void> {
     const { platform, isCookie, isHidden } = this.#parts.settings;
     if (response === undefined && isCookie) return this.#parts.refresher.signIn('resume');
+    const mistake = mistakenTokens(response, isHidden);
     const now = platform.clock.now();
     const { tokens, problem } = { tokens: undefined, ...readTokenResponse(response, now, now, undefined, isHidden) };
-    if (!tokens) {
+    if (!tokens || mistake) {
       const expected = 'Expected startSession() to be given a token response (RFC 6749 section 5.1)';
-      throw new OptionsError('ERR_OPTIONS', `${expected}, but ${problem} came; check the answer to the sign-in.`);
+      const what = mistake ?? `${problem} came; check the answer to the sign-in`;
+      throw new OptionsError('ERR_OPTIONS', `${expected}, but ${what}.`);
     }
     try {
       await this.#start(tokens);

@@ -1,12 +1,25 @@
 import { redactChallenges } from '../core/challenge.js';
 import { hooks } from '../core/hooks.js';
+import type { TokenEvents } from '../core/session-events.js';
 import { Manager } from './manager.js';
-import { checkOption, type Settings } from './options.js';
+import { checkOption, fail, type Settings } from './options.js';
 import type { SourceHooks, TokenManager } from './token-manager.js';
 import { whenReady } from './when-ready.js';
 
 /** Waiting for the lock and for the storage, beside the request and the revocation. */
 const SETTLED_MARGIN_MS = 15_000;
+
+const EVENTS: Record<keyof TokenEvents, true> = {
+  sessionStarted: true,
+  refreshStarted: true,
+  refreshed: true,
+  refreshFailed: true,
+  requestRejected: true,
+  requestPassedOver: true,
+  storageFailed: true,
+  revokeFailed: true,
+  sessionEnded: true,
+};
 
 type VisibleMembers = Omit<TokenManager, typeof Symbol.dispose>;
 
@@ -40,6 +53,7 @@ export function startTokenManager(settings: Settings): TokenManager {
       return manager.emitter.onChange(listener);
     },
     on: (type, listener) => {
+      if (!Object.hasOwn(EVENTS, type)) fail('type', `one of ${Object.keys(EVENTS).join(', ')}`, type);
       checkOption('listener', listener, 'function');
       manager.checkUse();
       return manager.emitter.on(type, listener);

@@ -152,6 +152,7 @@ describe('what is no token response is refused, and a new refresh token in it is
     ['a string', 'access_token=a', /no access_token/],
     ['a list', [{ access_token: 'a' }], /no access_token/],
     ['an empty object', {}, /no access_token/],
+    ['names in camelCase', { accessToken: 'a' }, /^accessToken instead of access_token$/],
     ['a number for a token', { access_token: 5 }, /not visible ASCII/],
     ['an empty token', { access_token: '' }, /empty/],
     ['a line break in the token', { access_token: 'a\r\nX-Evil: 1' }, /not visible ASCII/],

@@ -78,6 +78,17 @@ test('storage, revocation and sign-out are told, and nothing more after the end 
   expect(sentences).toHaveLength(told);
 });
 
+test('the first tokens of a client that is granted them are told as that', async () => {
+  const world = createWorld();
+  const grant = async () => ({ access_token: 'a', expires_in: 300 });
+  const { tokens } = world.manager({ refreshTokenIn: 'none', refresh: grant });
+  const sentences: string[] = [];
+  explain(tokens, (sentence) => sentences.push(sentence));
+  await world.run(tokens.getAccessToken());
+  expect(sentences).toContain('evertoken: The client was granted its first tokens.');
+  expect(sentences.join()).toContain('or to get the first tokens of a client that is granted them.');
+});
+
 test('a peer is told as one', async () => {
   const world = createWorld();
   const here = world.manager().tokens;

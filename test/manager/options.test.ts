@@ -21,6 +21,11 @@ describe('wrong options are refused at creation: the message says what was expec
     ['no options', undefined, 'Option options: expected a value of type object, but a value of type undefined came.'],
     ['null', null, 'Option options: expected a value of type object, but null came.'],
     ['a string', secret, 'Option options: expected a value of type object, but a value of type string came.'],
+    [
+      'the refresh function alone',
+      refresh,
+      'Option options: expected an object, but a value of type function came: write createTokenManager({ refresh }).',
+    ],
     ['no refresh', {}, 'Option refresh: expected a value of type function, but a value of type undefined came.'],
     ['refresh: null', { refresh: null }, 'Option refresh: expected a value of type function, but null came.'],
     [
@@ -102,6 +107,11 @@ describe('wrong options are refused at creation: the message says what was expec
     ],
     ['platform', { refresh, platform: 5 }, 'Option platform: expected a value of type object, but 5 came.'],
     [
+      'a preset that was not called',
+      { refresh, platform: inProcess },
+      'Option platform: expected what a preset returns, but a value of type function came: call it, as in browser().',
+    ],
+    [
       'no storage',
       platform({ storage: undefined }),
       'Option platform.storage: expected a value of type object, but a value of type undefined came.',
@@ -133,6 +143,19 @@ describe('wrong options are refused at creation: the message says what was expec
     const error = wrong(options);
     expect(error).toMatchObject({ name: 'OptionsError', code: 'ERR_OPTIONS', message });
     expect(error.message).not.toContain(secret);
+  });
+
+  test('a listener for an event that there is not is refused, with the names of those that there are', () => {
+    const tokens = createTokenManager({ refresh });
+    for (const type of ['sessionExpired', secret, 'toString', '*', undefined]) {
+      expect(() => tokens.on(type as never, () => undefined)).toThrow(
+        expect.objectContaining({
+          code: 'ERR_OPTIONS',
+          message: `Option type: expected one of sessionStarted, refreshStarted, refreshed, refreshFailed, requestRejected, requestPassedOver, storageFailed, revokeFailed, sessionEnded, but a value of type ${typeof type} came.`,
+        }),
+      );
+    }
+    tokens.dispose();
   });
 
   test('a wrong startSession() and a wrong minValidityMs are refused the same way', async () => {
