@@ -120,6 +120,7 @@ async function playRound(
     [next] = (await world.open(1)) as [Tab];
   } else {
     await hasLeft;
+    await new Promise((resolve) => setTimeout(resolve, 100)); // drivers trip over a page that is on its way
     await leaver.goto(world.url);
   }
   const found = await next.run(look);
