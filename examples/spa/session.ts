@@ -18,7 +18,12 @@ export const inCookie: boolean = choices.has('cookie');
 export const tokens: TokenManager = createTokenManager({
   refresh: tokenEndpoint({ url: `${location.origin}/token`, clientId: 'spa', fetch: send, allowInsecure: true }),
   revoke: ({ refreshToken = '', signal }) =>
-    send('/revoke', { method: 'POST', body: new URLSearchParams({ token: refreshToken, client_id: 'spa' }), signal }),
+    send('/revoke', {
+      method: 'POST',
+      body: new URLSearchParams({ token: refreshToken, client_id: 'spa' }),
+      keepalive: true, // it gets there although the page leaves
+      signal,
+    }),
   platform: choices.get('storage') === 'local' ? browser({ storage: webStorage('local') }) : browser(),
   refreshTokenIn: inCookie ? 'cookie' : 'response',
   proactive: choices.get('proactive') !== 'false',

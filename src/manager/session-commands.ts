@@ -80,6 +80,7 @@ export class SessionCommands {
       .withLock(async (storage) => {
         const { record, isEnding } = await storage.read();
         if (isEnding) await storage.erase();
+        if (isEnding) announce(settings); // the page that left may not have got that far
         return isEnding && { record };
       })
       .catch(() => reconciler.schedule());

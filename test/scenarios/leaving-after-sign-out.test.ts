@@ -86,6 +86,23 @@ describe('wherever the page goes after endSession(), the next page finds nobody 
     expect(server.inspect(first.refresh_token ?? '')?.active).toBe(false);
   });
 
+  test.each(MOMENTS)('%d jobs and %d ms later, an idle tab beside is told as well', async (jobs, delayMs) => {
+    const { clock, server, tabs, manager } = home(2);
+    const [tab, other] = tabs as [Peer, Peer];
+    const tokens = manager(tab);
+    await clock.runUntil(tokens.startSession(server.signIn()));
+    const beside = manager(other);
+    await clock.runUntil(beside.ready());
+    tab.storageFault = { delayMs: 3 };
+    tokens.endSession().catch(() => undefined);
+    await wait(clock, jobs, delayMs);
+    const next = manager(tab, tab.reload());
+    expect((await clock.runUntil(next.ready())).status).toBe('none');
+    await clock.runUntil(next.settled());
+    await clock.advance(1_000);
+    expect(beside.getSnapshot().status).toBe('none');
+  });
+
   test.each(MOMENTS)('%d jobs and %d ms later, before it was known who is signed in', async (jobs, delayMs) => {
     const { clock, server, tabs, manager } = home();
     const [tab] = tabs as [Peer];

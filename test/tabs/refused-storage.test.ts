@@ -25,7 +25,7 @@ inEveryBrowser(({ play }) => {
       expect(await tab?.run(inPage.refresh)).toBe('refreshed'); // never with a refresh token that was used
       expect(await tab?.run(inPage.call)).toBe(200);
       const lines = (await tab?.run(inPage.told)) ?? [];
-      expect(lines.filter(({ text }) => /write 'evertoken:session'/.test(text)).length).toBeGreaterThan(0);
+      expect(lines.filter(({ text }) => /write 'evertoken:spa@[^']+\/token'/.test(text)).length).toBeGreaterThan(0);
       expect(lines.filter(({ kind }) => kind === 'bad')).toEqual([]);
       expect(await storedSession(tab)).toEqual([]);
       const held = await tab?.run(inPage.askOnce);

@@ -56,7 +56,7 @@ inEveryBrowser(({ engine, play }) => {
     expect(watch.leaks()).toEqual([]);
     expect(watch.counts.tokens).toBeGreaterThan(10);
     const seen = await world.tabs[0]?.run(inPage.seen);
-    expect(seen?.lockNames).toContain('evertoken:session');
+    expect(seen?.lockNames).toContain(`evertoken:spa@${new URL(world.url).origin}/token`);
     expect(seen?.messages).toContain(0);
     expect(seen?.said).toEqual([]);
   });

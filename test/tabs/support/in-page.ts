@@ -169,7 +169,7 @@ export async function signInOpenly(user: string): Promise<string> {
 
 /** Resolves when somebody holds the lock of the session. */
 export async function untilHeld(): Promise<void> {
-  while (!(await navigator.locks.query()).held?.some(({ name }) => name === 'evertoken:session')) {
+  while (!(await navigator.locks.query()).held?.some(({ name }) => name === `evertoken:spa@${location.origin}/token`)) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

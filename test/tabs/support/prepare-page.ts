@@ -70,7 +70,9 @@ function prepare(): void {
     );
   });
   if (choices.has('no-channel')) Object.defineProperty(globalThis, 'BroadcastChannel', { value: undefined });
-  else new BroadcastChannel('evertoken:session').onmessage = ({ data }) => prepared.messages.push(data);
+  else
+    new BroadcastChannel(`evertoken:spa@${location.origin}/token`).onmessage = ({ data }) =>
+      prepared.messages.push(data);
   if (choices.has('no-locks')) Object.defineProperty(navigator, 'locks', { value: undefined });
   if (choices.has('no-idb')) Object.defineProperty(globalThis, 'indexedDB', { value: undefined });
   const refuseWhileFull = (target: object, name: string): void => {

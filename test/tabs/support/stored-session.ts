@@ -5,5 +5,5 @@ import { dumpStorages } from './in-page.js';
 export async function storedSession(tab: Tab | undefined): Promise<string[]> {
   const dump = (await tab?.run(dumpStorages)) ?? [];
   // of a record that was removed, IndexedDB keeps the fence, and localStorage nothing
-  return dump.filter((text) => /(\.items|^localStorage) evertoken:session: (?!\d+$)/.test(text));
+  return dump.filter((text) => /(\.items|^localStorage) evertoken:spa@\S+\/token: (?!\d+$)/.test(text));
 }
