@@ -215,8 +215,10 @@ export class AccessTokens {
       session.dispatch({ type: 'reopened' });
     }
     const isUnknown = session.state.status === 'loading' && !refresher.isRunning;
-    if (!reader.isBlocking && (isUnknown || reader.isOutdated)) void reader.read(true);
-    if (reader.isBlocking) await reader.wait(signal);
+    if (!reader.isBlocking && isUnknown) void reader.read(true);
+    const isOutdated = !reader.isBlocking && reader.isOutdated;
+    if (isOutdated && !reader.isReading) void reader.read(false); // holds nobody else back: somebody may sign in meanwhile
+    if (reader.isBlocking || isOutdated) await reader.wait(signal);
     // Signed out meanwhile: what has begun since is not what was asked for.
     if (pending.ends !== ends) throw noSession({ status: 'none', revision: 0 });
   }

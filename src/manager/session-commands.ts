@@ -79,14 +79,14 @@ export class SessionCommands {
     const ended = await store
       .withLock(async (storage) => {
         const { record, isEnding } = await storage.read();
-        if (isEnding) await storage.erase();
-        if (isEnding) announce(settings); // the page that left may not have got that far
-        return isEnding && { record };
+        if (!isEnding) return undefined;
+        await storage.erase();
+        announce(settings); // the page that left may not have got that far
+        return { record };
       })
       .catch(() => reconciler.schedule());
     if (!ended) return;
     const { record } = ended;
-    announce(settings); // the page that left may not have done so
     const revocation = this.#parts.revoke(record?.tokens, record?.sessionId);
     if (settings.isCookie) await revocation; // until then, the cookie may still bring the session back
   }

@@ -48,6 +48,10 @@ export class StorageReader {
     return this.#isBlocking;
   }
 
+  get isReading(): boolean {
+    return this.#reading !== undefined && !this.#isDead;
+  }
+
   /** That nobody is signed in was seen long enough ago to be looked at again. */
   get isOutdated(): boolean {
     const agoMs = this.#parts.settings.platform.clock.now() - this.#seenAt;

@@ -240,8 +240,7 @@ function follow({ world, oracle, peers }: Setting, sessionId: string): void {
       if (peer.isDead || peer.disposed || peer.isFrozen || peer.thawedAt >= since - 10_000) continue;
       // the session that replaces it here is stored already, and about to start
       if ([...peer.starting].some(({ writtenAt }) => writtenAt !== undefined)) continue;
-      // whose write was done but refused does not know that its session was stored
-      if (oracle.faultAt(peer) > since - 120_000) continue;
+      if (peer.misledAt > since - 120_000) continue;
       if (peer.manager.getSnapshot().sessionId === sessionId) {
         world.violate('sign-out everywhere', `${peer.name} has not followed the end of ${sessionId}`);
       }

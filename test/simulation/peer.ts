@@ -56,6 +56,8 @@ export interface Peer {
   /** When this peer last had tokens of its own asking. */
   refreshedAt: number;
   disposed: boolean;
+  /** When a write of its own was done, and told otherwise. */
+  misledAt: number;
 }
 
 export function createPeer(world: World, slot: number, name: string): Peer {
@@ -141,6 +143,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     ending: 0,
     refreshedAt: 0,
     disposed: false,
+    misledAt: Number.NEGATIVE_INFINITY,
   };
   return peer;
 }

@@ -65,6 +65,7 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
         let outcome: () => void;
         try {
           const value = apply();
+          if (what === 'write' && fate.startsWith('done, but')) peer.misledAt = world.now;
           outcome = fate === 'done, but refused' ? () => reject(new Error('disk error')) : () => resolve(value);
         } catch (error) {
           outcome = () => reject(error);
