@@ -120,15 +120,14 @@ async function playRound(
     [next] = (await world.open(1)) as [Tab];
   } else {
     await hasLeft;
-    await new Promise((resolve) => setTimeout(resolve, 100)); // drivers trip over a page that is on its way
-    await leaver.goto(world.url);
   }
-  const found = await next.run(look);
+  const found = await onceThere(() => next.run(look));
   await refreshing?.over;
   server.set({ delayMs: 0, answerDelayMs: 0 });
   const isRevoked = await until(() => server.counts.familiesRevoked > familiesRevoked);
   await beside.run(untilNobody, patienceMs); // it is told, and has nothing to ask for
   const all = [found, await next.run(look), await beside.run(look)];
+  await next.run(settle); // it erases what the page before it left
   const stored = (await storedSession(next)).length;
   return { isSignedIn: !all.every((who) => nobody.test(who)) || stored > 0, isRevoked, seen: [...all, stored] };
 }
@@ -139,6 +138,22 @@ async function startRefresh({ server }: SpaWorld, tab: Tab): Promise<{ over: Pro
   const over = tab.run(() => page.tokens.refresh().catch(() => undefined)).catch(() => undefined);
   if (!(await until(() => server.tokenRequests.length > length))) throw new Error('The other tab did not refresh.');
   return { over };
+}
+
+/** What the next page says. A page that is on its way has no script yet, and a driver may never answer for it. */
+async function onceThere<T>(ask: () => Promise<T>): Promise<T> {
+  const endAt = Date.now() + 4 * patienceMs;
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const silence = new Promise<never>((_, reject) => {
+      setTimeout(reject, patienceMs, new Error('The driver did not answer for the next page.'));
+    });
+    try {
+      return await Promise.race([ask(), silence]);
+    } catch (error) {
+      if (Date.now() > endAt) throw error;
+    }
+  }
 }
 
 async function until(isTrue: () => boolean): Promise<boolean> {
@@ -181,6 +196,10 @@ function untilNobody(withinMs: number): Promise<void> {
     const timer = setTimeout(over, withinMs);
     see();
   });
+}
+
+function settle(): Promise<void> {
+  return page.tokens.settled();
 }
 
 /** Who is signed in, as far as this page knows once it knows, and what a caller gets. */
