@@ -94,7 +94,7 @@ export const mutations: readonly Mutation[] = [
     'no mark before asking',
     'The record is not marked as being presented before the request goes out, so that a crash or reload in between leaves no trace.',
     ATTEMPT,
-    'if (current && !settings.isGrant)',
+    'if (current && !settings.isGrant && !this.#isBlind)',
     'if (current && !current)',
   ),
   mutation(
