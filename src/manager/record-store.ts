@@ -87,6 +87,10 @@ export class RecordStore {
           if (lease.signal.aborted) throw lockLost();
           return this.#bounded(operation, report, work, late);
         };
+        const writePause = async (pause: StoredFailure | undefined): Promise<void> => {
+          if (pause) await change('write', () => storage.setItem(pauseName, JSON.stringify(pause), fenced()));
+          else await change('remove', () => storage.removeItem(pauseName, fenced()));
+        };
         return task({
           lease,
           read: () => this.#read(report),
@@ -100,15 +104,12 @@ export class RecordStore {
           },
           erase: async () => {
             await change('remove', () => storage.removeItem(name, fenced()));
-            if (isCookie) await change('remove', () => storage.removeItem(pauseName, fenced()));
+            if (isCookie) await writePause(undefined);
             this.#setMarks(() => null); // nothing is left of what they were about
           },
           readPause: async () =>
             decodePause(await this.#bounded<unknown>('read', report, () => storage.getItem(pauseName))),
-          writePause: (pause) =>
-            pause
-              ? change('write', () => storage.setItem(pauseName, JSON.stringify(pause), fenced())).then(() => undefined)
-              : change('remove', () => storage.removeItem(pauseName, fenced())).then(() => undefined),
+          writePause,
         });
       });
     } finally {

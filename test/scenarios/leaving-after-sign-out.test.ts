@@ -157,7 +157,8 @@ describe('wherever the page goes after endSession(), the next page finds nobody 
   });
 });
 
-test('a sign-out that the next page finishes reaches the other tabs', async () => {
+/** A tab that has been signing out for 10 ms, on a slow storage, beside another one. */
+async function signingOut() {
   const { clock, server, tabs, manager } = home(2);
   const [tab, other] = tabs as [Peer, Peer];
   const tokens = manager(tab);
@@ -167,6 +168,11 @@ test('a sign-out that the next page finishes reaches the other tabs', async () =
   tab.storageFault = { delayMs: 1_000 };
   tokens.endSession().catch(() => undefined);
   await clock.advance(10);
+  return { clock, tab, beside, manager };
+}
+
+test('a sign-out that the next page finishes reaches the other tabs', async () => {
+  const { clock, tab, beside, manager } = await signingOut();
   const platform = tab.reload();
   tab.storageFault = undefined;
   const next = manager(tab, platform);
@@ -176,15 +182,7 @@ test('a sign-out that the next page finishes reaches the other tabs', async () =
 });
 
 test('a tab that is told of a sign-out finishes it where the page that signed out is gone', async () => {
-  const { clock, server, tabs, manager } = home(2);
-  const [tab, other] = tabs as [Peer, Peer];
-  const tokens = manager(tab);
-  await clock.runUntil(tokens.startSession(server.signIn()));
-  const beside = manager(other);
-  await clock.runUntil(beside.ready());
-  tab.storageFault = { delayMs: 1_000 };
-  tokens.endSession().catch(() => undefined);
-  await clock.advance(10);
+  const { clock, tab, beside } = await signingOut();
   tab.crash();
   await clock.advance(100);
   expect(beside.getSnapshot().status).toBe('none');
