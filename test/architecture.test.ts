@@ -111,6 +111,17 @@ const brokenRules: [file: string, text: string, rule: string][] = [
   ['manager/alarm.ts', 'export class Alarm { accessor dueAt = 0; }', rules.fields],
   ['manager/alarm.ts', 'export class Alarm { constructor(public dueAt: number) {} }', rules.fields],
   ['manager/alarm.ts', 'export class Alarm { set dueAt(at: number) {} }', rules.fields],
+  ['manager/alarm.ts', 'export class Alarm { a() {} b() {} c() {} d() {} e() {} f() {} g() {} }', rules.members],
+  [
+    'manager/alarm.ts',
+    'export class Alarm { get a() {} get b() {} c() {} d() {} e() {} f() {} g() {} }',
+    rules.members,
+  ],
+  [
+    'manager/alarm.ts',
+    'export class Alarm { readonly a = 0; static b() {} c() {} d() {} e() {} constructor(readonly f: number, public readonly g: number) {} }',
+    rules.members,
+  ],
   ['manager/refresher.ts', `import { recordOf, transition } from '../core/session.js';`, rules.transition],
   ['manager/refresher.ts', `import { transition as apply } from '../core/session.js';`, rules.transition],
   ['manager/refresher.ts', `import * as session from '../core/session.js';`, rules.transition],
@@ -221,6 +232,9 @@ test('what the table allows is not reported', () => {
     'manager/emitter.ts': `import mitt from 'mitt';\nimport { next } from './session-store.js';\nimport { due } from '../core/freshness.js';`,
     'manager/session-store.ts': `import { transition } from '../core/session.js';\nexport class SessionStore { #state = 0; readonly name = ''; declare readonly key: string; constructor(readonly id: number) {} get state() { return this.#state; } set #next(to: number) {} }`,
     'manager/record-store.ts': `import type { transition } from '../core/session.js';\nimport { recordOf, type SessionState } from '../core/session.js';\nexport class RecordStore { read({ storage }: Platform) { return storage.getItem('key'); } }`,
+    'manager/alarm.ts':
+      'export class Alarm { #a = 0; get a() {} b() {} c() {} d(): void; d(of?: number) {} e() {} f() {} #g() {} get #h() {} constructor(i: number) {} }',
+    'manager/manager.ts': 'export class Manager { a() {} b() {} c() {} d() {} e() {} f() {} g() {} }',
     'manager/attempt.ts': `export class Attempt { readonly #storage; constructor(storage: LockedStorage) { this.#storage = storage; } read() { return this.#storage.read(); } }\nexport const methods = { storage: ['getItem'] };`,
     'presets/in-process.ts': `import { memory } from '../adapters/memory-storage.js';\nimport type { Platform } from '../ports/platform.js';`,
     'integrations/fetch.ts': `import { parse } from '../core/challenge.js';\nimport type { TokenSource } from '../manager/token-manager.js';`,

@@ -209,7 +209,7 @@ export class AccessTokens {
     if (signal?.aborted) throw abortReason(signal);
     const { ends } = pending;
     // Whoever asks beside a sign-in, with no session there yet, waits for it; the refresh function would wait for itself.
-    if (pending.isStarting && !session.record && !exchange.isInside(signal)) await pending.whenStarted(signal);
+    if (pending.isStarting && !session.record && !exchange.isInside(signal)) await pending.callers.wait(signal);
     // A client that is granted tokens by itself is never signed out for good.
     if (settings.isGrant && session.state.status === 'none' && !pending.isErasing) {
       session.dispatch({ type: 'reopened' });

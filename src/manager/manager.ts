@@ -86,7 +86,7 @@ export class Manager implements Observers, Parts {
     const next = recordOf(state);
     const last = recordOf(before);
     const dueAt = this.accessTokens.update(next, last);
-    if (last && !isSameSession(next, last)) this.refresher.leaveSession();
+    if (last && !isSameSession(next, last)) void this.refresher.detach('session-over');
     if (next && !last && isUsable(next.tokens, this.settings.platform.clock.now())) this.callers.resolve(next);
     else if (before.status === 'loading' && state.status === 'active') {
       // Somebody has asked, and waits, or was refused when the cookie failed.
@@ -121,7 +121,7 @@ export class Manager implements Observers, Parts {
   }
 
   tokensArrivedLate(): void {
-    this.refresher.storeLateTokens();
+    if (this.unstored.follow(this.session.record)) this.refresher.start('due');
   }
 
   emit(event: TokenEvent): void {
@@ -176,7 +176,7 @@ export class Manager implements Observers, Parts {
     for (const callers of this.#commandCallers) callers.reject(error);
     this.callers.close(error);
     this.reader.refuse(error);
-    this.pending.refuse(error);
+    this.pending.callers.reject(error);
     this.accessTokens.dispose();
     this.alarm.dispose();
     this.reconciler.dispose();

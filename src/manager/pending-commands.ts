@@ -1,6 +1,6 @@
 import { longestMs } from './hold-lock.js';
 import type { Settings } from './options.js';
-import { Waiters, type WaitersObserver } from './waiters.js';
+import { Waiters } from './waiters.js';
 
 /** One call of `startSession` that is under way. */
 export interface StartTurn {
@@ -13,19 +13,24 @@ export interface StartTurn {
   finish(): void;
 }
 
-const NONE: readonly string[] = [];
+/** One call of `endSession` that is under way. */
+export interface EndTurn {
+  /** The sessions whose start is not over: their records may be stored already. */
+  readonly startingIds: readonly string[];
+  finish(): void;
+}
 
 /** Which sign-ins and sign-outs are under way. The later one wins over an earlier one that still waits for the lock. */
-export class PendingCommands implements WaitersObserver {
+export class PendingCommands {
   readonly #settings: Settings;
   /** When the last one began: one that is dead by the clock is not under way. */
   #begunAt = 0;
   #starts = 0;
   #lastFinished = 0;
-  #startingIds = NONE;
+  #startingIds: readonly string[] = [];
   #ends = 0;
   #erasing = 0;
-  #waiters: Waiters<void> | undefined;
+  #callers: Waiters<void> | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -46,6 +51,13 @@ export class PendingCommands implements WaitersObserver {
     return this.#ends;
   }
 
+  /** Callers who wait until no session is being started. */
+  get callers(): Waiters<void> {
+    const overdue = { waitersOverdue: () => this.#release() };
+    this.#callers ??= new Waiters(this.#settings.platform.clock, longestMs(this.#settings), overdue);
+    return this.#callers;
+  }
+
   beginStart(sessionId: string): StartTurn {
     this.#begunAt = this.#settings.platform.clock.now();
     const turn = ++this.#starts;
@@ -58,38 +70,26 @@ export class PendingCommands implements WaitersObserver {
       finish: () => {
         this.#startingIds = this.#startingIds.filter((id) => id !== sessionId);
         this.#lastFinished = Math.max(this.#lastFinished, turn);
-        if (!this.isStarting) this.#waiters?.resolve();
+        this.#release();
       },
     };
   }
 
-  /** Waits until no session is being started. */
-  whenStarted(signal: AbortSignal | undefined): Promise<void> {
-    const { clock } = this.#settings.platform;
-    this.#waiters ??= new Waiters(clock, longestMs(this.#settings), this);
-    return this.#waiters.wait(signal);
-  }
-
-  /** Lets go of those who wait for a start that is dead by the clock. */
-  waitersOverdue(): void {
-    if (!this.isStarting) this.#waiters?.resolve();
-  }
-
-  /** Refuses the callers who wait. */
-  refuse(error: unknown): void {
-    this.#waiters?.reject(error);
-  }
-
-  /** Returns the sessions whose start is not over: their records may be stored already. */
-  beginEnd(): readonly string[] {
+  beginEnd(): EndTurn {
     this.#begunAt = this.#settings.platform.clock.now();
     this.#ends++;
     this.#erasing++;
-    return this.#startingIds;
+    return {
+      startingIds: this.#startingIds,
+      finish: () => {
+        this.#erasing--;
+      },
+    };
   }
 
-  finishEnd(): void {
-    this.#erasing--;
+  /** Lets go of the callers, once the last start is over or dead by the clock. */
+  #release(): void {
+    if (!this.isStarting) this.#callers?.resolve();
   }
 
   get #isAlive(): boolean {

@@ -87,14 +87,15 @@ export class Refresher {
 
   /** Resolves with what the last attempt came to; with undefined where the run was detached. */
   #start(reason: RefreshReason, isSignIn: boolean, challenge?: Challenge): Promise<AttemptOutcome | undefined> {
-    const { settings, work } = this.#parts;
+    const { settings, session, unstored, work } = this.#parts;
     const run = new RefreshRun(this.#isDisposed);
     this.#run = run;
     const outcome = work.track(this.#refresh(run, reason, isSignIn, challenge));
     void outcome.then(() => {
       this.#clear(run);
       // After a failure the alarm retries instead, so that a failing storage is not written in a loop.
-      if (settings.platform.clock.now() >= this.#quietUntil) this.storeLateTokens();
+      const isQuiet = settings.platform.clock.now() < this.#quietUntil;
+      if (!isQuiet && unstored.follow(session.record)) this.start('due');
     });
     return outcome;
   }
@@ -117,20 +118,19 @@ export class Refresher {
     });
   }
 
-  /** Stores tokens that nobody waits for any more, if they still belong to the session. */
-  storeLateTokens(): void {
-    const { unstored, session } = this.#parts;
-    if (unstored.follow(session.record)) this.start('due');
-  }
-
-  /** Lets go of the refresh under way, its lock and its outcome; resolves with the tokens that it brings all the same. */
-  detach(): Promise<TokenSet | undefined> {
-    return this.#detach(this.#own);
-  }
-
-  /** Lets go of the refresh of a session that is over; a sign-in goes on. */
-  leaveSession(): void {
-    if (!this.#turn) void this.#detach(undefined);
+  /**
+   * Lets go of the refresh under way, its lock and its outcome; resolves with the tokens that it brings all the same.
+   *
+   * When its session turned out to be over, an event has told so already, and a sign-in goes on.
+   */
+  async detach(why: 'command' | 'session-over' = 'command'): Promise<TokenSet | undefined> {
+    if (why === 'session-over' && this.#turn) return undefined;
+    const run = this.#run;
+    if (run) this.#clear(run);
+    this.#parts.unstored.clear();
+    const tokens = run?.detach();
+    if (run) this.#parts.session.dispatch({ type: 'abandoned', own: why === 'command' ? this.#own : undefined });
+    return tokens;
   }
 
   /** From now on nothing is asked any more; what was asked is still stored. */
@@ -193,15 +193,6 @@ export class Refresher {
         return outcome;
       }
     }
-  }
-
-  async #detach(own: AttemptFacts | undefined): Promise<TokenSet | undefined> {
-    const run = this.#run;
-    if (run) this.#clear(run);
-    this.#parts.unstored.clear();
-    const tokens = run?.detach();
-    if (run) this.#parts.session.dispatch({ type: 'abandoned', own });
-    return tokens;
   }
 
   #clear(run: RefreshRun): void {

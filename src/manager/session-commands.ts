@@ -137,8 +137,8 @@ export class SessionCommands {
     const { settings, session, store, pending, refresher, reader, work } = this.#parts;
     const own = session.record;
     // All of this is done before the first `await`, because the page may leave in this turn.
-    const startingIds = pending.beginEnd();
-    const unmark = store.bury([...startingIds, own?.sessionId], true);
+    const turn = pending.beginEnd();
+    const unmark = store.bury([...turn.startingIds, own?.sessionId], true);
     if (own) this.#untold = this.#untold.concat(own.sessionId);
     const inFlight = refresher.detach(); // before the session ends, which detaches the refresh as well
     session.dispatch({ type: 'ended', reason: 'ended' });
@@ -161,7 +161,7 @@ export class SessionCommands {
         await storage.erase();
         const isNewer = record && !isSameTokenSet(record, own) && record.revision >= (own?.revision ?? 0);
         // a session that is being started is revoked by its start
-        if (isNewer && !startingIds.includes(record.sessionId)) revokeOnce(record.sessionId, record.tokens);
+        if (isNewer && !turn.startingIds.includes(record.sessionId)) revokeOnce(record.sessionId, record.tokens);
       });
       unmark();
       announce(settings);
@@ -170,7 +170,7 @@ export class SessionCommands {
       this.#erase(erased?.sessionId);
       throw error;
     } finally {
-      pending.finishEnd();
+      turn.finish();
       this.#tellEnds();
       void reader.read(false);
     }

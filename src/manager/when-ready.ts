@@ -27,7 +27,7 @@ export async function whenReady(parts: ReadyParts): Promise<SessionSnapshot> {
       await reader.wait(undefined);
     }
     // a sign-in began, and what the storage holds is no news
-    if (session.state.status === 'loading' && pending.isStarting) await pending.whenStarted(undefined);
+    if (session.state.status === 'loading' && pending.isStarting) await pending.callers.wait(undefined);
     // what the cookie brings; that nobody is signed in is an answer, too
     if (session.state.status === 'loading' && refresher.isRunning) await callers.wait(undefined).catch(() => undefined);
     parts.activate();

@@ -219,5 +219,5 @@ test('signing out remembers the sign-ins under way, whatever becomes of them', (
 test('sign-ins that are over are remembered no more', async () => {
   const { commands, pending } = bareManager({ clock: fakeClock() });
   for (const token of ['one', 'two']) await commands.start({ access_token: token, token_type: 'Bearer' });
-  expect(pending.beginEnd()).toEqual([]);
+  expect(pending.beginEnd().startingIds).toEqual([]);
 });

@@ -68,7 +68,7 @@ test('a manager begins with nothing in hand', () => {
   const { accessTokens, pending } = bareManager({});
   expect(['', 'alice-0'].map((token) => accessTokens.isOfPastSession(token))).toEqual([false, false]);
   expect([pending.isStarting, pending.isErasing, pending.ends]).toEqual([false, false, 0]);
-  expect(pending.beginEnd()).toEqual([]);
+  expect(pending.beginEnd().startingIds).toEqual([]);
 });
 
 test('work that is over is not attended any more', async () => {

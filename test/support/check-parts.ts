@@ -11,10 +11,13 @@ export const partRules = {
   classes: 'Classes are for errors and for the parts of manager; everything else is functions.',
   oneClass: 'A file of manager holds one class at most.',
   fields: 'What a class of manager shows is readonly: only the class itself writes what it holds, in #private fields.',
+  members: 'A part of manager shows at most six members; only the root, which wires the parts, shows more.',
   transition: 'Only manager/session-store.ts changes the state of the session.',
   storage: 'Only manager/record-store.ts calls the storage, and hands the right to write out under the lock.',
 } as const;
 
+const ROOT = 'manager/manager.ts';
+const MAX_MEMBERS = 6;
 const STORAGE_MEMBERS = ['storage', 'getItem', 'setItem', 'removeItem'];
 
 /** Checks one file against the rules about parts. */
@@ -33,7 +36,10 @@ export function checkParts(file: string, source: ts.SourceFile, report: Report):
   }
   if (layer === 'manager') {
     if (names.length > 1) report(names.join(', '), partRules.oneClass);
-    for (const node of classes) checkFields(node, report);
+    for (const node of classes) {
+      checkFields(node, report);
+      if (file !== ROOT) checkMembers(node, report);
+    }
   }
   if (file !== 'manager/session-store.ts') checkTransition(file, source, report);
 }
@@ -57,6 +63,19 @@ function checkFields(node: ts.ClassLikeDeclaration, report: Report): void {
       if (!isReadonly) report(`${node.name?.text ?? 'class'}.${one.name.getText()}`, partRules.fields);
     }
   }
+}
+
+/** Reports a class that shows too much: methods, accessors and fields, each name once, and the parameters that are fields. */
+function checkMembers(node: ts.ClassLikeDeclaration, report: Report): void {
+  const names = node.members.flatMap((member) =>
+    ts.isConstructorDeclaration(member)
+      ? member.parameters.filter((one) => ts.isParameterPropertyDeclaration(one, member)).map(({ name }) => name)
+      : member.name && !ts.isPrivateIdentifier(member.name)
+        ? [member.name]
+        : [],
+  );
+  const shown = new Set(names.map((name) => name.getText()));
+  if (shown.size > MAX_MEMBERS) report(`${node.name?.text ?? 'class'}: ${[...shown].join(', ')}`, partRules.members);
 }
 
 /** Reports a member of the platform's storage, or the storage itself, however it is reached. */
