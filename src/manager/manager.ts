@@ -28,8 +28,6 @@ import { Waiters, type WaitersObserver } from './waiters.js';
 type Observers = SessionObserver & StorageObserver & UnstoredObserver & WaitersObserver;
 type Parts = RefreshParts & ReaderParts & AlarmParts & AccessParts & CommandParts;
 
-const NONE: readonly never[] = [];
-
 /** The composition root: makes the parts, each from those before it, and carries out what follows from a change. */
 export class Manager implements Observers, Parts {
   declare readonly settings: Settings;
@@ -52,7 +50,7 @@ export class Manager implements Observers, Parts {
   /** What ends with the manager; undefined before the first use. */
   #subscriptions: readonly (() => void)[] | undefined;
   /** Callers who wait for a sign-in or a sign-out. */
-  #commandCallers: readonly Waiters<void>[] = NONE;
+  #commandCallers: readonly Waiters<void>[] = [];
   #isDisposed = false;
 
   constructor(settings: Settings) {
@@ -145,7 +143,7 @@ export class Manager implements Observers, Parts {
     this.checkUse();
     if (this.#subscriptions) return;
     const { name, platform } = this.settings;
-    this.#subscriptions = NONE;
+    this.#subscriptions = [];
     this.#subscriptions = [platform.channel.subscribe(name, () => void this.reader.read(false))];
     const unsubscribe = platform.wakeups.subscribe(() => void this.alarm.wake());
     this.#subscriptions = this.#subscriptions.concat(unsubscribe);

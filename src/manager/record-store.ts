@@ -48,13 +48,11 @@ export interface LockedStorage {
   writePause(pause: StoredFailure | undefined): Promise<void>;
 }
 
-const NONE: readonly never[] = [];
-
 /** The record in the storage: reading is open, writing needs the lock. */
 export class RecordStore {
   readonly #parts: StoreParts;
   /** The sessions that the storage is known to have held. */
-  #storedIds: readonly string[] = NONE;
+  #storedIds: readonly string[] = [];
   /** The sessions that ended here for good: a record of one of them has to go. */
   #tombstones: Set<string> | undefined;
   /** The fault of the storage that was reported last; each is reported once. */
@@ -225,7 +223,7 @@ export class RecordStore {
     const isRead = operation === 'read';
     const late = () => {
       // A removal that timed out has happened: an empty storage no longer proves that a peer ended the session.
-      if (operation === 'remove') this.#storedIds = NONE;
+      if (operation === 'remove') this.#storedIds = [];
       carriedOut?.();
       if (!isRead) this.#parts.storedLate();
     };

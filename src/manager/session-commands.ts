@@ -30,14 +30,12 @@ export interface CommandParts extends Pick<StorageObserver, 'storageFailed'> {
   revoke(tokens: TokenSet | undefined, sessionId: string | undefined): Promise<void>;
 }
 
-const NONE: readonly string[] = [];
-
 /** Sign-in and sign-out: writes like any other, under the lock. */
 export class SessionCommands {
   readonly #parts: CommandParts;
   #ending: Promise<void> | undefined;
   /** Sessions whose end has yet to be told: when nothing is left of them, or before another one starts. */
-  #untold: readonly string[] = NONE;
+  #untold: readonly string[] = [];
 
   constructor(parts: CommandParts) {
     this.#parts = parts;
@@ -178,7 +176,7 @@ export class SessionCommands {
 
   #tellEnds(): void {
     const ended = this.#untold;
-    this.#untold = NONE;
+    this.#untold = [];
     for (const sessionId of ended) {
       this.#parts.emit({ type: 'sessionEnded', payload: { reason: 'ended' }, sessionId });
     }

@@ -18,15 +18,13 @@ export interface SessionObserver {
   carryOut(effect: SessionEffect): void;
 }
 
-const NONE: readonly never[] = [];
-
 /** Holds the state of the session; the only caller of `transition`. */
 export class SessionStore {
   readonly #observer: SessionObserver;
   #state: SessionState = { status: 'loading', revision: 0 };
   #snapshot: SessionSnapshot | undefined;
   /** Effects that are left to carry out. */
-  #effects: readonly SessionEffect[] = NONE;
+  #effects: readonly SessionEffect[] = [];
 
   constructor(observer: SessionObserver) {
     this.#observer = observer;
@@ -63,7 +61,7 @@ export class SessionStore {
     }
     // An effect may dispatch another fact, which carries out the effects that are left before its own.
     for (let [effect] = this.#effects; effect; [effect] = this.#effects) {
-      this.#effects = this.#effects.length > 1 ? this.#effects.slice(1) : NONE;
+      this.#effects = this.#effects.slice(1);
       this.#observer.carryOut(effect);
     }
   }

@@ -1,8 +1,6 @@
 /** No request is still under way that was sent so many refreshes ago. */
 const KEPT = 100;
 
-const NONE: readonly number[] = [];
-
 /**
  * Tells the access tokens of past sessions from those of the present one, by marks that are no tokens.
  *
@@ -10,14 +8,14 @@ const NONE: readonly number[] = [];
  * the new session, which may be another user's.
  */
 export class TokenMarks {
-  #present = NONE;
-  #past = NONE;
+  #present: readonly number[] = [];
+  #past: readonly number[] = [];
 
   /** Notes an access token, of the same session as those before or of another one. */
   add(accessToken: string | undefined, isSameSession: boolean): void {
     if (!isSameSession) {
       this.#past = this.#past.concat(this.#present).slice(-KEPT);
-      this.#present = NONE;
+      this.#present = [];
     }
     if (accessToken !== undefined) this.#present = this.#present.concat(markOf(accessToken)).slice(-KEPT);
   }
