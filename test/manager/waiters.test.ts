@@ -165,6 +165,65 @@ describe('callers who wait for one outcome', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('says whether somebody waits', async () => {
+    const callers = new Waiters<string>(fakeClock());
+    expect(callers.isWaiting).toBe(false);
+    const abort = new AbortController();
+    const left = outcome(callers.wait(abort.signal));
+    expect(callers.isWaiting).toBe(true);
+    abort.abort();
+    expect(callers.isWaiting).toBe(false);
+    outcome(callers.wait(undefined));
+    expect(callers.isWaiting).toBe(true);
+    callers.resolve('token');
+    expect([callers.isWaiting, 'value' in left]).toEqual([false, false]);
+  });
+
+  test('lets a caller leave who is being served: nothing happens', async () => {
+    const clock = fakeClock();
+    const callers = new Waiters<string>(clock);
+    const abort = new AbortController();
+    const served = outcome(callers.wait(abort.signal));
+    callers.resolve('token');
+    abort.abort();
+    await clock.settle();
+    expect([served, clock.pending]).toEqual([{ value: 'token' }, 0]);
+  });
+
+  test('tells its observer when nobody has come for the limit, and again after that', async () => {
+    const clock = fakeClock();
+    const waitersOverdue = vi.fn();
+    const callers = new Waiters<string>(clock, 100, { waitersOverdue });
+    outcome(callers.wait(undefined));
+    await clock.advance(60);
+    outcome(callers.wait(undefined));
+    await clock.advance(99);
+    expect(waitersOverdue).not.toHaveBeenCalled();
+    await clock.advance(1);
+    expect(waitersOverdue).toHaveBeenCalledTimes(1);
+    expect(clock.pendingKeepAlive).toBe(1);
+    await clock.advance(100);
+    expect(waitersOverdue).toHaveBeenCalledTimes(2);
+    callers.resolve('token');
+    await clock.advance(1_000);
+    expect(waitersOverdue).toHaveBeenCalledTimes(2);
+  });
+
+  test('waits for as long as a timer can without a limit, and without an observer', async () => {
+    const clock = fakeClock();
+    const delays: number[] = [];
+    const after: typeof clock.after = (delayMs, task, options) => {
+      delays.push(delayMs);
+      return clock.after(delayMs, task, options);
+    };
+    for (const limitMs of [undefined, Number.POSITIVE_INFINITY, 5]) {
+      outcome(new Waiters<string>({ now: clock.now, after }, limitMs).wait(undefined));
+    }
+    expect(delays).toEqual([2_147_483_647, 2_147_483_647, 5]);
+    await clock.advance(5);
+    expect(delays).toHaveLength(4);
+  });
+
   test('takes its hands off the signal of a caller who is served or refused, or has left', async () => {
     const clock = fakeClock();
     const callers = new Waiters<string>(clock);
