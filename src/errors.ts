@@ -139,9 +139,9 @@ export function findTokenError(error: unknown): AnyTokenError | undefined {
 /**
  * Tells whether waiting may help: the same call may succeed later, see `retryAt`.
  *
- * Looks where {@link findTokenError} does. `false` where somebody has to act: the user (`SessionError`,
- * `ERR_REFRESH_INTERACTION`), whoever set the client up (`ERR_REFRESH_CONFIG`) or wrote the code (`OptionsError`), and for
- * a damaged record (`ERR_STORAGE_CORRUPT`) and for any error that is none of evertoken's.
+ * Looks where {@link findTokenError} does. `false` where waiting cannot help: the user has to act (`SessionError`,
+ * `ERR_REFRESH_INTERACTION`), the configuration (`ERR_REFRESH_CONFIG`) or the code (`OptionsError`) has to change, the record
+ * is damaged (`ERR_STORAGE_CORRUPT`), or the error is not one of evertoken's.
  */
 export function isRetryable(error: unknown): boolean {
   const { code = '' } = findTokenError(error) ?? {};

@@ -15,8 +15,8 @@ export interface NetInfoLike {
 /**
  * Wakes up when the app comes to the front and, with NetInfo, when the network comes back.
  *
- * Listens only while somebody listens. Offline is what NetInfo says and nothing else; without it there is always a
- * network.
+ * Listens to both only while there is a listener here. Whether the device is offline, NetInfo alone tells; without it, it
+ * never is.
  *
  * @throws {OptionsError} `ERR_OPTIONS`: a module is not what it should be
  */

@@ -3,8 +3,8 @@ import type { Channel } from '../ports/channel.js';
 /**
  * Tells the other tabs and workers of the origin that something changed, over `BroadcastChannel`.
  *
- * The message is empty. A channel is open while somebody listens, and for the moment of an announcement; one's own are
- * heard as well. Does nothing where there is no `BroadcastChannel`.
+ * The message is empty. A channel is open while there is a listener, and for the moment of an announcement; a tab hears its
+ * own as well. Does nothing where there is no `BroadcastChannel`.
  */
 export function broadcastChannel(): Channel {
   return {

@@ -29,7 +29,7 @@ const LONGEST_DELAY_MS = 2_147_483_647;
  * left in it, and everything else in it stays byte for byte. The path is fixed at creation. Symbolic links are followed. A folder `<path>.lock` beside it
  * stays; a file that is no JSON object is kept as `<path>.damaged-<time>` when a session is stored.
  *
- * Throws a `StorageError` for a file that others can read or that belongs to somebody else, and says which command
+ * Throws a `StorageError` for a file that others can read or that belongs to another user, and says which command
  * mends it; see `mode`. A write that another program is in the way of is tried again for 4 s, and keeps the process. A write under a lock that was taken over in the meantime is refused; it never replaces a newer one. One
  * writer that is stopped in the middle of a write delays the others by 3 000 ms at most, a killed one not at all.
  */

@@ -6,7 +6,7 @@ const types = ['visibilitychange', 'resume', 'pageshow', 'online', 'focus'];
  * Moments after which a page's timers are not to be trusted: it is seen, resumed, restored, focused or online again.
  *
  * Events of a hidden page do not count, but for its return from the back/forward cache. Listens to the page only while
- * somebody listens here. A worker counts as awake; it hears `online` alone. Safe on a server, where nothing ever happens.
+ * there is a listener here. A worker counts as awake; it hears `online` alone. Safe on a server, where nothing ever happens.
  */
 export function pageWakeups(): Wakeups {
   const isAwake = (): boolean => globalThis.document?.visibilityState !== 'hidden';

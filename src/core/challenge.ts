@@ -22,7 +22,7 @@ const PART =
  * Reads a `WWW-Authenticate` header, which may hold several challenges (RFC 9110 section 11.6.1).
  *
  * A token68 is left out, as it may be a secret; of a parameter named twice the first counts. What is malformed is
- * skipped, what lies past 8 192 characters, 16 challenges or 32 parameters of one challenge is ignored.
+ * skipped; what comes after 8 192 characters, 16 challenges or 32 parameters of one challenge is ignored.
  */
 export function readChallenges(header: string | null | undefined): readonly Challenge[] {
   const challenges: Challenge[] = [];

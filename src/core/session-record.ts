@@ -26,7 +26,7 @@ export interface StoredFailure {
   readonly oauthError: string | undefined;
   /** Epoch milliseconds; no attempt before this moment. */
   readonly retryAt: number;
-  /** The server named `retryAt` (`Retry-After`): nobody may probe earlier. */
+  /** The server named `retryAt` (`Retry-After`): no request before then, not even a probe. */
   readonly named: boolean;
   /** Consecutive failures so far. */
   readonly count: number;

@@ -82,7 +82,7 @@ export type SessionInput =
     }
   /** The run gave up without an outcome. */
   | { readonly type: 'abandoned'; readonly own?: AttemptFacts | undefined }
-  /** A token was requested while nobody was signed in, and the client can get tokens by itself. */
+  /** A token was requested while there was no session, and the client can get tokens by itself. */
   | { readonly type: 'reopened' };
 
 /** What events report about one attempt. */

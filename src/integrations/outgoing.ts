@@ -29,7 +29,7 @@ export interface Outgoing {
  * Takes a request as it is at the moment of the call, as `fetch` does, however long the token takes.
  *
  * `target` is what was found to be allowed, absolute: a URL object or the base of the document may lead elsewhere by the
- * time it is sent. Undefined where the caller has set an `Authorization` header that ours would overwrite, or where `fetch`
+ * time it is sent. Undefined where the caller has set an `Authorization` header of its own, which must not be overwritten, or where `fetch`
  * is going to refuse the arguments.
  */
 export function prepare(
@@ -114,7 +114,7 @@ export function describe(error: unknown, accessToken: string): string {
   }
 }
 
-/** Cancels a body that nobody will read; that of node-fetch is a Node stream. */
+/** Cancels a body that will not be read; that of node-fetch is a Node stream. */
 export function letGo(body: Response['body'] | undefined): void {
   const stream = body as { cancel?(): Promise<void>; destroy?(): unknown } | null | undefined;
   void stream?.cancel?.().catch(() => undefined);

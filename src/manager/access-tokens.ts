@@ -103,7 +103,7 @@ export class AccessTokens {
     const isFresh = now < this.#dueAt && now >= this.#freshFrom;
     if (this.#fresh && isFresh && (options === undefined || isPlain(options))) return this.#fresh;
     const { record } = session;
-    // The refresh function must not wait for itself, and nobody for a refresh while a usable token is there.
+    // The refresh function must not wait for itself, and no caller for a refresh while there is a usable token.
     const isAlone = options !== undefined || exchange.isInside(undefined) || (record && isUsable(record.tokens, now));
     if (isAlone) return this.#get(options);
     // Who comes later waits on its own: the others may have been cut off together with what they wait for.
@@ -192,8 +192,8 @@ export class AccessTokens {
   }
 
   /**
-   * Whether it was the present cookie that was refused. Where nobody says what a request went out with, a refusal right
-   * after new tokens came counts for those before.
+   * Whether it was the present cookie that was refused. Where it is not known which tokens a request was sent with, a
+   * refusal right after new tokens came counts for those before.
    */
   #isPresent({ revision }: SessionRecord, sent: SentWith | undefined): boolean {
     if (sent) return sent.revision === revision;
@@ -217,7 +217,7 @@ export class AccessTokens {
     const isUnknown = session.state.status === 'loading' && !refresher.isRunning;
     if (!reader.isBlocking && isUnknown) void reader.read(true);
     const isOutdated = !reader.isBlocking && reader.isOutdated;
-    if (isOutdated && !reader.isReading) void reader.read(false); // holds nobody else back: somebody may sign in meanwhile
+    if (isOutdated && !reader.isReading) void reader.read(false); // does not block other callers: a session may start meanwhile
     if (reader.isBlocking || isOutdated) await reader.wait(signal);
     // Signed out meanwhile: what has begun since is not what was asked for.
     if (pending.ends !== ends) throw noSession({ status: 'none', revision: 0 });

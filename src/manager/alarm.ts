@@ -44,7 +44,7 @@ export class Alarm {
     const { status } = session.state;
     const { failing } = session;
     if (status === 'refreshing') this.#isProbeAllowed = false;
-    // A storage that cannot be read is read again when somebody asks.
+    // A storage that cannot be read is read again at the next call.
     const isIdle =
       (!settings.proactive && !unstored.follow(session.record)) ||
       status === 'refreshing' ||

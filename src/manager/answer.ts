@@ -42,7 +42,7 @@ const CODES: Record<RefreshFailure['kind'], RefreshErrorCode> = {
   interaction: 'ERR_REFRESH_INTERACTION',
 };
 
-/** Reads what the refresh function returned: a `Response` that nobody read yet, or a token response. */
+/** Reads what the refresh function returned: an unread `Response`, or a token response. */
 export async function readAnswer(value: unknown, asked: Asked): Promise<Answer> {
   if (!isResponse(value)) return readBody(value, asked);
   const { status } = value;
@@ -65,7 +65,7 @@ export async function readThrown(error: unknown, asked: Asked): Promise<Answer> 
   } catch {
     // its connection broke while it was read: the status alone is what there is
   }
-  // with its description and whatever else lies beside the code, as they may say that it means something else
+  // with all members of the error, as the description may say that the code means something else
   const oauth = typeof code === 'string' ? error : undefined;
   if (typeof status !== 'number' && !oauth) {
     const detail = `the refresh function threw a ${cause.name}, ${cause.message}: a bug in it, not the network`;

@@ -9,7 +9,7 @@ export interface AttemptEnd {
   readonly kind: 'ended';
   readonly reason: 'rejected' | 'lost' | 'expired';
   readonly error: SessionError;
-  /** Tokens that came and are nobody's; to be revoked. */
+  /** Tokens that came and belong to no session here; to be revoked. */
   readonly unused?: TokenSet | undefined;
 }
 

@@ -80,7 +80,7 @@ export class Attempt {
     const startedAt = clock.now();
     const found = await this.#read();
     if (this.#isSuperseded()) return SUPERSEDED;
-    // Damage is no proof that the session was ended elsewhere, and may hide a newer refresh token than ours.
+    // A damaged record does not prove that the session was ended elsewhere, and may hide a newer refresh token.
     if (found.damage && (found.isForeign || store.wasStored(base))) return unavailable(found.damage, clock.now());
     const choice = this.#choose(found.record);
     if ('kind' in choice) return choice;
@@ -237,7 +237,7 @@ export class Attempt {
     const count = (current?.failure?.count ?? this.#request.failures) + 1;
     const isPassing = kind === 'transient' || kind === 'unknown';
     const refusal = { code: answer.code, status, oauthError };
-    // An answer that nobody understands, and a client that is set up wrongly, may stay as they are for ever.
+    // An unreadable answer and a wrong configuration may last for ever.
     const isStubborn = kind === 'config' || (kind === 'unknown' && answer.isAnswer);
     const repeats = isStubborn
       ? countRepeats(current ? current.failure : lastRefusal(session), refusal, now)

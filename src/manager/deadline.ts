@@ -6,7 +6,7 @@ const WAKE_MS = 1_000;
 /**
  * The outcome of some work, or a rejection with `expire()` when it takes longer than `limitMs`; a second more after a sleep.
  *
- * The work itself goes on; `late` hears of a success that nobody waited for.
+ * The work itself goes on; `late` is called when it succeeds after the deadline.
  */
 export function withDeadline<T>(
   clock: Clock,

@@ -35,7 +35,7 @@ export class Demands {
     this.#answered = Math.max(this.#answered, request);
   }
 
-  /** In the same millisecond, or by a clock that is ahead of ours, a peer's request may have been sent before the call. */
+  /** Tokens issued in the millisecond of the call, or in the future, prove nothing: a peer's clock may be ahead of this one. */
   isMet({ at, requests }: Demand, record: SessionRecord | undefined): boolean {
     const { issuedAt } = record?.tokens ?? { issuedAt: at };
     return this.#answered > requests || (issuedAt > at && issuedAt <= this.#clock.now());

@@ -41,7 +41,7 @@ export async function holdLock<T>(settings: Settings, task: (lease: Lease) => Pr
       if (waiting.signal.aborted) return; // granted after the wait was given up
       outcome = task(lease);
       await outcome.catch(() => undefined);
-      // a lock whose release never answers holds nobody up
+      // a lock whose release never settles must not block the caller
       cancel = clock.after(STORAGE_LIMIT_MS, resolve);
     };
     new Promise((done) => done(lock.run(name, waiting.signal, granted, { holdMs: limitMs - TAKEOVER_MS })))

@@ -79,7 +79,7 @@ export class Manager implements Observers, Parts {
 
   /** What follows from a change of the session, in this order; its effects come after all of it. */
   sessionChanged(before: SessionState): void {
-    if (this.#isDisposed) return; // a refresh that was under way still stores its tokens, and nobody is left to serve
+    if (this.#isDisposed) return; // a refresh that was under way still stores its tokens, but there are no callers left
     const { state } = this.session;
     const next = recordOf(state);
     const last = recordOf(before);
@@ -87,7 +87,7 @@ export class Manager implements Observers, Parts {
     if (last && !isSameSession(next, last)) void this.refresher.detach('session-over');
     if (next && !last && isUsable(next.tokens, this.settings.platform.clock.now())) this.callers.resolve(next);
     else if (before.status === 'loading' && state.status === 'active') {
-      // Somebody has asked, and waits, or was refused when the cookie failed.
+      // A caller waits, or was refused when the request with the cookie failed.
       if (this.callers.isWaiting || (this.settings.isCookie && before.failing)) this.refresher.start('expired');
     }
     this.alarm.plan(dueAt);
@@ -113,7 +113,7 @@ export class Manager implements Observers, Parts {
     this.reconciler.schedule();
   }
 
-  /** Whoever waits for a refresh that turns out dead by the clock starts another one. */
+  /** Callers have waited longer than a refresh can take: another one starts. */
   waitersOverdue(): void {
     this.refresher.start(this.session.record ? 'expired' : 'resume');
   }
@@ -126,7 +126,7 @@ export class Manager implements Observers, Parts {
     this.#emitter?.emit(event, this.settings.platform.clock.now());
   }
 
-  /** Tells the server that tokens are of no use any more; nobody waits for it. */
+  /** Tells the server that tokens are not used any more, in the background. */
   revoke(tokens: TokenSet | undefined, sessionId: string | undefined): Promise<void> {
     const revocation = revoke(this.settings, tokens).then((error) => {
       if (error) this.emit({ type: 'revokeFailed', payload: { error }, sessionId });

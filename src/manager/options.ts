@@ -44,7 +44,7 @@ export interface TokenManagerOptions {
   retry?: Partial<RetryPolicy> | undefined;
   /** Which refusals prove that the session is dead. Default `failure => failure.kind === 'dead'`. */
   endsSession?: ((failure: RefreshFailure) => boolean) | undefined;
-  /** Also refresh ahead of expiry when nobody asks. Default as the platform says, else `true`; a hidden page waits. */
+  /** Also refresh ahead of expiry without a call. Default as the platform says, else `true`; a hidden page waits. */
   proactive?: boolean | undefined;
   /** Storage, lock, channel, wake-ups, clock, chance. Default `inProcess()`. */
   platform?: Platform | undefined;
@@ -56,15 +56,15 @@ export interface Settings {
   readonly revoke: RevokeTokens | undefined;
   /** With its prefix: what storage, lock and channel are given. */
   readonly name: string;
-  /** Whose sessions are ours: the endpoint and the client of `refresh`, where that tells them. */
+  /** The endpoint and the client of `refresh`, where it names them; stored sessions of another owner are not used. */
   readonly owner: string | undefined;
   /** The refresh token is in a cookie. */
   readonly isCookie: boolean;
   /** The client itself is granted tokens: no refresh token, and nothing that a refusal could end. */
   readonly isGrant: boolean;
-  /** The refresh token is ours to present: without one nothing is asked. */
+  /** The refresh token is in the token response: without one no request is made. */
   readonly needsRefreshToken: boolean;
-  /** The access token is in a cookie: ours is `''`. */
+  /** The access token is in a cookie: the one held here is `''`. */
   readonly isHidden: boolean;
   readonly leewayMs: number | undefined;
   readonly timeoutMs: number;

@@ -1,7 +1,7 @@
 import type { Clock } from '../ports/clock.js';
 import { Waiters } from './waiters.js';
 
-/** What is under way although nobody may be waiting for it: refreshes, reads, writes, repairs, revocations. */
+/** Counts what is under way, also without a caller who waits: refreshes, reads, writes, repairs, revocations. */
 export class PendingWork {
   readonly #clock: Clock;
   #count = 0;

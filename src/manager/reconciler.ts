@@ -34,7 +34,7 @@ export class Reconciler {
     const begun = new Promise<void>((resolve) => {
       begin = resolve;
     });
-    // A fault that passes is over by the first repair; a storage that is dead for good holds nobody up.
+    // `settled()` waits for the first repair, by which a passing fault is over, and for no later one: the storage may be broken for good.
     if (this.#failures === 1) void this.#parts.work.track(begun);
     const cancel = platform.clock.after(backoffDelay(this.#failures, retry, platform.random()), () => {
       this.#cancel = undefined; // what fails from now on needs another repair

@@ -13,7 +13,7 @@ import type { SessionStore } from './session-store.js';
 type Operation = 'read' | 'write' | 'remove';
 type Report = (operation: Operation, error: AnyTokenError) => void;
 
-/** Is told what the storage does when nobody waits for it. */
+/** Is told of faults of the storage, and of what it does after its time was up. */
 export interface StorageObserver {
   storageFailed(operation: Operation, error: AnyTokenError): void;
   /** A write or a removal that had timed out was carried out after all, perhaps over a newer record. */
@@ -43,7 +43,7 @@ export interface LockedStorage {
   read(): Promise<Found>;
   write(record: SessionRecord): Promise<void>;
   erase(): Promise<void>;
-  /** The pause that a server has named before there was a session; it lies beside the record, which there is not. */
+  /** The pause that a server has named before there was a session; stored under a key of its own, as there is no record. */
   readPause(): Promise<StoredFailure | undefined>;
   writePause(pause: StoredFailure | undefined): Promise<void>;
 }
@@ -121,7 +121,7 @@ export class RecordStore {
   }
 
   /**
-   * Ends sessions for good, in this very turn: from now on a record of one of them is a remnant, whoever wrote it.
+   * Ends sessions for good, in this very turn: from now on a record of one of them has to be erased, also if a peer wrote it.
    *
    * A sign-out ends them for other pages as well, also where it does not know the one that is stored (undefined). What a
    * server has refused is not marked so: a peer may have newer tokens. Returns what takes the marks back, once nothing of
@@ -144,7 +144,7 @@ export class RecordStore {
   standing(held: SessionRecord | undefined, found: SessionRecord | undefined): Standing {
     const isBuried = found !== undefined && this.#hasTombstone(found);
     const standing = reconcile(held, found, { wasStored: this.wasStored(held), isBuried });
-    // Another page is signing out of what was found, be it our session or one that has replaced ours: ours is over, too.
+    // Another page is signing out of the session that was found: the held one, or one that replaced it, so that it is over as well.
     const endsOurs = standing === 'found' || (held !== undefined && !isBuried && isSameSession(held, found));
     return endsOurs && found && isMarked(this.#getMarks(), found) ? 'neither' : standing;
   }
@@ -243,7 +243,7 @@ export class RecordStore {
   }
 }
 
-/** What is under our name instead of a session of ours, and what to do; nothing of its content. */
+/** Says what is stored under the key instead of a session of this client, and what to do; nothing of its content. */
 function describe(decoded: Exclude<Decoded, { kind: 'record' }>, name: string, owner = 'an unnamed client'): string {
   const [own, what, advice] =
     decoded.kind === 'foreign'

@@ -267,7 +267,7 @@ export class Refresher {
     if (outcome.kind === 'refreshed') {
       const { record, by } = outcome;
       demands.answer(outcome.request);
-      // A cookie may be somebody else's by now, which is another session; and a read may have been faster.
+      // The cookie may belong to another user by now, which is another session; and a read may have been faster.
       const from = settings.isGrant ? 'grant' : 'cookie';
       const isStart = !base || isSignIn || !isSameSession(base, record);
       if (isStart && !isSameTokenSet(session.record, record)) session.dispatch({ type: 'started', record, from });

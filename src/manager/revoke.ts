@@ -21,7 +21,7 @@ export async function revoke(settings: Settings, tokens: TokenSet | undefined): 
     signal: controller.signal,
   };
   const expire = () => controller.abort();
-  // nobody may be waiting, and a process must not exit before the server knows
+  // there may be no caller who waits, and the process must not exit before the server knows
   const release = platform.clock.after(timeoutMs, () => undefined, { keepAlive: true });
   try {
     const answer = await withDeadline(platform.clock, timeoutMs, () => call(request), expire);

@@ -153,7 +153,7 @@ export class SessionCommands {
       await store.withLock(async (storage) => {
         const found = await storage.read().catch(() => undefined);
         const record = found?.record;
-        // A sign-out erases what is stored: ours, or what ours has replaced; not the new session of a peer.
+        // A sign-out erases the stored record, be it of the ended session or of one that this has replaced; not a peer's new session.
         if (found && (!record || (own && store.standing(own, record) === 'found'))) return;
         erased = record ?? own;
         await storage.erase();

@@ -23,7 +23,7 @@ export interface ReaderParts {
   finishSignOut(): Promise<void>;
 }
 
-/** How long "nobody is signed in" is believed without another look. */
+/** How long the storage is not read again after it was found empty. */
 const BELIEVED_MS = 1_000;
 
 /** Brings the session up to date with the storage: at first use, after a wake-up, and when a peer announces a change. */
@@ -52,7 +52,7 @@ export class StorageReader {
     return this.#reading !== undefined && !this.#isDead;
   }
 
-  /** That nobody is signed in was seen long enough ago to be looked at again. */
+  /** There is no session, and the storage was read too long ago to rely on that. */
   get isOutdated(): boolean {
     const agoMs = this.#parts.settings.platform.clock.now() - this.#seenAt;
     return this.#parts.session.state.status === 'none' && !(agoMs >= 0 && agoMs < BELIEVED_MS);
@@ -112,7 +112,7 @@ export class StorageReader {
       const held = session.record;
       const isRemnant = stored !== undefined && store.isBuried(stored);
       const record = isRemnant ? undefined : stored;
-      // While a session is being started or ended, the storage tells nothing but that ours was ended elsewhere.
+      // While a session is being started or ended here, only one fact of the storage counts: the held session was ended elsewhere.
       const isGone = held && !stored && !damage;
       const isBusy = pending.isErasing || ends !== pending.ends || (pending.isStarting && !isGone);
       if (isBusy) return;
@@ -121,7 +121,7 @@ export class StorageReader {
         const finished = this.#parts.finishSignOut();
         if (settings.isCookie && !held) await finished; // until then, the cookie may still bring the session back
       }
-      if (isRemnant && held && !endsOurs) return; // ours stands, and the reconciler erases what is left of the other
+      if (isRemnant && held && !endsOurs) return; // the held session stays, and the reconciler erases the buried record
       if (ends !== pending.ends) return;
       if (!isSameSession(before, session.record)) this.#isRequestedAgain = true;
       else if (

@@ -70,8 +70,8 @@ export interface TokenManager extends TokenSource, ForUsing {
    * Ends the session here and tells the server, in the turn of the call; then in storage and in every peer.
    *
    * Resolves when nothing is left here, and does not wait for the server: `revokeFailed` and {@link TokenManager.settled}
-   * tell what came of that. Wherever a page goes meanwhile, the next one finds nobody signed in, as far as the platform
-   * has marks that survive it; let `revoke` send its request with `keepalive`.
+   * tell what came of that. If the page is left meanwhile, the next page is signed out as well, where the
+   * platform has marks that outlive a page; let `revoke` send its request with `keepalive`.
    *
    * @throws {StorageError | LockError} the storage could not be cleared yet; goes on trying
    */
@@ -109,7 +109,7 @@ export interface TokenManager extends TokenSource, ForUsing {
 
 /** The session as a user interface sees it. */
 export interface SessionSnapshot {
-  /** `loading` until the storage was read; `active` while somebody is signed in. */
+  /** `loading` until the storage was read; `active` while there is a session; `none` without one. */
   readonly status: 'loading' | 'none' | 'active';
   /** Random, no secret; the same in every peer until the session ends. */
   readonly sessionId: string | undefined;

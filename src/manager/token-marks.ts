@@ -4,8 +4,8 @@ const KEPT = 100;
 /**
  * Tells the access tokens of past sessions from those of the present one, by marks that are no tokens.
  *
- * A server may refuse an access token long after its session was replaced: whoever sent it must not be given a token of
- * the new session, which may be another user's.
+ * A server may refuse an access token long after its session was replaced. Its sender must not be given a token of the new
+ * session, which may be another user's.
  */
 export class TokenMarks {
   #present: readonly number[] = [];

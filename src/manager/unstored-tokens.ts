@@ -1,7 +1,7 @@
 import { isSameTokenSet, type SessionRecord } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 
-/** Is told that there are tokens which nobody waits for any more. */
+/** Is told that tokens came after the caller who waited for them had gone. */
 export interface UnstoredObserver {
   tokensArrivedLate(): void;
 }

@@ -7,13 +7,13 @@ interface Waiter<T> {
 
 /** Is told of callers who have waited for too long. */
 export interface WaitersObserver {
-  /** Nobody has come for the limit, and somebody waits; called again after that. */
+  /** No caller has come for the time of the limit, and at least one still waits; called again after the same time. */
   waitersOverdue(): void;
 }
 
 const MAX_DELAY_MS = 2_147_483_647;
 
-/** Callers who wait for one outcome. While somebody waits, one timer keeps the process running; no other does. */
+/** Callers who wait for one outcome. While there is one, a single timer keeps the process running; no other timer does. */
 export class Waiters<T> {
   readonly #clock: Clock;
   readonly #limitMs: number;
@@ -38,7 +38,7 @@ export class Waiters<T> {
   wait(signal: AbortSignal | undefined): Promise<T> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     if (signal?.aborted) return Promise.reject(abortReason(signal));
-    // The timer of whoever came last: an earlier one may have been cut off together with its caller.
+    // Each caller starts the timer anew: some runtimes cancel a timer together with the request that set it.
     this.#release?.();
     this.#watch();
     if (signal) return this.#waitUntilAborted(signal);
@@ -54,7 +54,7 @@ export class Waiters<T> {
     for (const waiter of this.#empty()) waiter.reject(error);
   }
 
-  /** Refuses those who wait, and whoever comes later. */
+  /** Refuses the callers who wait, and all later ones. */
   close(error: unknown): void {
     this.#refusal = error;
     this.reject(error);

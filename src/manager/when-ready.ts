@@ -28,7 +28,7 @@ export async function whenReady(parts: ReadyParts): Promise<SessionSnapshot> {
     }
     // a sign-in began, and what the storage holds is no news
     if (session.state.status === 'loading' && pending.isStarting) await pending.callers.wait(undefined);
-    // what the cookie brings; that nobody is signed in is an answer, too
+    // the answer to the cookie; "nobody is signed in" is one as well
     if (session.state.status === 'loading' && refresher.isRunning) await callers.wait(undefined).catch(() => undefined);
     parts.activate();
   }

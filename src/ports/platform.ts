@@ -23,7 +23,7 @@ export interface Platform {
   clock: Clock;
   /** A number in [0, 1), for jitter, and for ids where there is no crypto. */
   random: () => number;
-  /** Whether managers refresh ahead of expiry when nobody asks, unless their own `proactive` says. Default `true`. */
+  /** Whether managers refresh ahead of expiry without a call, unless their own option `proactive` says. Default `true`. */
   proactive?: boolean;
   /**
    * `false` where work ends with the answer or the process: nothing is refreshed behind a served token. Default `true`.

@@ -16,8 +16,8 @@ export interface NodeOptions extends FileOptions {
 /**
  * The platform for servers and command-line tools: Node, Bun, Deno, edge workers.
  *
- * Nothing refreshes on its own: a stale token is served and refreshed behind, when somebody asks; `proactive: true` among
- * the manager's options changes that. Nothing keeps the process alive but a caller who waits.
+ * No timer refreshes: a call for a stale token is served at once and starts a refresh in the background. The manager's option
+ * `proactive: true` changes that. Only a caller who waits keeps the process alive.
  *
  * With `file`, any number of processes share the sessions in it; where it cannot be written to, what is in it is read, and
  * what is refreshed lives in the memory of this process. Nothing goes on behind a served token, as the process

@@ -7,8 +7,8 @@ import type { TokenStorage } from '../ports/storage.js';
  *
  * Looks for the storage on first use; where access is refused, the session is kept in memory and `fault` says so. A
  * session in `'session'` ends with its tab and is not shared. With `'local'`, IndexedDB keeps the number of the newest
- * write, and nothing else, because `localStorage` alone shows the writes of one tab to the others too late: whoever
- * holds the lock never acts on an older record. Where IndexedDB is missing as well, a tab may do so.
+ * write, and nothing else, because `localStorage` alone shows the writes of one tab to the others too late: with it, the
+ * holder of the lock never acts on an older record. Without IndexedDB, a tab may do so.
  *
  * @example
  * createTokenManager({ refresh, platform: browser({ storage: webStorage('local') }) });

@@ -23,7 +23,7 @@ export interface AuthServerSwitches {
   reuseWindowMs: number;
   /** Members left out of the answers to a refresh. With `refresh_token`, the token presented stays good: no rotation. Default none. */
   omit: ReadonlyArray<'refresh_token' | 'expires_in' | 'token_type' | 'scope' | 'id_token'>;
-  /** What access tokens are. Default `opaque`; `jwt` has `iat` and `exp` on the server's clock, and a signature nobody can check. */
+  /** What access tokens are. Default `opaque`; `jwt` has `iat` and `exp` on the server's clock, and a signature that cannot be verified. */
   tokenFormat: 'opaque' | 'jwt';
   /** How far the server's clock is ahead of `clock`, in milliseconds; seen in `iat`, `exp` and `Date`. Default 0. */
   clockOffsetMs: number;
@@ -39,7 +39,7 @@ export interface AuthServerSwitches {
   apiDpopNonce: string | undefined;
   /** Where the refresh token travels. `cookie`: in an HttpOnly cookie, never in an answer's body. Default `response`. */
   refreshTokenIn: 'response' | 'cookie';
-  /** Who is signed in at the server itself, as by its own cookie. Undefined: whoever comes to `/authorize` signs in first. Default `ada`. */
+  /** Who is signed in at the server itself, as by its own cookie. Undefined: `/authorize` asks the user to sign in first. Default `ada`. */
   user: string | undefined;
   /** What that user says to a client; `pending` shows a page with a link, and keeps devices waiting. Default `given`. */
   consent: 'given' | 'refused' | 'pending';

@@ -57,7 +57,7 @@ export interface AuthServer {
   readonly handlers: readonly never[];
   /** Listens on a loopback port in Node, a free one by default; rejects elsewhere. */
   listen(port?: number): Promise<ListeningServer>;
-  /** Starts a session for somebody, as after a sign-in; in cookie mode the refresh token goes into the cookie. */
+  /** Starts a session for a user, as after a sign-in; in cookie mode the refresh token goes into the cookie. */
   signIn(options?: SignInOptions): TokenResponse;
   /** Changes switches; the others stay as they are. Throws `OptionsError` for one that does not exist. */
   set(switches: Partial<AuthServerSwitches>): void;

@@ -22,7 +22,7 @@ export interface Answer {
 /** What becomes of a request: an answer, or a connection that breaks. */
 export type Outcome = Answer | 'dropped';
 
-/** An answer with a JSON body that nobody may cache (RFC 6749 section 5.1). */
+/** An answer with a JSON body that must not be cached (RFC 6749 section 5.1). */
 export function json(status: number, value: unknown, headers: Record<string, string> = {}): Answer {
   return {
     status,

@@ -99,7 +99,7 @@ function dress({ status, headers: extra = {}, body }: ScriptedAnswer, own: Answe
   };
 }
 
-/** Signs somebody in without asking for a password; for pages that have to sign in over HTTP. */
+/** Signs a user in without asking for a password; for pages that have to sign in over HTTP. */
 function actOnSignIn(world: World, exchange: Exchange): Answer {
   if (exchange.method !== 'POST') return refusal(405, 'invalid_request', 'only POST', { Allow: 'POST' });
   const wanted = readForm(exchange) ?? readJson(exchange.body);

@@ -87,7 +87,7 @@ export interface SharedChannel {
   connect(gate: Gate): { channel: Channel; leave: () => void };
 }
 
-/** Makes a channel that nobody listens to yet. */
+/** Makes a channel without listeners. */
 export function createSharedChannel(): SharedChannel {
   interface Ear {
     readonly key: string;

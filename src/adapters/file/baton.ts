@@ -10,7 +10,7 @@ import { renameSoon } from './rename.js';
 // A lock for any file system that can rename directories atomically.
 //
 // A baton is a directory inside `home`. There is always exactly one, and its name holds the state of the lock:
-//   free.<n>                                                   nobody holds it
+//   free.<n>                                                   not held
 //   held.<n>.<pid>.<started>.<machine>.<hold>.<up>.<wall>.<x>  held, by whom, for how long, until when on two clocks
 // Taking it, free or from a dead holder, is one rename, and no name is used twice. So of all waiters that read the same
 // name, exactly one succeeds, however long ago it was read: nothing is deleted, and there is no gap between the decision
@@ -26,7 +26,7 @@ export interface Grip {
   readonly path: string;
   /** Grows with every grant. */
   readonly fence: number;
-  /** Milliseconds for which nobody may take it over. */
+  /** Milliseconds before another may take it over. */
   readonly leftMs: number;
   /** Releases the lock; `false` if it had been taken over. */
   release(): Promise<boolean>;
@@ -38,7 +38,7 @@ export type TryGrab = (holdMs: number) => Promise<Grip | undefined>;
 interface Mark {
   readonly name: string;
   readonly fence: number;
-  /** Absent while nobody holds it. */
+  /** Absent while it is not held. */
   readonly holder?: Owner & { readonly holdMs: number; readonly untilUp: number; readonly untilWall: number };
 }
 

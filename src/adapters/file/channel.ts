@@ -11,9 +11,9 @@ import { type FileOptions, PRIVATE } from './options.js';
 /**
  * Tells the other processes on this credentials file that a session in it changed, and nothing else.
  *
- * A notice is an empty file beside the locks, written anew; who listens watches the folder. Where the file system tells
- * of no changes (most network file systems), nobody hears, and a peer looks when its own token is due. Watching keeps
- * no process alive. Never throws.
+ * A notice is an empty file beside the locks, written anew; listeners watch the folder. Where the file system reports no
+ * changes (most network file systems), a peer reads the session when its own token is due. Watching keeps no process
+ * alive. Never throws.
  */
 export function fileChannel(file: string, { mode = PRIVATE }: FileOptions = {}): Channel {
   const path = resolve(file);

@@ -41,7 +41,7 @@ export function isGone(owner: Owner): boolean {
 }
 
 /**
- * Milliseconds on a clock that every process of this machine shares and nobody can set; undefined where there is none.
+ * Milliseconds on a clock that all processes of this machine share and that cannot be set; undefined where there is none.
  *
  * `process.hrtime` will not do: in some runtimes it counts from the start of the process.
  */

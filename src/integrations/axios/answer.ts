@@ -6,7 +6,7 @@ export interface Answer {
   readonly headers: { get(name: string): string | null };
   /** The URL after redirects; empty if the adapter does not say. */
   readonly url: string;
-  /** Only a body that has to be cancelled if nobody reads it. */
+  /** Only a body that has to be cancelled when it is not read. */
   readonly body: unknown;
   /** Resolves or rejects as axios did. */
   settle(): Promise<unknown>;

@@ -38,8 +38,8 @@ export interface SignIn {
   /**
    * Takes the URL with which the user came back; undefined where it is no callback.
    *
-   * May be called any number of times, and in several tabs: the code is sent once. A callback that was taken already gives
-   * where the user was while somebody is signed in.
+   * May be called any number of times, and in several tabs: the code is sent once. For a callback that was taken
+   * already, resolves with where the user was, as long as there is a session.
    *
    * @param options.signal Detaches this caller alone; rejects with the signal's own reason.
    * @throws {SignInError} whatever went wrong; `returnTo` where it is known
@@ -62,7 +62,7 @@ const MAX_URL = 2_000;
 /**
  * Signs users in by code with PKCE (RFC 6749, RFC 7636, RFC 9207), and out again.
  *
- * Creating does nothing. Sign-ins under way lie in the platform's storage, so that another tab, or the application after a
+ * Creating does nothing. Sign-ins under way are kept in the platform's storage, so that another tab, or the application after a
  * restart, can finish them.
  *
  * @throws {OptionsError} `ERR_OPTIONS`
