@@ -25,13 +25,14 @@ const LONGEST_DELAY_MS = 2_147_483_647;
 /**
  * Keeps sessions in one credentials file that only its owner can read.
  *
- * The file is JSON that a person can read, one member per key, mode 0600, replaced atomically; it goes when nothing is
- * left in it, and everything else in it stays byte for byte. The path is fixed at creation. Symbolic links are followed. A folder `<path>.lock` beside it
- * stays; a file that is no JSON object is kept as `<path>.damaged-<time>` when a session is stored.
+ * The file is readable JSON, one member per key, mode 0600, replaced atomically. Members of other programs stay byte for
+ * byte, and the file is removed with its last member. A folder `<path>.lock` beside it stays. A file that is no JSON object
+ * is kept as `<path>.damaged-<time>` when a session is stored. The path is fixed at creation; symbolic links are followed.
  *
  * Throws a `StorageError` for a file that others can read or that belongs to another user, and says which command
- * mends it; see `mode`. A write that another program is in the way of is tried again for 4 s, and keeps the process. A write under a lock that was taken over in the meantime is refused; it never replaces a newer one. One
- * writer that is stopped in the middle of a write delays the others by 3 000 ms at most, a killed one not at all.
+ * repairs it; see `mode`. A write that another program blocks is tried again for 4 s, and keeps the process alive meanwhile.
+ * A write under a lock that was taken over is refused, and never replaces a newer one. A writer that is stopped in the
+ * middle of a write delays the others by 3 000 ms at most, a killed one not at all.
  */
 export function fileStorage(file: string, options?: FileOptions): TokenStorage {
   const { mode } = readFileOptions('fileStorage', file, options);

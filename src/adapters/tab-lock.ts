@@ -25,10 +25,10 @@ interface Queue {
 /**
  * One at a time for all tabs and workers of the origin.
  *
- * Two mechanisms, of which each makes up for the other's weakness. A grant in a register, changed in one atomic step,
+ * Combines two mechanisms, each for what the other lacks. A grant in a register, changed in one atomic step,
  * decides who holds the lock: in an insecure context as well, and against a holder that is frozen, from which it is
- * taken once that is past its `holdMs`. Web Locks say whose turn it is: they keep the order, wake the next at once, and
- * drop a tab that dies. A page that is left loses the lock, because it would keep it while in the back/forward cache.
+ * taken once that is past its `holdMs`. Web Locks give the turns: they keep the order, wake the next waiter at once,
+ * and drop a tab that dies. A page that is left loses the lock, because it would keep it while in the back/forward cache.
  *
  * Without Web Locks, one waiter of each tab looks every 20 to 80 ms (hidden tabs once a second) and when the lock is
  * released, which `channel` tells; `ownQueue` says which waiter. A tab that died holds the lock until it is past its

@@ -43,7 +43,8 @@ const settleMs = 50;
  * A read rejects with `ERR_STORAGE_READ` if an older string is still there after 4 s; the fourth such read gives it. It
  * resolves to null if there is none after 1.2 s, and from then on at once. A write rejects with `ERR_STORAGE_WRITE` if
  * another one has begun meanwhile or had a newer fence. Where access to the storage is refused, strings are kept in
- * memory and `fault` says so. A duplicated tab begins without what is in the `sessionStorage` of its original. Registers that are dead from the start of the page count as missing.
+ * memory and `fault` says so. A duplicated tab begins without what is in the `sessionStorage` of its original. Registers
+ * that fail from the start of the page count as missing.
  */
 export function areaStorage(area: 'local' | 'session', registers?: Registers): TokenStorage {
   if (area !== 'local' && area !== 'session') {

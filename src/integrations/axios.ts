@@ -34,7 +34,7 @@ export interface AxiosOptions<Adapter extends AxiosAdapterLike = AxiosAdapterLik
 /**
  * An adapter for axios that carries the access token to the listed origins, and replays once after a 401.
  *
- * It goes around axios's own adapter, below interceptors and `transformRequest`, which see one request and one answer.
+ * It wraps axios's own adapter; interceptors and `transformRequest` run outside it, and see one request and one answer.
  * `timeout` counts for each sending and not for the wait for a token; cancelling ends both. A request with an
  * `Authorization` header or `auth` of its own, or to any other origin, is passed on. What axios gives back, errors
  * included, has the caller's own `config`, and shows no access token when it is printed.

@@ -18,8 +18,8 @@ const STARTED: Readonly<Record<string, string>> = {
   peer: 'Somebody signed in elsewhere on this storage',
 };
 const WHY: Readonly<Record<string, string>> = {
-  due: 'because the access token is going to expire, and nobody has to wait',
-  expired: 'because the access token has expired and somebody waits',
+  due: 'because the access token is going to expire; no caller has to wait',
+  expired: 'because the access token has expired and a caller waits',
   rejected: 'because a server refused the access token',
   asked: 'because refresh() was called',
   resume:

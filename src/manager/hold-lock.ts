@@ -9,8 +9,8 @@ export const STORAGE_LIMIT_MS = 5_000;
 /**
  * The longest that one attempt of a refresh, a sign-in or a sign-out can take in milliseconds, the delay before it included.
  *
- * What is older than that is dead, whatever became of its timers: a worker's continuation was cancelled after the answer,
- * or the machine was suspended.
+ * What has taken longer is taken for dead, even if no timer has fired: the runtime may have cancelled it after the answer, or
+ * the machine was suspended.
  */
 export function longestMs({ timeoutMs }: Settings): number {
   return 2 * timeoutMs + 12 * STORAGE_LIMIT_MS;

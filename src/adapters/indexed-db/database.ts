@@ -39,8 +39,8 @@ export function faultOf(name: string): StorageError | undefined {
  * Opens the database, which has the store afterwards, also where it was missing.
  *
  * A database that fails three times in a row, or does not answer within 4 s, is dead: every call is refused at once with
- * one and the same `StorageError`. Once a minute a call may try again, for 1 s at most. It is alive from the moment in
- * which it opens, however late.
+ * one and the same `StorageError`. Once a minute a call may try again, for 1 s at most. As soon as it opens, calls are
+ * accepted again.
  */
 export async function openDatabase(name: string): Promise<IDBDatabase> {
   const factory = globalThis.indexedDB;

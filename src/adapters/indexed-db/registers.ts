@@ -79,6 +79,6 @@ function transact<T>(
 }
 
 function foreign(name: string): StorageError {
-  const found = `Expected the store '${storeName}' of the database '${name}' to be one of ours, found one of somebody else.`;
+  const found = `Expected the store '${storeName}' of the database '${name}' to be made by evertoken, but something else made it.`;
   return new StorageError('ERR_STORAGE_READ', `${found} Choose another name: indexedDb({ database: 'name' }).`);
 }

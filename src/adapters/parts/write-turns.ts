@@ -13,8 +13,8 @@ const PATIENCE_MS = 5_000;
 /**
  * One write after the other for each key, so that a write that took long never lands on a newer one.
  *
- * A write that does not end is waited for no longer than 5 s. When it ends late, the newest wish for its key is carried
- * out again: it may have landed on that.
+ * A write that does not end is waited for no longer than 5 s. When it ends after that, it may have overwritten a newer
+ * write of its key, which is carried out again.
  */
 export function createWriteTurns(): (key: string, wish: Wish) => Promise<void> {
   const lines = new Map<string, { newest: Wish; tail: Promise<void>; unsettled: number }>();

@@ -118,7 +118,7 @@ function keep(
     const renewed = await script(EXTEND, name, owner, Math.ceil(forMs)).catch(() => undefined);
     if (isStopped) return;
     if (renewed === undefined) return; // Redis was not reached: another attempt follows, unless the lease expires first
-    if (Number(renewed) !== 1) giveUp('somebody else has it');
+    if (Number(renewed) !== 1) giveUp('another holder has it');
     else leaseEndsAt = askedAt + forMs;
   }
 

@@ -15,7 +15,7 @@ export type GrantParameters =
  * A refresh function that needs no refresh token: the client itself, a token or an assertion is the grant.
  *
  * Client credentials (RFC 6749 section 4.4), token exchange (RFC 8693), JWT bearer (RFC 7523) or any other type, which is
- * sent letter by letter. Beside the parameters given, only the client's own proof and its first `resource` are sent.
+ * sent as it was given. Beside the parameters given, only the client's own proof and its first `resource` are sent.
  *
  * @example
  * const refresh = grant(client, 'client_credentials', { scope: 'orders.read' });

@@ -27,7 +27,7 @@ const LIMIT_MS = 10_000;
 /**
  * Asks a resource who may issue access tokens for it (RFC 9728).
  *
- * What speaks of another resource is refused; one that speaks for a part of its own origin, the resource among it, is not.
+ * Metadata of another resource is refused, unless its path is a parent of the one asked for, on the same origin.
  *
  * @throws {SignInError} `ERR_SIGN_IN_NETWORK`, `ERR_SIGN_IN_CONFIG`
  * @throws {OptionsError} `ERR_OPTIONS`

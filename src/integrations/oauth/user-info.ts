@@ -8,9 +8,9 @@ import { SignInError } from './sign-in-error.js';
 const LIMIT_MS = 10_000;
 
 /**
- * What the server says of the user (OpenID Connect Core section 5.3); of the session's own user, or nothing.
+ * What the server says of the session's user (OpenID Connect Core section 5.3).
  *
- * A 401 is answered by one refresh.
+ * An answer about another user is refused. A 401 leads to one refresh.
  *
  * @throws {SignInError} `ERR_SIGN_IN_NETWORK`, `ERR_SIGN_IN_CONFIG`, `ERR_SIGN_IN_RESPONSE`
  * @throws {SessionError | RefreshError} as `getAccessToken()`
@@ -33,7 +33,7 @@ export async function userInfo(client: OAuthClient, tokens: TokenManager): Promi
   const { status, body } = answer;
   if (status === 429 || status >= 500) return networkError({ status });
   if (status !== 200 || !body) throw refused(`status ${status} came`, status);
-  if (body.sub !== subject) throw refused('it speaks of somebody else');
+  if (body.sub !== subject) throw refused('it is about another user');
   return body;
 }
 
