@@ -6,9 +6,11 @@ export {
   channelContract,
 } from './testing/channel-contract.js';
 export { type ContractCheck, type ContractOptions, runContract } from './testing/contract.js';
+export { type DueIndexUnderTest, dueIndexContract } from './testing/due-index-contract.js';
 export { type FakeClock, fakeClock } from './testing/fake-clock.js';
 export type { GateState } from './testing/gate.js';
 export type { TokenFacts } from './testing/grants.js';
+export { type JobQueueUnderTest, jobQueueContract } from './testing/job-queue-contract.js';
 export type { ListeningServer } from './testing/listen.js';
 export { type LockContractOptions, lockContract } from './testing/lock-contract.js';
 export type { LockUnderTest } from './testing/lock-holder.js';

@@ -14,6 +14,7 @@ export {
 } from './redis/channel.js';
 export type { CryptoKeyLike, RedisEncryptionKey } from './redis/cipher.js';
 export type { IoRedisLike, NodeRedisLike, RedisLike } from './redis/client.js';
+export { type RedisDueIndexOptions, redisDueIndex } from './redis/due-index.js';
 export { type RedisLockOptions, redisLock } from './redis/lock.js';
 
 /** See {@link redisStorage}. */

@@ -57,6 +57,11 @@ export const table = {
     packages: (edge, file) => isLibraryOf(edge, file),
     rule: 'integrations import types of manager, errors, pure functions of core and the one library they are about; node: modules on demand in loopback alone; never ports or adapters.',
   },
+  services: {
+    code: ['services', 'core', 'errors'],
+    types: ['manager', 'ports'],
+    rule: 'services are built on managers, for servers: they import types of manager and ports, core, errors and other services; never adapters, presets or a framework.',
+  },
   testing: {
     code: ['testing', 'ports', 'core', 'errors'],
     types: [],

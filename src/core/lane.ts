@@ -1,0 +1,94 @@
+import { backoffDelay } from './backoff.js';
+
+/** Why a lane feeds nothing, or less, and since or until when. */
+export interface LanePause {
+  /** Epoch milliseconds: the end of the pause; for `resumed`, when it ended. */
+  readonly until: number;
+  /** `probing`: one refresh is under way to see whether the provider is back. `resumed`: the rate grows again. */
+  readonly reason: 'unavailable' | 'config' | 'deaths' | 'retry-after' | 'probing' | 'resumed';
+  /** How many pauses there were in a row. */
+  readonly count: number;
+}
+
+/** What one attempt of a refresh says about the provider. */
+export interface LaneOutcome {
+  /** `other`: a refusal that says nothing about the provider as a whole, or a fault of our own. */
+  readonly kind: 'refreshed' | 'unavailable' | 'config' | 'dead' | 'other';
+  /** Epoch milliseconds that the server named (`Retry-After`). */
+  readonly retryAt?: number | undefined;
+}
+
+/** What a process knows about a lane; never mutated. */
+export interface LaneState {
+  readonly pause: LanePause | undefined;
+  /** The last outcomes, oldest first. */
+  readonly recent: readonly LaneOutcome['kind'][];
+}
+
+/** Nothing is known. */
+export const FRESH_LANE: LaneState = { pause: undefined, recent: [] };
+
+/** How much a lane may start now: nothing, one refresh whose outcome decides, or so many a second. */
+export type Allowance = 'none' | 'probe' | number;
+
+type Brake = 'unavailable' | 'config' | 'deaths';
+
+const WINDOW = 40;
+const UNAVAILABLE_OF_20 = 10;
+const DEAD_OF_40 = 20;
+const CONFIG_IN_A_ROW = 5;
+const PAUSES = { attempts: 1, minDelayMs: 5_000, maxDelayMs: 300_000 };
+const CONFIG_PAUSE_MS = 60_000;
+/** The rate doubles this often after a pause, from one a second. */
+const RAMP_STEP_MS = 5_000;
+/** A lane that is held for deaths waits for a person. */
+const FOREVER = Number.MAX_SAFE_INTEGER;
+
+/** What is known about a lane after one more outcome; `random` is in [0, 1). */
+export function laneAfter(state: LaneState, outcome: LaneOutcome, now: number, random: number): LaneState {
+  const { pause } = state;
+  if (pause?.reason === 'deaths') return state;
+  if (outcome.retryAt !== undefined && outcome.retryAt > now) {
+    const until = Math.max(outcome.retryAt, pause?.reason === 'retry-after' ? pause.until : 0);
+    return { ...state, pause: { until, reason: 'retry-after', count: pause?.count ?? 0 } };
+  }
+  const isBraked = pause !== undefined && pause.reason !== 'resumed' && pause.reason !== 'retry-after';
+  const isFailure = outcome.kind === 'unavailable' || outcome.kind === 'config';
+  if (isBraked) {
+    const isProbe = pause.reason === 'probing';
+    if (outcome.kind === 'refreshed' || (isProbe && !isFailure)) {
+      return { pause: { until: now, reason: 'resumed', count: 0 }, recent: [] };
+    }
+    // Of what was under way when the pause began, the failures say nothing new.
+    return isProbe && isFailure ? { ...state, pause: brakeFor(outcome.kind, pause.count + 1, now, random) } : state;
+  }
+  const recent = [...state.recent, outcome.kind].slice(-WINDOW);
+  const reason = reasonToBrake(recent);
+  return reason ? { pause: brakeFor(reason, 0, now, random), recent: [] } : { pause, recent };
+}
+
+/** What a lane may start at `now`. */
+export function allowance(pause: LanePause | undefined, now: number, perSecond: number): Allowance {
+  if (!pause) return perSecond;
+  if (pause.reason === 'deaths' || (now < pause.until && pause.reason !== 'resumed')) return 'none';
+  if (pause.reason !== 'resumed' && pause.reason !== 'retry-after') return 'probe';
+  const steps = Math.floor(Math.max(0, now - pause.until) / RAMP_STEP_MS);
+  return Math.min(perSecond, 2 ** steps);
+}
+
+/** The pause that goes with a probe: others wait for its outcome, for a bounded time. */
+export function probing(pause: LanePause, now: number, forMs: number): LanePause {
+  return { until: now + forMs, reason: 'probing', count: pause.count };
+}
+
+function reasonToBrake(recent: LaneState['recent']): Brake | undefined {
+  const count = (kind: LaneOutcome['kind'], last: number) => recent.slice(-last).filter((one) => one === kind).length;
+  if (count('dead', WINDOW) >= DEAD_OF_40) return 'deaths';
+  if (count('config', CONFIG_IN_A_ROW) === CONFIG_IN_A_ROW) return 'config';
+  return count('unavailable', 2 * UNAVAILABLE_OF_20) >= UNAVAILABLE_OF_20 ? 'unavailable' : undefined;
+}
+
+function brakeFor(reason: Brake, count: number, now: number, random: number): LanePause {
+  const pausedMs = reason === 'config' ? CONFIG_PAUSE_MS : backoffDelay(count, PAUSES, random);
+  return { until: reason === 'deaths' ? FOREVER : now + pausedMs, reason, count };
+}

@@ -1,0 +1,12 @@
+export type { DueEntry } from '../core/due.js';
+export type { LanePause } from '../core/lane.js';
+export type { ClaimedEntry, DueIndex, EndedSession, LaneCounts } from '../ports/due-index.js';
+export type { JobQueue } from '../ports/job-queue.js';
+export { createFleet, type Fleet, type FleetOptions } from './fleet/create-fleet.js';
+export type { FleetEvents } from './fleet/fleet-events.js';
+export type { FleetSnapshot, LaneSnapshot } from './fleet/fleet-snapshot.js';
+export { inProcessQueue } from './fleet/in-process-queue.js';
+export { type IndexedOptions, indexed } from './fleet/indexed.js';
+export type { LaneOptions } from './fleet/lane-options.js';
+export { memoryDueIndex } from './fleet/memory-due-index.js';
+export type { SessionGuard } from './fleet/open-session.js';

@@ -1,0 +1,72 @@
+import type { TokenManager } from '../../manager/token-manager.js';
+
+/** Managers that requests use, kept while they are used. */
+export interface AtHand {
+  /** The manager of a session; what is got from it stays good, as it is opened again where it was let go. */
+  session(key: string): TokenManager;
+  dispose(): void;
+}
+
+interface Held {
+  readonly tokens: TokenManager;
+  /** Calls that are under way. */
+  calls: number;
+}
+
+const USES = new Set<PropertyKey>(['getAccessToken', 'replaceAccessToken']);
+
+/**
+ * Keeps at most `limit` managers; the one that was not used for longest goes first, unless a call of it is under way.
+ *
+ * `noteUse` is told of every call that asks for a token.
+ */
+export function createAtHand(
+  open: (key: string) => TokenManager,
+  limit: number,
+  noteUse: (key: string) => void,
+): AtHand {
+  const held = new Map<string, Held>();
+
+  function hold(key: string): Held {
+    const known = held.get(key);
+    const entry = known ?? { tokens: open(key), calls: 0 };
+    held.delete(key);
+    held.set(key, entry); // the last one in a Map is the one used last
+    if (!known) letGo();
+    return entry;
+  }
+
+  function letGo(): void {
+    for (const [key, { tokens, calls }] of held) {
+      if (held.size <= limit) return;
+      if (calls > 0) continue;
+      held.delete(key);
+      tokens.dispose();
+    }
+  }
+
+  /** Notes the use, and keeps the manager while the call is under way. */
+  function counted(key: string, name: PropertyKey): unknown {
+    return async (...given: unknown[]) => {
+      noteUse(key);
+      const entry = hold(key);
+      entry.calls++;
+      try {
+        return await (Reflect.get(entry.tokens, name) as (...given: unknown[]) => unknown)(...given);
+      } finally {
+        entry.calls--;
+      }
+    };
+  }
+
+  return {
+    session: (key) =>
+      new Proxy(hold(key).tokens, {
+        get: (_, name) => (USES.has(name) ? counted(key, name) : Reflect.get(hold(key).tokens, name)),
+      }),
+    dispose() {
+      for (const { tokens } of held.values()) tokens.dispose();
+      held.clear();
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import { pause } from './fleet-clock.js';
+import { createLaneRuns, type Halves, type RunWorld } from './lane-runs.js';
+
+/** Runs a fleet in this process, once at a time. */
+export interface Runner {
+  run(halves: Halves, signal: AbortSignal | undefined): Promise<void>;
+  stop(): Promise<void>;
+  isRunning(): boolean;
+}
+
+const LOOK_MS = 1_000;
+
+/** `lanes`: those that are known from the start; others are found in the index. */
+export function createRunner(world: RunWorld, lanes: readonly string[]): Runner {
+  const { due, figures, clock, emitter, board } = world;
+  let stopping = new AbortController();
+  let ended: Promise<void> | undefined;
+
+  async function watch(halves: Halves, signal: AbortSignal): Promise<void> {
+    const runs = createLaneRuns(world, halves, signal);
+    for (const lane of lanes) runs.start(lane);
+    while (!signal.aborted) {
+      try {
+        for (const counts of await due.look()) {
+          if (signal.aborted) break;
+          figures.note(counts);
+          board.learn(counts.lane, counts.paused);
+          runs.start(counts.lane);
+        }
+      } catch (error) {
+        emitter.emit('indexFailed', { at: clock.now(), operation: 'look', error });
+      }
+      await pause(clock, LOOK_MS, signal);
+    }
+    await runs.end();
+  }
+
+  return {
+    async run(halves, signal) {
+      if (ended) return ended;
+      stopping = new AbortController();
+      const stop = () => stopping.abort();
+      signal?.addEventListener('abort', stop);
+      if (signal?.aborted) stop();
+      ended = watch(halves, stopping.signal).finally(() => {
+        signal?.removeEventListener('abort', stop);
+        ended = undefined;
+      });
+      return ended;
+    },
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+    isRunning: () => ended !== undefined,
+  };
+}

@@ -1,0 +1,64 @@
+import type { JobQueue } from '../../ports/job-queue.js';
+
+interface Lane {
+  readonly waiting: Set<string>;
+  readonly running: Map<string, Promise<void>>;
+  work: ((key: string) => Promise<void>) | undefined;
+  concurrency: number;
+}
+
+/**
+ * Hands jobs to workers of this process: the default of a fleet.
+ *
+ * `concurrency`: jobs at once over all lanes together. Default: no bound but the lanes' own.
+ */
+export function inProcessQueue(options: { concurrency?: number } = {}): JobQueue {
+  const { concurrency: most = Number.POSITIVE_INFINITY } = options;
+  const lanes = new Map<string, Lane>();
+  let running = 0;
+
+  function laneOf(name: string): Lane {
+    const known = lanes.get(name);
+    if (known) return known;
+    const lane: Lane = { waiting: new Set(), running: new Map(), work: undefined, concurrency: 0 };
+    lanes.set(name, lane);
+    return lane;
+  }
+
+  function startNext(lane: Lane): void {
+    for (const key of lane.waiting) {
+      if (!lane.work || lane.running.size >= lane.concurrency || running >= most) return;
+      lane.waiting.delete(key);
+      running++;
+      const job = lane
+        .work(key)
+        .catch(() => undefined)
+        .then(() => {
+          running--;
+          lane.running.delete(key);
+          for (const other of lanes.values()) startNext(other);
+        });
+      lane.running.set(key, job);
+    }
+  }
+
+  return {
+    async add(name, keys) {
+      const lane = laneOf(name);
+      for (const key of keys) if (!lane.running.has(key)) lane.waiting.add(key);
+      startNext(lane);
+    },
+    process(name, work, { concurrency }) {
+      const lane = laneOf(name);
+      lane.work = work;
+      lane.concurrency = concurrency;
+      startNext(lane);
+      return async () => {
+        lane.work = undefined;
+        lane.waiting.clear();
+        await Promise.all(lane.running.values());
+      };
+    },
+    waiting: async (name) => laneOf(name).waiting.size,
+  };
+}

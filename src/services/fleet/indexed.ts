@@ -1,0 +1,63 @@
+import { dueEntry, readTimes, sessionKey } from '../../core/due.js';
+import type { DueIndex } from '../../ports/due-index.js';
+import type { TokenStorage } from '../../ports/storage.js';
+import { type LaneOptions, laneRules } from './lane-options.js';
+
+/** See {@link indexed}. */
+export interface IndexedOptions {
+  /** The lane of a session, by its key. Default: all are in the lane `default`. */
+  laneOf?: (key: string) => string;
+  /** The lanes' options, the same as those of the fleet. */
+  lanes?: Readonly<Record<string, LaneOptions>>;
+  /** Time. Default: the system's. */
+  now?: () => number;
+}
+
+/**
+ * Writes into a due index what a fleet has to know of each session that is stored.
+ *
+ * Around a storage that encrypts, not inside it: `indexed(encrypted(storage, keys), due)`. The entry is written before
+ * the record and removed after it, so that a crash in between leaves an entry too many, never one too few. Rejects as
+ * the storage does; where the index cannot be written, the record is written all the same, and `fleet.reindex()` or the
+ * session's next write makes the entry good.
+ */
+export function indexed(storage: TokenStorage, due: DueIndex, options: IndexedOptions = {}): TokenStorage {
+  const { laneOf = () => 'default', now = () => Date.now() } = options;
+  const ruleOf = laneRules(options.lanes);
+  /** Sessions with a refresh under way, as far as they were written here. */
+  const marked = new Set<string>();
+
+  return {
+    getItem: (key) => storage.getItem(key),
+    get fault() {
+      return storage.fault;
+    },
+    async setItem(storageKey, value, given) {
+      const times = readTimes(value, now());
+      if (times) {
+        const key = sessionKey(storageKey);
+        const lane = laneOf(key);
+        if (times.unanswered) marked.add(key);
+        else marked.delete(key);
+        await quietly(() => due.put(key, dueEntry(key, lane, times, ruleOf(lane), now())));
+      }
+      await storage.setItem(storageKey, value, given);
+    },
+    async removeItem(storageKey, given) {
+      await storage.removeItem(storageKey, given);
+      const key = sessionKey(storageKey);
+      // Under a refresh, the one who removes is the one whom the provider has told that the session is over. A sign-out
+      // in the middle of one is listed as well: an end too many, never one too few.
+      const ended = marked.delete(key) ? { reason: 'rejected', at: now() } : undefined;
+      await quietly(() => due.remove(key, ended));
+    },
+  };
+}
+
+async function quietly(write: () => unknown): Promise<void> {
+  try {
+    await write();
+  } catch {
+    // the record is what counts
+  }
+}

@@ -1,0 +1,70 @@
+import { FRESH_LANE, type LaneOutcome, type LanePause, type LaneState, laneAfter } from '../../core/lane.js';
+import type { Clock } from '../../ports/clock.js';
+import type { DueIndex } from '../../ports/due-index.js';
+import type { FleetEmitter } from './fleet-events.js';
+
+/** What this process knows of the lanes, and tells the others through the index. */
+export interface LaneBoard {
+  pauseOf(lane: string): LanePause | undefined;
+  /** What the index says about a lane, which another process may have written. */
+  learn(lane: string, pause: LanePause | undefined): void;
+  report(lane: string, outcome: LaneOutcome): void;
+  set(lane: string, pause: LanePause): Promise<void>;
+  /** Whether the provider's word that a session is over is believed. */
+  mayEnd(lane: string): boolean;
+}
+
+export function createLaneBoard(due: DueIndex, clock: Clock, random: () => number, emitter: FleetEmitter): LaneBoard {
+  const states = new Map<string, LaneState>();
+  /** Pauses that the index has not taken yet; until then they count here. */
+  const unwritten = new Map<string, LanePause>();
+  const told = new Map<string, LanePause['reason']>();
+  const stateOf = (lane: string) => states.get(lane) ?? FRESH_LANE;
+
+  /** A pause is told once, however often a probe finds that nothing has changed. */
+  function tell(lane: string, pause: LanePause | undefined): void {
+    const { reason, until } = pause ?? { reason: 'resumed', until: 0 };
+    const before = told.get(lane) ?? 'resumed';
+    if (reason === 'probing' || reason === before) return;
+    told.set(lane, reason);
+    const at = clock.now();
+    if (reason === 'resumed') emitter.emit('laneResumed', { at, lane });
+    else emitter.emit('lanePaused', { at, lane, reason, until });
+  }
+
+  async function write(lane: string, pause: LanePause): Promise<void> {
+    unwritten.set(lane, pause);
+    try {
+      await due.pause(lane, pause);
+      if (unwritten.get(lane) === pause) unwritten.delete(lane);
+    } catch (error) {
+      emitter.emit('indexFailed', { at: clock.now(), operation: 'pause', error });
+    }
+  }
+
+  return {
+    pauseOf: (lane) => stateOf(lane).pause,
+    learn(lane, pause) {
+      const own = unwritten.get(lane);
+      if (own) return void write(lane, own);
+      const state = stateOf(lane);
+      states.set(lane, { ...state, pause });
+      tell(lane, pause);
+    },
+    report(lane, outcome) {
+      const before = stateOf(lane);
+      const after = laneAfter(before, outcome, clock.now(), random());
+      states.set(lane, after);
+      if (!after.pause || after.pause === before.pause) return;
+      tell(lane, after.pause);
+      void write(lane, after.pause);
+    },
+    async set(lane, pause) {
+      const { recent } = stateOf(lane);
+      states.set(lane, { pause, recent: pause.reason === 'resumed' ? [] : recent });
+      tell(lane, pause);
+      await write(lane, pause);
+    },
+    mayEnd: (lane) => stateOf(lane).pause?.reason !== 'deaths',
+  };
+}

@@ -1,0 +1,82 @@
+import type { ClaimedEntry } from '../../ports/due-index.js';
+import type { JobQueue } from '../../ports/job-queue.js';
+import type { Lock } from '../../ports/lock.js';
+import { feed } from './feeder.js';
+import { pause } from './fleet-clock.js';
+import type { LaneFigures } from './fleet-snapshot.js';
+import type { LaneRule } from './lane-options.js';
+import type { SessionWorld } from './open-session.js';
+import { work } from './worker.js';
+
+/** What feeding and working need. */
+export interface RunWorld extends SessionWorld {
+  readonly queue: JobQueue;
+  readonly lock: Lock;
+  readonly figures: LaneFigures;
+  readonly ruleOf: (lane: string) => LaneRule;
+}
+
+/** Which of the two halves this process does. */
+export interface Halves {
+  readonly feed: boolean;
+  readonly work: boolean;
+}
+
+/** The lanes that are fed and worked on here. */
+export interface LaneRuns {
+  /** Begins with a lane, if it has not begun yet. */
+  start(lane: string): void;
+  /** Resolves when nothing is under way any more, within a bound; what was claimed and not begun goes back. */
+  end(): Promise<void>;
+}
+
+/** A request and the wait for the lock, as a manager bounds them by default. */
+const LONGEST_MS = 15_000;
+
+/** Feeds and works until the signal aborts, one lane beside the other. */
+export function createLaneRuns(world: RunWorld, halves: Halves, signal: AbortSignal): LaneRuns {
+  const { due, queue, figures, ruleOf, clock, emitter } = world;
+  /** Handed to the queue, and not begun here. */
+  const handed = new Map<string, ClaimedEntry>();
+  const lanes = new Map<string, readonly [stop: () => Promise<void>, fed: Promise<void>]>();
+
+  function fed(entry: ClaimedEntry): void {
+    handed.set(entry.key, entry);
+    if (entry.urgent) emitter.emit('workerRelieved', { key: entry.key, lane: entry.lane, at: clock.now() });
+  }
+
+  async function begin(lane: string, key: string): Promise<void> {
+    handed.delete(key);
+    figures.started(lane);
+    try {
+      await work(world, key, lane, ruleOf(lane));
+    } catch (error) {
+      emitter.emit('indexFailed', { at: clock.now(), operation: 'work', error });
+    } finally {
+      figures.ended(lane);
+    }
+  }
+
+  return {
+    start(lane) {
+      if (lanes.has(lane)) return;
+      const rule = ruleOf(lane);
+      const note = figures.note;
+      const feeding = halves.feed ? feed({ ...world, note, fed }, lane, rule, signal) : Promise.resolve();
+      const stop = halves.work ? queue.process(lane, (key) => begin(lane, key), rule) : async () => undefined;
+      lanes.set(lane, [stop, feeding]);
+    },
+    async end() {
+      const isOver = new AbortController();
+      const over = Promise.all([...lanes.values()].flatMap(([stop, feeding]) => [stop(), feeding]));
+      await Promise.race([over.then(() => isOver.abort()), pause(clock, LONGEST_MS, isOver.signal)]);
+      for (const { key, usedAt, ...entry } of handed.values()) {
+        try {
+          await due.put(key, entry);
+        } catch {
+          // its claim runs out by itself
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import type { RetryPolicy } from '../../core/backoff.js';
+import type { LaneOutcome } from '../../core/lane.js';
+import type { RefreshFailure } from '../../core/refusal.js';
+import type { TokenManager } from '../../manager/token-manager.js';
+import type { Clock } from '../../ports/clock.js';
+import type { DueIndex } from '../../ports/due-index.js';
+import type { FleetEmitter } from './fleet-events.js';
+import type { LaneBoard } from './lane-board.js';
+
+/** Options of a manager that the fleet decides: `createTokenManager({ key, refresh, platform, ...guard })`. */
+export interface SessionGuard {
+  /**
+   * Ends a session whose refresh token is dead, unless so many die that the provider itself must be ill.
+   *
+   * For answers of your own that mean death: `failure => guard.endsSession(isDeadHere(failure) ? { ...failure, kind: 'dead' } : failure)`.
+   */
+  readonly endsSession: (failure: RefreshFailure) => boolean;
+  /** The fleet refreshes ahead of expiry, and no manager by itself. */
+  readonly proactive: false;
+  /** For a worker: one request, as the fleet comes back to what fails. */
+  readonly retry?: Partial<RetryPolicy>;
+}
+
+/** What opening a session needs of its fleet. */
+export interface SessionWorld {
+  readonly open: (key: string, guard: SessionGuard) => TokenManager;
+  readonly due: DueIndex;
+  readonly board: LaneBoard;
+  readonly emitter: FleetEmitter;
+  readonly clock: Clock;
+}
+
+const ENDED_BY_PROVIDER = ['rejected', 'lost', 'expired'];
+
+/** Opens the manager of a session, and watches what its refreshes say about the lane. */
+export function openSession(world: SessionWorld, key: string, lane: string, isWorker: boolean): TokenManager {
+  const { board, emitter, due, clock } = world;
+  let failure: RefreshFailure | undefined;
+  const guard: SessionGuard = {
+    endsSession: (seen) => {
+      failure = seen;
+      return seen.kind === 'dead' && board.mayEnd(lane);
+    },
+    proactive: false,
+    ...(isWorker && { retry: { attempts: 1 } }),
+  };
+  const tokens = world.open(key, guard);
+  const fact = () => ({ key, lane, at: clock.now() });
+  tokens.on('refreshStarted', () => {
+    failure = undefined;
+  });
+  tokens.on('refreshed', ({ by, durationMs, expiresAt }) => {
+    if (by !== 'us') return;
+    board.report(lane, { kind: 'refreshed' });
+    emitter.emit('refreshed', { ...fact(), durationMs, expiresAt });
+  });
+  tokens.on('refreshFailed', ({ error }) => {
+    const { code, status } = error as { code: string; status?: number };
+    board.report(lane, outcomeOf(code, failure));
+    emitter.emit('refreshFailed', { ...fact(), code, status });
+  });
+  tokens.on('sessionEnded', ({ reason }) => {
+    const isListed = ENDED_BY_PROVIDER.includes(reason);
+    if (isListed && reason !== 'expired') board.report(lane, { kind: 'dead' });
+    emitter.emit('sessionEnded', { ...fact(), reason });
+    // What the storage has listed by itself, as a refresh was under way, gets its reason, or is taken off again.
+    const { at } = fact();
+    const listing = async () => (isListed ? due.remove(key, { reason, at }) : due.acknowledge([key]));
+    listing().catch((error: unknown) => emitter.emit('indexFailed', { at, operation: 'remove', error }));
+  });
+  return tokens;
+}
+
+function outcomeOf(code: string, failure: RefreshFailure | undefined): LaneOutcome {
+  const { kind, status, retryAt } = failure ?? {};
+  if (kind === 'dead') return { kind };
+  if (code === 'ERR_REFRESH_CONFIG') return { kind: 'config', retryAt };
+  const isSilent = code === 'ERR_REFRESH_NETWORK' || code === 'ERR_REFRESH_TIMEOUT' || code === 'ERR_REFRESH_RESPONSE';
+  const isBusy =
+    code === 'ERR_REFRESH_UNAVAILABLE' && (kind === 'transient' || (status !== undefined && status >= 500));
+  return { kind: isSilent || isBusy ? 'unavailable' : 'other', retryAt };
+}

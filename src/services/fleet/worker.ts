@@ -1,0 +1,67 @@
+import { dueEntry, dueMoment, keepAliveMoment, type SessionTimes } from '../../core/due.js';
+import type { SessionSnapshot } from '../../manager/token-manager.js';
+import type { LaneRule } from './lane-options.js';
+import { openSession, type SessionWorld } from './open-session.js';
+
+/** Longer than any token lives: asks for one that is newer than the present one. */
+const NEWER = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Refreshes a session if it is due; knows its key and nothing else, so that a job may come twice, late, or after a sign-out.
+ *
+ * Never rejects for what the provider says; rejects where the storage or the index fails, and the claim runs out by itself.
+ */
+export async function work(world: SessionWorld, key: string, lane: string, rule: LaneRule): Promise<void> {
+  const { due, clock } = world;
+  const tokens = openSession(world, key, lane, true);
+  try {
+    const snapshot = await tokens.ready();
+    if (snapshot.status === 'loading') return; // the storage cannot be read now
+    if (snapshot.status === 'none') return await removeRemnant(world, key);
+    const times = timesOf(snapshot);
+    const isDue = clock.now() >= dueTime(key, times, rule);
+    // A refresh that its process did not end is presented again at once, while the provider may still forgive that.
+    const isUrgent = isDue || (await due.get(key))?.urgent === true;
+    if (isUrgent) await refresh(tokens, times, isDue);
+    const after = tokens.getSnapshot();
+    const isOver = after.status !== 'active' || after.issuedAt !== times.issuedAt;
+    if (!isOver) await due.put(key, dueEntry(key, lane, timesOf(after), rule, clock.now()));
+    await tokens.settled();
+  } finally {
+    tokens.dispose();
+  }
+}
+
+/** What a snapshot says about time. */
+export function timesOf(snapshot: SessionSnapshot): SessionTimes {
+  const { issuedAt = 0, expiresAt, retryAt } = snapshot;
+  const { refreshExpiresAt } = snapshot as { refreshExpiresAt?: number };
+  return { issuedAt, expiresAt, refreshExpiresAt, retryAt };
+}
+
+function dueTime(key: string, times: SessionTimes, rule: LaneRule): number {
+  const keepAliveAt = keepAliveMoment(times, rule);
+  return Math.min(dueMoment(key, times, rule) ?? keepAliveAt, keepAliveAt);
+}
+
+/** Failures are told by events and by the record; here they are nobody's. */
+async function refresh(
+  tokens: ReturnType<typeof openSession>,
+  { expiresAt }: SessionTimes,
+  isDue: boolean,
+): Promise<void> {
+  try {
+    // A token that a peer has got since the look is newer, and satisfies this; `refresh()` would ask for another one.
+    if (isDue && expiresAt !== undefined) await tokens.getAccessToken({ minValidityMs: NEWER });
+    else await tokens.refresh();
+  } catch {
+    // told
+  }
+}
+
+/** An entry without a session: a sign-out that got no further, or the end of a session whose process died over it. */
+async function removeRemnant({ due, clock }: SessionWorld, key: string): Promise<void> {
+  const entry = await due.get(key);
+  if (!entry) return;
+  await due.remove(key, entry.urgent ? { reason: 'rejected', at: clock.now() } : undefined);
+}

@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { allowance, FRESH_LANE, type LaneOutcome, type LaneState, laneAfter, probing } from '../../src/core/lane.js';
+
+type Kind = LaneOutcome['kind'];
+const outcomes = (kinds: readonly Kind[], from: LaneState = FRESH_LANE, now = 0): LaneState =>
+  kinds.reduce((state, kind) => laneAfter(state, { kind }, now, 0.5), from);
+const times = (count: number, kind: Kind): Kind[] => Array.from({ length: count }, () => kind);
+
+describe('the brakes of a lane', () => {
+  test.each<[string, Kind[], string | undefined]>([
+    ['nothing', [], undefined],
+    ['success', times(50, 'refreshed'), undefined],
+    ['nine failures', times(9, 'unavailable'), undefined],
+    ['ten failures, half of twenty', times(10, 'unavailable'), 'unavailable'],
+    [
+      'every other one fails',
+      Array.from({ length: 20 }, (_, i) => (i % 2 ? 'unavailable' : 'refreshed')),
+      'unavailable',
+    ],
+    ['every third one fails', Array.from({ length: 60 }, (_, i) => (i % 3 ? 'refreshed' : 'unavailable')), undefined],
+    ['four wrong clients', times(4, 'config'), undefined],
+    ['five wrong clients in a row', times(5, 'config'), 'config'],
+    ['wrong clients between others', ['config', 'config', 'config', 'config', 'refreshed', 'config'], undefined],
+    ['nineteen deaths', times(19, 'dead'), undefined],
+    ['twenty deaths', times(20, 'dead'), 'deaths'],
+    ['twenty deaths among forty', [...times(20, 'refreshed'), ...times(20, 'dead')], 'deaths'],
+    ['one death in three', Array.from({ length: 90 }, (_, i) => (i % 3 ? 'refreshed' : 'dead')), undefined],
+    ['refusals that mean something else', times(90, 'other'), undefined],
+  ])('%s', (_, kinds, reason) => {
+    expect(outcomes(kinds).pause?.reason).toBe(reason);
+  });
+
+  test('a pause lets nothing through, then one probe, whose success brings the rate back by doubling', () => {
+    const paused = outcomes(times(10, 'unavailable'));
+    const until = paused.pause?.until ?? 0;
+    expect(until).toBe(5_000);
+    expect(allowance(paused.pause, until - 1, 50)).toBe('none');
+    expect(allowance(paused.pause, until, 50)).toBe('probe');
+    const pause = paused.pause && probing(paused.pause, until, 15_000);
+    expect(allowance(pause, until + 1, 50)).toBe('none');
+    const resumed = laneAfter({ ...paused, pause }, { kind: 'refreshed' }, until + 100, 0.5);
+    const rates = [0, 4_999, 5_000, 10_000, 25_000, 29_999, 30_000, 600_000];
+    expect(rates.map((ms) => allowance(resumed.pause, until + 100 + ms, 50))).toEqual([1, 1, 2, 4, 32, 32, 50, 50]);
+  });
+
+  test('pauses double with every probe that fails, to five minutes, and the stragglers of the beginning do not count', () => {
+    let state = outcomes(times(10, 'unavailable'));
+    expect(outcomes(times(30, 'unavailable'), state)).toBe(state);
+    const lengths: number[] = [];
+    for (let round = 0; round < 9; round++) {
+      const now = state.pause?.until ?? 0;
+      const pause = state.pause && probing(state.pause, now, 15_000);
+      state = laneAfter({ ...state, pause }, { kind: 'unavailable' }, now, 0.999);
+      lengths.push(Math.round(((state.pause?.until ?? 0) - now) / 1_000));
+    }
+    expect(lengths).toEqual([10, 20, 40, 80, 160, 300, 300, 300, 300]);
+  });
+
+  test('a probe that any answer of the provider itself meets ends the pause', () => {
+    const paused = outcomes(times(10, 'unavailable'));
+    for (const kind of ['dead', 'other', 'refreshed'] as const) {
+      const pause = paused.pause && probing(paused.pause, 5_000, 15_000);
+      expect(laneAfter({ ...paused, pause }, { kind }, 5_100, 0.5).pause?.reason, kind).toBe('resumed');
+    }
+  });
+
+  test('a moment that the server named is a pause at once, and is not shortened', () => {
+    const held = laneAfter(FRESH_LANE, { kind: 'unavailable', retryAt: 90_000 }, 1_000, 0.5);
+    expect(held.pause).toEqual({ until: 90_000, reason: 'retry-after', count: 0 });
+    expect(laneAfter(held, { kind: 'unavailable', retryAt: 20_000 }, 1_000, 0.5).pause?.until).toBe(90_000);
+    expect(laneAfter(FRESH_LANE, { kind: 'unavailable', retryAt: 500 }, 1_000, 0.5).pause).toBeUndefined();
+    expect(allowance(held.pause, 89_999, 50)).toBe('none');
+    expect(allowance(held.pause, 90_000, 50)).toBe(1);
+  });
+
+  test('a lane that is held for deaths waits for a person, whatever comes', () => {
+    const held = outcomes(times(20, 'dead'));
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom<Kind>('refreshed', 'unavailable', 'config', 'dead', 'other')),
+        fc.integer({ min: 0, max: 1e13 }),
+        (kinds, now) => {
+          expect(outcomes(kinds, held, now)).toBe(held);
+          expect(allowance(held.pause, now, 50)).toBe('none');
+        },
+      ),
+    );
+  });
+
+  test('never allows more than the rate, and never nothing for ever, whatever the outcomes', () => {
+    const outcome = fc.record({
+      kind: fc.constantFrom<Kind>('refreshed', 'unavailable', 'config', 'other'),
+      retryAt: fc.option(fc.integer({ min: 0, max: 3_600_000 }), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(outcome, { maxLength: 60 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (given, random) => {
+          let now = 0;
+          let state = FRESH_LANE;
+          for (const one of given) {
+            now += 100;
+            state = laneAfter(state, one, now, random);
+            const allowed = allowance(state.pause, now, 7);
+            if (typeof allowed === 'number') expect(allowed).toBeLessThanOrEqual(7);
+            expect(state.recent.length).toBeLessThanOrEqual(40);
+          }
+          expect(allowance(state.pause, now + 3_600_000, 7)).not.toBe('none');
+        },
+      ),
+    );
+  });
+});
