@@ -8,7 +8,7 @@ import { type AccessParts, AccessTokens } from './access-tokens.js';
 import { Alarm, type AlarmParts } from './alarm.js';
 import { announce } from './announce.js';
 import { Demands } from './demands.js';
-import { createEmitter, type Emitter } from './emitter.js';
+import { createEmitter, type Emitter, report } from './emitter.js';
 import { Exchange } from './exchange.js';
 import { longestMs } from './hold-lock.js';
 import type { Settings } from './options.js';
@@ -24,6 +24,7 @@ import { type SessionObserver, SessionStore } from './session-store.js';
 import { type ReaderParts, StorageReader } from './storage-reader.js';
 import { type UnstoredObserver, UnstoredTokens } from './unstored-tokens.js';
 import { Waiters, type WaitersObserver } from './waiters.js';
+import type { Watcher } from './watcher.js';
 
 type Observers = SessionObserver & StorageObserver & UnstoredObserver & WaitersObserver;
 type Parts = RefreshParts & ReaderParts & AlarmParts & AccessParts & CommandParts;
@@ -53,7 +54,8 @@ export class Manager implements Observers, Parts {
   #subscriptions: readonly (() => void)[] | undefined;
   /** Callers who wait for a sign-in or a sign-out. */
   #commandCallers: readonly Waiters<void>[] = NONE;
-  #isDisposed = false;
+  /** Undefined once disposed of. */
+  #watchers: readonly Watcher[] | undefined = NONE;
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -81,7 +83,7 @@ export class Manager implements Observers, Parts {
 
   /** What follows from a change of the session, in this order; its effects come after all of it. */
   sessionChanged(before: SessionState): void {
-    if (this.#isDisposed) return; // a refresh that was under way still stores its tokens, and nobody is left to serve
+    if (!this.#watchers) return; // a refresh that was under way still stores its tokens, and nobody is left to serve
     const { state } = this.session;
     const next = recordOf(state);
     const last = recordOf(before);
@@ -125,7 +127,34 @@ export class Manager implements Observers, Parts {
   }
 
   emit(event: TokenEvent): void {
-    this.#emitter?.emit(event, this.settings.platform.clock.now());
+    const at = this.settings.platform.clock.now();
+    this.tell((watcher) => watcher.event(event, at));
+    this.#emitter?.emit(event, at);
+  }
+
+  watch(watcher: Watcher): () => void {
+    this.checkUse();
+    this.#watchers = this.#watchers?.concat(watcher);
+    return () => {
+      this.#watchers = this.#watchers?.filter((other) => other !== watcher);
+    };
+  }
+
+  /** Tells watchers, each isolated from the others' exceptions. */
+  tell(say: (watcher: Watcher) => void, watchers: readonly Watcher[] = this.#watchers ?? NONE): void {
+    for (const watcher of watchers) {
+      try {
+        say(watcher);
+      } catch (error) {
+        report(error);
+      }
+    }
+  }
+
+  /** A caller is not served at once. */
+  waited<T>(outcome: Promise<T>): Promise<T> {
+    this.tell((watcher) => watcher.wait(outcome));
+    return outcome;
   }
 
   /** Tells the server that tokens are of no use any more; nobody waits for it. */
@@ -137,7 +166,7 @@ export class Manager implements Observers, Parts {
   }
 
   checkUse(): void {
-    if (this.#isDisposed) throw disposed();
+    if (!this.#watchers) throw disposed();
   }
 
   /** Listens to peers and wake-ups from the first use to the end; throws after `dispose()`. */
@@ -170,8 +199,9 @@ export class Manager implements Observers, Parts {
 
   /** Lets go of callers, timers and listeners. */
   dispose(): void {
-    if (this.#isDisposed) return;
-    this.#isDisposed = true;
+    if (!this.#watchers) return;
+    const watchers = this.#watchers;
+    this.#watchers = undefined;
     const error = disposed();
     for (const callers of this.#commandCallers) callers.reject(error);
     this.callers.close(error);
@@ -183,6 +213,7 @@ export class Manager implements Observers, Parts {
     this.refresher.dispose();
     for (const unsubscribe of this.#subscriptions ?? []) unsubscribe();
     this.#emitter?.clear();
+    this.tell((watcher) => watcher.disposed(), watchers);
   }
 }
 
