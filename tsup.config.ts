@@ -22,6 +22,7 @@ const shared = {
     loopback: 'src/integrations/loopback.ts',
     node: 'src/presets/node.ts',
     oauth: 'src/integrations/oauth.ts',
+    otel: 'src/integrations/otel.ts',
     'react-native': 'src/presets/react-native.ts',
     react: 'src/integrations/react.ts',
     redis: 'src/adapters/redis.ts',

@@ -35,6 +35,8 @@ export interface AccessParts {
   activate(): void;
   /** Waits for work that goes on by itself. */
   track(work: Promise<void>, signal?: AbortSignal): Promise<void>;
+  /** Tells watchers of a caller who is not served at once. */
+  waited<T>(outcome: Promise<T>): Promise<T>;
 }
 
 /** The request under way, tokens of before that a peer has stored or that came late, and one of our own. */
@@ -98,14 +100,18 @@ export class AccessTokens {
 
   get(options?: GetOptions): Promise<string> {
     const { settings, session, reader, exchange } = this.#parts;
-    if (reader.isBlocking) return this.#get(options);
+    if (reader.isBlocking) return this.#parts.waited(this.#get(options));
     const now = settings.platform.clock.now();
     const isFresh = now < this.#dueAt && now >= this.#freshFrom;
     if (this.#fresh && isFresh && (options === undefined || isPlain(options))) return this.#fresh;
     const { record } = session;
     // The refresh function must not wait for itself, and no caller for a refresh while there is a usable token.
-    const isAlone = options !== undefined || exchange.isInside(undefined) || (record && isUsable(record.tokens, now));
-    if (isAlone) return this.#get(options);
+    const isServed = record && isUsable(record.tokens, now);
+    if (options !== undefined || exchange.isInside(undefined) || isServed) {
+      const outcome = this.#get(options);
+      const isAtOnce = isServed && !options?.minValidityMs && settings.platform.background !== false;
+      return isAtOnce ? outcome : this.#parts.waited(outcome);
+    }
     // Who comes later waits on its own: the others may have been cut off together with what they wait for.
     if (!this.#pending || now - this.#pendingSince > MAX_PATIENCE_MS) {
       this.#pendingSince = now;
@@ -116,7 +122,7 @@ export class AccessTokens {
       this.#pending = pending;
       pending.then(clear, clear);
     }
-    return this.#pending;
+    return this.#parts.waited(this.#pending);
   }
 
   /** Another access token than the one that was refused; `sent`: the token set that the request went out with. */

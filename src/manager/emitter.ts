@@ -49,8 +49,8 @@ export function createEmitter(): Emitter {
   };
 }
 
-// A listener's fault is the application's own: it is told where the platform tells such things.
-function report(error: unknown): void {
+/** A listener's fault is the application's own: it is told where the platform tells such things. */
+export function report(error: unknown): void {
   const { reportError } = globalThis as { reportError?: (error: unknown) => void };
   if (reportError) reportError(error);
   else console.error(error);

@@ -8,7 +8,7 @@ import { type AccessParts, AccessTokens } from './access-tokens.js';
 import { Alarm, type AlarmParts } from './alarm.js';
 import { announce } from './announce.js';
 import { Demands } from './demands.js';
-import { createEmitter, type Emitter } from './emitter.js';
+import { createEmitter, type Emitter, report } from './emitter.js';
 import { Exchange } from './exchange.js';
 import { longestMs } from './hold-lock.js';
 import type { Settings } from './options.js';
@@ -24,6 +24,7 @@ import { type SessionObserver, SessionStore } from './session-store.js';
 import { type ReaderParts, StorageReader } from './storage-reader.js';
 import { type UnstoredObserver, UnstoredTokens } from './unstored-tokens.js';
 import { Waiters, type WaitersObserver } from './waiters.js';
+import type { Watcher } from './watcher.js';
 
 type Observers = SessionObserver & StorageObserver & UnstoredObserver & WaitersObserver;
 type Parts = RefreshParts & ReaderParts & AlarmParts & AccessParts & CommandParts;
@@ -51,7 +52,8 @@ export class Manager implements Observers, Parts {
   #subscriptions: readonly (() => void)[] | undefined;
   /** Callers who wait for a sign-in or a sign-out. */
   #commandCallers: readonly Waiters<void>[] = [];
-  #isDisposed = false;
+  /** Undefined once disposed of. */
+  #watchers: readonly Watcher[] | undefined = [];
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -79,7 +81,7 @@ export class Manager implements Observers, Parts {
 
   /** What follows from a change of the session, in this order; its effects come after all of it. */
   sessionChanged(before: SessionState): void {
-    if (this.#isDisposed) return; // a refresh that was under way still stores its tokens, but there are no callers left
+    if (!this.#watchers) return; // a refresh that was under way still stores its tokens, but there are no callers left
     const { state } = this.session;
     const next = recordOf(state);
     const last = recordOf(before);
@@ -123,7 +125,34 @@ export class Manager implements Observers, Parts {
   }
 
   emit(event: TokenEvent): void {
-    this.#emitter?.emit(event, this.settings.platform.clock.now());
+    const at = this.settings.platform.clock.now();
+    this.tell((watcher) => watcher.event(event, at));
+    this.#emitter?.emit(event, at);
+  }
+
+  watch(watcher: Watcher): () => void {
+    this.checkUse();
+    this.#watchers = this.#watchers?.concat(watcher);
+    return () => {
+      this.#watchers = this.#watchers?.filter((other) => other !== watcher);
+    };
+  }
+
+  /** Tells watchers, each isolated from the others' exceptions. */
+  tell(say: (watcher: Watcher) => void, watchers: readonly Watcher[] = this.#watchers ?? []): void {
+    for (const watcher of watchers) {
+      try {
+        say(watcher);
+      } catch (error) {
+        report(error);
+      }
+    }
+  }
+
+  /** A caller is not served at once. */
+  waited<T>(outcome: Promise<T>): Promise<T> {
+    this.tell((watcher) => watcher.wait(outcome));
+    return outcome;
   }
 
   /** Tells the server that tokens are not used any more, in the background. */
@@ -135,7 +164,7 @@ export class Manager implements Observers, Parts {
   }
 
   checkUse(): void {
-    if (this.#isDisposed) throw disposed();
+    if (!this.#watchers) throw disposed();
   }
 
   /** Listens to peers and wake-ups from the first use to the end; throws after `dispose()`. */
@@ -168,8 +197,9 @@ export class Manager implements Observers, Parts {
 
   /** Lets go of callers, timers and listeners. */
   dispose(): void {
-    if (this.#isDisposed) return;
-    this.#isDisposed = true;
+    if (!this.#watchers) return;
+    const watchers = this.#watchers;
+    this.#watchers = undefined;
     const error = disposed();
     for (const callers of this.#commandCallers) callers.reject(error);
     this.callers.close(error);
@@ -181,6 +211,7 @@ export class Manager implements Observers, Parts {
     this.refresher.dispose();
     for (const unsubscribe of this.#subscriptions ?? []) unsubscribe();
     this.#emitter?.clear();
+    this.tell((watcher) => watcher.disposed(), watchers);
   }
 }
 

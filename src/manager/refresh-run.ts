@@ -1,6 +1,12 @@
 import type { TokenSet } from '../core/token-set.js';
 import type { Clock } from '../ports/clock.js';
 import type { Answer } from './answer.js';
+import type { Watcher } from './watcher.js';
+
+/** Is told when a refresh is over: when it is none any more; its outcome, if it has one, is published next. */
+export interface RunObserver {
+  tell(say: (watcher: Watcher) => void): void;
+}
 
 /** One refresh with all its attempts: whether it still counts, and what can be waited for meanwhile. */
 export class RefreshRun {

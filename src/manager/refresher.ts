@@ -13,11 +13,11 @@ import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
 import { lockLost, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
 import type { PendingCommands, StartTurn } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
-import { RefreshRun } from './refresh-run.js';
+import { RefreshRun, type RunObserver } from './refresh-run.js';
 import type { Waiters } from './waiters.js';
 
 /** The parts that refreshes need. */
-export interface RefreshParts extends AttemptParts {
+export interface RefreshParts extends AttemptParts, RunObserver {
   readonly pending: PendingCommands;
   /** Callers who wait for the outcome of a refresh. */
   readonly callers: Waiters<SessionRecord>;
@@ -146,11 +146,10 @@ export class Refresher {
     challenge: Challenge | undefined,
   ): Promise<AttemptOutcome | undefined> {
     const { settings, session, callers } = this.#parts;
-    const { retry, platform } = settings;
-    const { clock, wakeups } = platform;
+    const { clock, wakeups } = settings.platform;
     const startedAt = clock.now();
     // The probe of an open circuit breaker is one attempt; so is a refresh while offline, which may be wrong.
-    const attempts = session.failing || !wakeups.isOnline() ? 1 : retry.attempts;
+    const attempts = session.failing || !wakeups.isOnline() ? 1 : settings.retry.attempts;
     let reason = first;
     for (let attempt = 1; ; attempt++) {
       const base = session.record;
@@ -175,7 +174,7 @@ export class Refresher {
           found: this.#foundBy(outcome, base),
           now: clock.now(),
         },
-        retry,
+        settings.retry,
       );
       // The run is cleared before the outcome is published: a listener that asks for a refresh starts a new one.
       if (next.step === 'stop') this.#clear(run);
@@ -200,6 +199,7 @@ export class Refresher {
     this.#run = undefined;
     this.#turn?.finish(); // before the session is published: a listener may ask for a refresh at once
     this.#turn = undefined;
+    this.#parts.tell((watcher) => watcher.settled());
   }
 
   /** Tokens that have to be looked at once more: they were in the storage, or a slow storage may have outlived them. */

@@ -33,8 +33,8 @@ export function startTokenManager(settings: Settings): TokenManager {
   const { session, accessTokens } = manager;
   const visible: VisibleMembers = {
     getAccessToken: (options) => accessTokens.get(options),
-    replaceAccessToken: (rejected, options) => accessTokens.replace(rejected, options),
-    refresh: (options) => accessTokens.refresh(options),
+    replaceAccessToken: (rejected, options) => manager.waited(accessTokens.replace(rejected, options)),
+    refresh: (options) => manager.waited(accessTokens.refresh(options)),
     startSession: async (tokens) => {
       manager.activate();
       return manager.track(manager.commands.start(tokens));
@@ -73,7 +73,8 @@ function addHidden(visible: VisibleMembers, manager: Manager): object {
       const { record } = session;
       return record && { sessionId: record.sessionId, revision: record.revision };
     },
-    replace: (rejected, sent, options) => accessTokens.replace(rejected, options, sent),
+    replace: (rejected, sent, options) => manager.waited(accessTokens.replace(rejected, options, sent)),
+    watch: (watcher) => manager.watch(watcher),
     reject: ({ challenges, ...rejection }, accessToken) => {
       const { tokens, sessionId } = session.record ?? {};
       const secrets = [accessToken, tokens?.accessToken, tokens?.refreshToken, tokens?.idToken];

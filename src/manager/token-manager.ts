@@ -3,6 +3,7 @@ import type { hooks, IntegrationHooks, SentWith } from '../core/hooks.js';
 import type { TokenEvents } from '../core/session-events.js';
 import type { TokenResponse } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
+import type { Watcher } from './watcher.js';
 
 export type { RefreshTokens } from '../ports/refresh.js';
 
@@ -38,7 +39,7 @@ export interface TokenSource {
   readonly [hooks]?: SourceHooks;
 }
 
-/** What integrations may ask the manager that takes time. */
+/** What integrations may ask the manager that takes time, or tells them of what does. */
 export interface SourceHooks extends IntegrationHooks {
   /** As {@link TokenSource.replaceAccessToken}, for a request that went out with what was `present()` then. */
   replace?(
@@ -46,6 +47,8 @@ export interface SourceHooks extends IntegrationHooks {
     sent: SentWith | undefined,
     options: Parameters<TokenSource['replaceAccessToken']>[1],
   ): Promise<string>;
+  /** Tells the watcher everything from now on; returns what stops that. Does not load the session. */
+  watch?(watcher: Watcher): () => void;
 }
 
 /** `Symbol.dispose`, where the compiler's `lib` has it; elsewhere our declarations have to compile too. */
