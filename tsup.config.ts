@@ -24,6 +24,7 @@ const shared = {
     'react-native': 'src/presets/react-native.ts',
     react: 'src/integrations/react.ts',
     redis: 'src/adapters/redis.ts',
+    sql: 'src/adapters/sql.ts',
     testing: 'src/testing.ts',
     'web-storage': 'src/presets/web-storage.ts',
   },
