@@ -5,6 +5,7 @@ import { type Cipher, createCipher, type RedisEncryptionKey } from './redis/ciph
 import { type Complaint, type RedisLike, scriptRunner } from './redis/client.js';
 import { GET, REMOVE, SET } from './redis/scripts.js';
 
+export type { CryptoKeyLike } from '../sealing/sealing-key.js';
 export {
   type IoRedisSubscriberLike,
   type NodeRedisSubscriberLike,
@@ -12,7 +13,7 @@ export {
   type RedisSubscriberLike,
   redisChannel,
 } from './redis/channel.js';
-export type { CryptoKeyLike, RedisEncryptionKey } from './redis/cipher.js';
+export type { RedisEncryptionKey } from './redis/cipher.js';
 export type { IoRedisLike, NodeRedisLike, RedisLike } from './redis/client.js';
 export { type RedisDueIndexOptions, redisDueIndex } from './redis/due-index.js';
 export { type RedisLockOptions, redisLock } from './redis/lock.js';

@@ -30,9 +30,9 @@ export function decodeRecord(text: string, own?: string, isHidden = false): Deco
     if (!isSound(stored, isHidden)) return { kind: 'damaged' };
     const { sessionId, revision, owner, attemptId, unanswered, failure } = stored;
     if (owner !== undefined && owner !== own) return { kind: 'foreign', owner };
-    const { refreshToken, idToken, scopes, issuedAt, expiresAt } = stored;
+    const { refreshToken, idToken, scopes, issuedAt, expiresAt, refreshExpiresAt } = stored;
     const accessToken = isHidden ? '' : stored.accessToken;
-    const tokens = { accessToken, refreshToken, idToken, scopes, issuedAt, expiresAt };
+    const tokens = { accessToken, refreshToken, idToken, scopes, issuedAt, expiresAt, refreshExpiresAt };
     return { kind: 'record', record: { sessionId, revision, owner, attemptId, unanswered, failure, tokens } };
   } catch {
     return { kind: 'damaged' }; // without the parser's message, which quotes the text
@@ -61,7 +61,7 @@ function isSound({ failure, ...stored }: Stored, isHidden: boolean): boolean {
     [stored.refreshToken, stored.idToken, stored.owner].every((text) => text === undefined || isVisible(text)) &&
     Number.isSafeInteger(stored.revision) &&
     Number.isFinite(stored.issuedAt) &&
-    (stored.expiresAt === undefined || Number.isFinite(stored.expiresAt)) &&
+    [stored.expiresAt, stored.refreshExpiresAt].every((at) => at === undefined || Number.isFinite(at)) &&
     stored.scopes.every(isText) &&
     (failure === undefined || isSoundFailure(failure))
   );

@@ -14,6 +14,14 @@ export interface TokenResponse {
   scope?: string | readonly string[] | undefined;
   /** The ID token (OpenID Connect); when missing, the one before it is kept. */
   id_token?: string | undefined;
+  /** Lifetime of the refresh token in seconds, as Keycloak and TikTok name it; read as `expires_in` is. */
+  refresh_expires_in?: number | string | undefined;
+  /** The same, as GitHub, Microsoft, eBay and LinkedIn name it. */
+  refresh_token_expires_in?: number | string | undefined;
+  /** The same, as Intuit names it. */
+  x_refresh_token_expires_in?: number | string | undefined;
+  /** The same as a Unix time. */
+  refresh_token_expires_at?: number | string | undefined;
 }
 
 /** The tokens of one answer of the token endpoint; immutable. */
@@ -26,6 +34,8 @@ export interface TokenSet {
   readonly issuedAt: number;
   /** Epoch milliseconds on the local clock; undefined: the server did not say. */
   readonly expiresAt: number | undefined;
+  /** When the refresh token ends, in the same way. */
+  readonly refreshExpiresAt?: number | undefined;
 }
 
 /** A token set, or what is wrong with the answer, with its refresh token, which must still be kept. */
@@ -37,6 +47,13 @@ const MAX_TOKEN_LENGTH = 65_536;
 const MAX_DEPTH = 32;
 // Ten years: a larger number is not a lifetime but something else, such as a Unix time.
 const MAX_LIFETIME_MS = 315_360_000_000;
+// RFC 6749 has no name for it; the first that holds a lifetime counts.
+const REFRESH_LIFETIMES = [
+  'refresh_expires_in',
+  'refresh_token_expires_in',
+  'x_refresh_token_expires_in',
+  'refresh_token_expires_at',
+];
 
 /**
  * Reads a token response (RFC 6749 section 5.1) that was requested at `requestedAt` and received at `receivedAt`.
@@ -83,7 +100,13 @@ export function readTokenResponse(
       idToken: readClaims(idToken) ? idToken : kept?.idToken,
       scopes: readScopes(own(body, 'scope')) ?? kept?.scopes ?? [],
       issuedAt: requestedAt,
-      expiresAt: readExpiry(accessToken, own(body, 'expires_in'), requestedAt, receivedAt),
+      expiresAt: readExpiry(own(body, 'expires_in'), requestedAt, receivedAt, accessToken),
+      refreshExpiresAt:
+        REFRESH_LIFETIMES.map((name) => readExpiry(own(body, name), requestedAt, receivedAt)).find(Boolean) ??
+        // A refresh token that stays ends when it did.
+        (kept?.refreshToken && (refreshToken ?? kept.refreshToken) === kept.refreshToken
+          ? kept.refreshExpiresAt
+          : undefined),
     },
   };
 }
@@ -118,7 +141,7 @@ function readSubject(idToken: string): readonly string[] {
 
 /** The tokens with only the refresh token replaced, for an answer that was otherwise invalid. */
 export function withRefreshToken(tokens: TokenSet, refreshToken: string): TokenSet {
-  return { ...tokens, refreshToken };
+  return { ...tokens, refreshToken, refreshExpiresAt: undefined };
 }
 
 // GitHub, Slack, Shopify and Strava separate by commas; if there is a space, a comma is part of a scope (RFC 6749 section 3.3).
@@ -127,7 +150,7 @@ function readScopes(scope: unknown): readonly string[] | undefined {
   return typeof text === 'string' ? text.split(/\s/.test(text) ? /\s+/ : ',').filter(Boolean) : undefined;
 }
 
-function readExpiry(token: string, expiresIn: unknown, requestedAt: number, receivedAt: number): number | undefined {
+function readExpiry(expiresIn: unknown, requestedAt: number, receivedAt: number, token?: string): number | undefined {
   const claims = readClaims(token);
   const exp = readMoment(claims?.exp);
   const seconds = typeof expiresIn === 'string' ? Number(expiresIn) : expiresIn;

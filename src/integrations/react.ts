@@ -20,6 +20,7 @@ const LOADING: SessionSnapshot = /* @__PURE__ */ Object.freeze({
   refreshing: false,
   issuedAt: undefined,
   expiresAt: undefined,
+  refreshExpiresAt: undefined,
   retryAt: undefined,
   error: undefined,
   scopes: Object.freeze([]),

@@ -76,6 +76,7 @@ function snapshotOf(state: SessionState): SessionSnapshot {
     refreshing: state.status === 'refreshing',
     issuedAt: record?.tokens.issuedAt,
     expiresAt: record?.tokens.expiresAt,
+    refreshExpiresAt: record?.tokens.refreshExpiresAt,
     retryAt: failing?.retryAt,
     error: state.status === 'none' ? state.error : failing?.error,
     scopes: Object.freeze([...(record?.tokens.scopes ?? [])]),

@@ -122,6 +122,8 @@ export interface SessionSnapshot {
   readonly issuedAt: number | undefined;
   /** Epoch milliseconds; undefined while active: the server did not say. */
   readonly expiresAt: number | undefined;
+  /** Epoch milliseconds at which the refresh token ends; undefined where the server did not say, as most do not. */
+  readonly refreshExpiresAt: number | undefined;
   /** Epoch milliseconds; refreshing fails, and is not tried again before this moment. */
   readonly retryAt: number | undefined;
   /** Why refreshing fails, while it does; or why the session ended. */

@@ -104,6 +104,16 @@ describe.skipIf(!hasRedis).each(libraries)('redis with %s', (_, connect) => {
       expect(await redisStorage(redis.client, { encryptionKey: bytes(2) }).getItem(key)).toBe(secret);
     });
 
+    test('opens what earlier versions have stored', async () => {
+      const name = 'evertoken:ada';
+      const earlier =
+        'evertoken.1.+nhSb1gAWuyqhHVZERWZKhAroacg+qSL1ALwwwfwIp6KALeOIjp7dl3tz7LvKFH5/YEYoACCMViYjzLNYZeFTks=';
+      await redis.command('HSET', name, 'value', earlier);
+      const storage = redisStorage(redis.client, { encryptionKey: bytes(1) });
+      expect(await storage.getItem(name)).toBe('{"evertoken":1,"refreshToken":"rt-1"}');
+      await redis.command('DEL', name);
+    });
+
     test('refuses a value of another key, of another session, changed, cut off or never encrypted', async () => {
       const storage = redisStorage(redis.client, { encryptionKey: bytes(1) });
       const damaged = { code: 'ERR_STORAGE_CORRUPT' };

@@ -23,6 +23,7 @@ const record: SessionRecord = {
     scopes: ['a', 'b'],
     issuedAt: 1_800_000_000_000,
     expiresAt: 1_800_003_600_000,
+    refreshExpiresAt: 1_802_592_000_000,
   },
 };
 
@@ -82,6 +83,7 @@ test('any sound record survives, with or without its optional members', () => {
       scopes: fc.array(fc.string()),
       issuedAt: moment,
       expiresAt: fc.option(moment, { nil: undefined }),
+      refreshExpiresAt: fc.option(moment, { nil: undefined }),
     }),
   });
   fc.assert(
@@ -111,6 +113,7 @@ describe('what is not a record of ours is told apart, and never throws', () => {
     ['a broken revision', change({ revision: 1.5 })],
     ['no moment of issue', change({ issuedAt: 'now' })],
     ['a broken expiry', change({ expiresAt: 'never' })],
+    ['a broken expiry of the refresh token', change({ refreshExpiresAt: '2030' })],
     ['scopes that are no list', change({ scopes: 'a b' })],
     ['scopes that are no strings', change({ scopes: [1] })],
     ['a failure without a moment', change({ failure: { code: 'ERR_REFRESH_NETWORK', count: 1 } })],

@@ -249,6 +249,62 @@ describe('the expiry', () => {
   });
 });
 
+describe('the end of the refresh token', () => {
+  const sent = REQUESTED / 1000;
+  const endOf = (body: object, before?: TokenSet) => {
+    const found = read({ access_token: 'opaque', ...body }, before);
+    if (found.problem !== undefined) throw new Error(found.problem);
+    return found.tokens.refreshExpiresAt;
+  };
+  const known: TokenSet = { ...previous, refreshExpiresAt: REQUESTED + 9 * HOUR };
+
+  test.each<[string, object, number | undefined]>([
+    ['as Keycloak says it', { refresh_expires_in: 1800 }, REQUESTED + 1_800_000],
+    ['as GitHub and eBay say it', { refresh_token_expires_in: 15_811_200 }, REQUESTED + 15_811_200_000],
+    ['as Intuit says it', { x_refresh_token_expires_in: 8_726_400 }, REQUESTED + 8_726_400_000],
+    ['as a moment', { refresh_token_expires_at: sent + 60 }, REQUESTED + 60_000],
+    ['as a moment in milliseconds', { refresh_token_expires_at: REQUESTED + HOUR }, REQUESTED + HOUR],
+    ['a numeric string', { refresh_expires_in: '1800' }, REQUESTED + 1_800_000],
+    ['a moment by mistake', { refresh_expires_in: sent + 3600 }, REQUESTED + HOUR],
+    ['nothing at all', {}, undefined],
+    ['zero, as Keycloak says of one without an end', { refresh_expires_in: 0 }, undefined],
+    ['a negative number', { refresh_expires_in: -5 }, undefined],
+    ['NaN', { refresh_token_expires_in: Number.NaN }, undefined],
+    ['infinity', { refresh_token_expires_in: Number.POSITIVE_INFINITY }, undefined],
+    ['an empty string', { x_refresh_token_expires_in: '' }, undefined],
+    ['a word', { x_refresh_token_expires_in: 'never' }, undefined],
+    ['a list', { refresh_expires_in: [60] }, undefined],
+    ['an object', { refresh_expires_in: { seconds: 60 } }, undefined],
+    ['a date in words', { refresh_token_expires_at: '2030-01-01T00:00:00Z' }, undefined],
+    ['a moment that is past', { refresh_token_expires_at: sent - 1 }, undefined],
+    ['more than ten years', { refresh_expires_in: 315_360_001 }, undefined],
+    [
+      'absurd under one name, sound under another',
+      { refresh_expires_in: 0, refresh_token_expires_in: 60 },
+      REQUESTED + 60_000,
+    ],
+  ])('%s', (_, body, expected) => {
+    expect(endOf({ refresh_token: 'r', ...body })).toBe(expected);
+  });
+
+  test('says nothing of the access token, and that says nothing of it', () => {
+    expect(expiryOf({ refresh_expires_in: 60 })).toBeUndefined();
+    expect(endOf({ expires_in: 60, access_token: jwt({ iat: sent, exp: sent + 60 }) })).toBeUndefined();
+  });
+
+  test.each([{}, { refresh_token: 'old-refresh' }])('stays where the refresh token stays: %j', (body) => {
+    expect(endOf(body, known)).toBe(REQUESTED + 9 * HOUR);
+    expect(endOf({ ...body, refresh_expires_in: 60 }, known)).toBe(REQUESTED + 60_000);
+  });
+
+  test('is not known of another refresh token, of one in a cookie, or of another subject', () => {
+    expect(endOf({ refresh_token: 'new' }, known)).toBeUndefined();
+    expect(endOf({}, { ...known, refreshToken: undefined })).toBeUndefined();
+    expect(endOf({ id_token: jwt({ sub: 'bob' }) }, known)).toBeUndefined();
+    expect(withRefreshToken(known, 'rescued').refreshExpiresAt).toBeUndefined();
+  });
+});
+
 describe('claims', () => {
   test('are read from a JWT, unverified', () => {
     expect(readClaims(jwt({ sub: 'ünïcode', n: 1 }))).toEqual({ sub: 'ünïcode', n: 1 });

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
+import { tokenEndpoint } from '../../src/index.js';
 import { createWorld, MINUTE, outcome } from '../support/promise-world.js';
 
 test('is the same object until something changes, frozen to its readers, and every change is told', async () => {
@@ -12,6 +13,7 @@ test('is the same object until something changes, frozen to its readers, and eve
     refreshing: false,
     issuedAt: undefined,
     expiresAt: undefined,
+    refreshExpiresAt: undefined,
     retryAt: undefined,
     error: undefined,
     scopes: [],
@@ -88,4 +90,16 @@ test('cannot be bent by its readers', async () => {
   }
   expect(tokens.getSnapshot()).toMatchObject({ status: 'active', scopes: ['openid', 'a'] });
   tokens.dispose();
+});
+
+test('tells when the refresh token ends, here, in every peer and after a reload, where the server says so', async () => {
+  const { clock, server, tokens, platform } = createWorld();
+  const refresh = tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch });
+  const asked = clock.now();
+  await tokens.startSession({ ...server.signIn(), refresh_token_expires_in: '86400' });
+  const { tokens: other } = createWorld({ parts: platform, refresh });
+  await outcome(clock, other.getAccessToken());
+  for (const one of [tokens, other]) expect(one.getSnapshot().refreshExpiresAt).toBe(asked + 86_400_000);
+  await outcome(clock, other.refresh());
+  expect(other.getSnapshot().refreshExpiresAt).toBeUndefined(); // another one, of which this server says nothing
 });

@@ -33,11 +33,16 @@ export const table = {
     types: ['ports', 'core', 'errors'],
     rule: 'ports are interfaces: they import types of ports, core and errors, never code.',
   },
+  sealing: {
+    code: ['sealing', 'errors'],
+    types: [],
+    rule: 'sealing imports errors and nothing else: it makes texts unreadable with WebCrypto, and knows no store.',
+  },
   adapters: {
-    code: ['ports', 'core', 'errors'],
+    code: ['ports', 'core', 'errors', 'sealing'],
     types: [],
     packages: (edge) => isNode(edge) || !['mitt', 'jwt-decode', 'msw'].includes(edge.specifier),
-    rule: 'adapters import ports, core, errors, adapters/parts and the one library they are about; never another adapter, never manager.',
+    rule: 'adapters import ports, core, errors, sealing, adapters/parts and the one library they are about; never another adapter, never manager.',
   },
   manager: {
     code: ['manager', 'ports', 'core', 'errors'],

@@ -1,0 +1,110 @@
+import { OptionsError } from '../../errors.js';
+import type { SqlDialect } from './sql-client.js';
+
+/** The version of the tables, which is in the table `schema`; a newer one is not touched. */
+export const SCHEMA_VERSION = 1;
+
+const PREFIX = 'evertoken_';
+
+/** Checks the start of all table names, which becomes part of statements. Throws an OptionsError. */
+export function checkPrefix(prefix: unknown = PREFIX): string {
+  if (typeof prefix === 'string' && /^([a-z_]\w{0,30}\.)?[a-z_]\w{0,30}$/i.test(prefix)) return prefix;
+  throw new OptionsError(
+    'ERR_OPTIONS',
+    `Expected prefix to be letters, digits and _, perhaps behind the name of a schema and a dot, such as '${PREFIX}'.`,
+  );
+}
+
+/**
+ * The statements that make the tables, for your migrations; nothing is created behind your back.
+ *
+ * May be run again where the tables are there already. Each statement ends with `;` and a line break, which is nowhere
+ * else. `prefix` is that of the storage and the lock; default `'evertoken_'`.
+ *
+ * @throws {OptionsError} `ERR_OPTIONS`: another dialect, or a prefix that is no name
+ */
+export function sqlSchema(dialect: SqlDialect, options: { prefix?: string } = {}): string {
+  const prefix = checkPrefix(options.prefix);
+  const names = NAMES[dialect];
+  if (!Object.hasOwn(NAMES, dialect) || !names) {
+    throw new OptionsError('ERR_OPTIONS', "Expected 'postgres', 'mysql' or 'sqlite' as the dialect of sqlSchema().");
+  }
+  const { key, text, long, ignore, onConflict, leases, tail, partial } = names;
+  const table = (name: string, columns: string[], kind = '') =>
+    `create${kind} table if not exists ${prefix}${name} (\n  ${columns.join(',\n  ')}\n)${tail};\n`;
+  const index = (columns: string, filter: string) =>
+    `create index if not exists ${prefix.replace(/^.*\./, '')}by_${filter} on ${prefix}sessions (${columns})${partial ? ` where ${filter} is not null` : ''};\n`;
+  const inline = (columns: string, filter: string) => `index ${prefix.replace(/^.*\./, '')}by_${filter} (${columns})`;
+  const indices = [
+    ['lane, due_at', 'due_at'],
+    ['subject', 'subject'],
+    ['provider_sid', 'provider_sid'],
+  ] as const;
+  const sessions = [
+    `session_key ${key} not null primary key`,
+    `value ${long}`,
+    'fence bigint not null default 0',
+    ...(partial ? [] : ['writes bigint not null default 0']),
+    `lane ${text} not null default ''`,
+    'due_at bigint',
+    'expires_at bigint',
+    'used_at bigint',
+    `subject ${text}`,
+    `provider_sid ${text}`,
+    'started_at bigint',
+    `label ${text}`,
+    ...(partial ? [] : indices.map(([columns, filter]) => inline(columns, filter))),
+  ];
+  return [
+    table('schema', ['version integer not null primary key']),
+    `insert${ignore} into ${prefix}schema (version) values (${SCHEMA_VERSION})${onConflict};\n`,
+    table('sessions', sessions),
+    ...(partial ? indices.map(([columns, filter]) => index(columns, filter)) : []),
+    table(
+      'locks',
+      [
+        `session_key ${key} not null primary key`,
+        `owner varchar(40)`,
+        'leased_until bigint not null default 0',
+        'fence bigint not null default 0',
+      ],
+      leases,
+    ),
+    table('ended', [
+      `session_key ${key} not null primary key`,
+      `lane ${text} not null`,
+      `reason ${text} not null`,
+      'ended_at bigint not null',
+    ]),
+  ].join('');
+}
+
+interface Names {
+  /** Of keys: compared byte by byte. */
+  readonly key: string;
+  readonly text: string;
+  readonly long: string;
+  readonly ignore: string;
+  readonly onConflict: string;
+  /** What leases are kept in: they may be forgotten when the database crashes. */
+  readonly leases: string;
+  readonly tail: string;
+  /** Whether an index may leave rows out. */
+  readonly partial: boolean;
+}
+
+const LITE = { key: 'text', text: 'text', long: 'text', ignore: '', tail: '', partial: true };
+const NAMES: Readonly<Record<SqlDialect, Names>> = {
+  postgres: { ...LITE, key: 'text collate "C"', onConflict: ' on conflict do nothing', leases: ' unlogged' },
+  sqlite: { ...LITE, onConflict: ' on conflict do nothing', leases: '' },
+  mysql: {
+    key: 'varbinary(2048)',
+    text: 'varchar(255)',
+    long: 'longtext',
+    ignore: ' ignore',
+    onConflict: '',
+    leases: '',
+    tail: ' engine = innodb default character set utf8mb4 collate utf8mb4_bin',
+    partial: false,
+  },
+};

@@ -1,0 +1,138 @@
+import { StorageError, type StorageErrorCode } from '../../errors.js';
+import type { TokenStorage } from '../../ports/storage.js';
+import type { SqlLike } from './sql-client.js';
+import { checkKey, type SqlDatabase, type SqlOptions, sqlDatabase } from './sql-database.js';
+import type { SqlFault } from './sql-fault.js';
+import { type Statement, sql } from './statement.js';
+
+/** When a session is due, in columns of its row; see `setItem` of {@link SqlStorage}. */
+export interface DueMoment {
+  /** Epoch milliseconds at which somebody has to look at the session. */
+  readonly at: number;
+  /** Which queue it belongs to. Default `''`. */
+  readonly lane?: string;
+  /** Epoch milliseconds at which its access token expires. */
+  readonly expiresAt?: number;
+}
+
+/** Sessions in tables of a database. */
+export interface SqlStorage extends TokenStorage {
+  getItem(key: string): Promise<string | null>;
+  /** Replaces the string; with `due`, its due moment in the same statement, which stays as it is otherwise. */
+  setItem(key: string, value: string, options?: { fence?: number; due?: DueMoment }): Promise<void>;
+  /** Removes the string and its due moment in one statement; the fence is remembered in the row. */
+  removeItem(key: string, options?: { fence?: number }): Promise<void>;
+  /** The keys of all values, in their order, a page at a time: what `reseal` goes through. */
+  keys(): AsyncIterable<string>;
+}
+
+const PAGE = 500;
+
+/**
+ * Keeps sessions in a table of PostgreSQL, MariaDB, MySQL or SQLite, where many processes share them.
+ *
+ * Takes a pool of pg, postgres.js or mysql2, or a database of node:sqlite or better-sqlite3; open and close it yourself.
+ * The tables are those of {@link sqlSchema}. Each call is one statement (in MySQL up to three) on any connection, in no
+ * transaction, so that a pooler in transaction mode fits in front. A write or removal under a lock that was taken over in
+ * the meantime is refused in the same statement that would have written it.
+ *
+ * Rejects with a `StorageError`; waits as long as the client does for a database that is down.
+ *
+ * @throws {OptionsError} `ERR_OPTIONS`: another client, or another option
+ */
+export function sqlStorage(db: SqlLike, options: SqlOptions = {}): SqlStorage {
+  const database = sqlDatabase('sqlStorage', db, options);
+  const { sessions, run } = database;
+
+  async function write(key: string, row: Row): Promise<void> {
+    checkKey(key);
+    const isWritten = await upsert(database, key, row).catch(fail('ERR_STORAGE_WRITE', key));
+    if (isWritten) return;
+    const message = `A write to ${key} came too late: its lock was taken over. What is stored is newer.`;
+    throw new StorageError('ERR_STORAGE_WRITE', message);
+  }
+
+  return {
+    async getItem(key) {
+      const { rows } = await run(sql`select value from ${sessions} where session_key = ${key}`).catch(
+        fail('ERR_STORAGE_READ', key),
+      );
+      const value = rows[0]?.value;
+      return typeof value === 'string' ? value : null;
+    },
+    setItem: (key, value, given) => write(key, { value, fence: given?.fence, due: given?.due }),
+    removeItem: (key, given) => write(key, { value: null, fence: given?.fence, due: null }),
+    async *keys() {
+      const isBinary = database.dialect === 'mysql';
+      const column = isBinary ? sql`convert(session_key using utf8mb4)` : sql`session_key`;
+      for (let last = ''; ; ) {
+        const page = sql`select ${column} as name from ${sessions} where session_key > ${last} and value is not null order by session_key limit 500`;
+        const { rows } = await run(page).catch(fail('ERR_STORAGE_READ', 'the keys'));
+        for (const { name } of rows) yield String(name);
+        if (rows.length < PAGE) return;
+        last = String(rows.at(-1)?.name);
+      }
+    },
+  };
+}
+
+interface Row {
+  readonly value: string | null;
+  readonly fence: number | undefined;
+  /** Null takes the due moment away; undefined leaves it as it is. */
+  readonly due: DueMoment | null | undefined;
+}
+
+/** Writes the row unless it was written under a newer fence; false then. */
+async function upsert(
+  { dialect, sessions, run }: SqlDatabase,
+  key: string,
+  { value, fence, due }: Row,
+): Promise<boolean> {
+  const { lane = '', at = null, expiresAt = null } = due ?? {};
+  const newest = fence ?? 0;
+  const names = due === undefined ? sql`` : sql`, lane, due_at, expires_at`;
+  const values = due === undefined ? sql`` : sql`, ${lane}, ${at}, ${expiresAt}`;
+  const insert = sql`insert into ${sessions} (session_key, value, fence${names}) values (${key}, ${value}, ${newest}${values})`;
+  if (dialect !== 'mysql') {
+    const dues =
+      due === undefined
+        ? sql``
+        : sql`, lane = excluded.lane, due_at = excluded.due_at, expires_at = excluded.expires_at`;
+    const isNewest = fence === undefined ? sql`` : sql` where ${sessions}.fence <= excluded.fence`;
+    const newer = dialect === 'sqlite' ? sql`max` : sql`greatest`;
+    const { affected } = await run(
+      sql`${insert} on conflict (session_key) do update set value = excluded.value, fence = ${newer}(${sessions}.fence, excluded.fence)${dues}${isNewest} returning fence`,
+    );
+    return affected > 0;
+  }
+  // `writes` changes with every write: MySQL may count only rows that were changed
+  const dues = due === undefined ? sql`` : sql`, lane = ${lane}, due_at = ${at}, expires_at = ${expiresAt}`;
+  const isNewest = fence === undefined ? sql`` : sql` and fence <= ${fence}`;
+  const update = sql`update ${sessions} set value = ${value}, fence = greatest(fence, ${newest}), writes = writes + 1${dues} where session_key = ${key}${isNewest}`;
+  return (await changes(run, update)) || (await inserts(run, insert)) || (await changes(run, update));
+}
+
+/** Whether a statement has written a row. */
+export async function changes(run: SqlDatabase['run'], statement: Statement): Promise<boolean> {
+  return (await run(statement)).affected > 0;
+}
+
+/** Whether a new row was written; false where there was one of that key. */
+export function inserts(run: SqlDatabase['run'], statement: Statement): Promise<boolean> {
+  return run(statement).then(
+    () => true,
+    (fault: SqlFault) => {
+      if (fault.isDuplicate) return false;
+      throw fault;
+    },
+  );
+}
+
+function fail(code: StorageErrorCode, key: string): (fault: SqlFault) => never {
+  return ({ name, code: reason, text }) => {
+    const action = code === 'ERR_STORAGE_READ' ? 'read' : 'write';
+    const cause = { name, code: reason };
+    throw new StorageError(code, `Could not ${action} ${key} in the database: ${text}`, { cause });
+  };
+}
