@@ -246,7 +246,7 @@ describe('R4: closed or hidden they cost nothing but a ring of events', () => {
     const remove = showDevtools(tokens, { open: true });
     removals.push(remove, tokens.dispose);
     const { see } = view(document.querySelector('body > evertoken-devtools') as DevtoolsElement);
-    await see('Not loaded');
+    await see('Not loaded yet');
     expect([getItem.mock.calls.length, refresh.mock.calls.length]).toEqual([0, 0]);
   });
 });
@@ -313,9 +313,9 @@ test('open devtools of other tabs are listed, with the one that refreshed', asyn
     sessionId: undefined,
     status: 'active',
     visible: false,
-    refreshedAt: 0,
+    refreshedAt: 1,
   });
-  await see(/Hidden, signed in, refreshed at/);
+  await see(/Hidden, session active, refreshed at/);
   frame.postMessage({ kind: 'gone', id: 'other' });
   await see('None.');
   frame.close();
@@ -331,7 +331,7 @@ test('the element can be written in a page, before or after it is defined', asyn
   defineDevtools();
   defineDevtools();
   removals.push(() => element.remove(), tokens.dispose);
-  await view(element).see(/Mine[\s\S]*Not loaded/);
+  await view(element).see(/Mine[\s\S]*Not loaded yet/);
   expect([element.heading, element.open]).toEqual(['Mine', true]);
 });
 

@@ -262,7 +262,7 @@ describe('R1: they show no token', () => {
     const report = reportOf(tokens.getSnapshot(), journal, faults);
     watch.see('report', report);
     expect(watch.leaks()).toEqual([]);
-    expect(report).toContain('Broken by the devtools at present: storage: fails, clock: 1000 ms.');
+    expect(report).toContain('Broken by the devtools: storage: fails, clock: 1000 ms.');
     expect(report).toMatch(/refreshFailed: Attempt 1 of a refresh failed/);
     expect(report).not.toContain(tokens.getSnapshot().sessionId);
     expect(report).not.toMatch(/openid|ada/);

@@ -9,10 +9,10 @@ type Toggle = { [Part in keyof Broken]: readonly [Part, Exclude<Broken[Part], un
 const GROUPS: readonly (readonly [string, ...Toggle[]])[] = [
   ['Network', ['network', 'offline', 'Offline']],
   [
-    'The next answer of the token endpoint',
+    'Next answer',
     ['answer', '503', '503'],
-    ['answer', '429', '429, wait 30 s'],
-    ['answer', 'slow', '5 s late'],
+    ['answer', '429', '429'],
+    ['answer', 'slow', 'Late'],
     ['answer', 'lost', 'Lost'],
     ['answer', 'dead', 'Grant over'],
   ],
@@ -40,14 +40,14 @@ export function createControls(tokens: TokenManager, faults: Faults): { root: HT
   const expire = jump(() => leftMs(tokens, faults) ?? 0, 'Expire now');
   groups.push(
     group(
-      'Clock of this tab',
+      'Clock',
       expire,
       jump(() => EIGHT_HOURS_MS, 'Sleep 8 hours'),
       jump(() => -faults.clockOffsetMs, 'Set right'),
     ),
   );
   draw();
-  return { root: make('div', { class: 'group' }, ...groups), draw };
+  return { root: make('div', {}, ...groups), draw };
 }
 
 /** How far the clock has to jump so that the access token has just expired; undefined where nothing can expire. */
@@ -57,5 +57,10 @@ function leftMs(tokens: TokenManager, faults: Faults): number | undefined {
 }
 
 function group(legend: string, ...buttons: HTMLElement[]): HTMLElement {
-  return make('fieldset', {}, make('legend', {}, legend), make('div', { class: 'row' }, ...buttons));
+  return make(
+    'div',
+    { class: 'faults', role: 'group', 'aria-label': legend },
+    make('span', {}, legend),
+    make('div', { class: 'row' }, ...buttons),
+  );
 }

@@ -57,13 +57,9 @@ function createElementClass(): CustomElementConstructor {
       this.setAttribute('heading', heading);
     }
     connectedCallback(): void {
-      if (Object.hasOwn(this, 'tokens')) {
-        // it was set before the element was defined
-        const { tokens } = this;
-        Reflect.deleteProperty(this, 'tokens');
-        this.#tokens = tokens;
-      }
-      this.#view.connect(this.#tokens);
+      const { tokens } = this;
+      Reflect.deleteProperty(this, 'tokens'); // which may have been set before the element was defined
+      this.tokens = tokens;
     }
     disconnectedCallback(): void {
       this.#view.connect(undefined);

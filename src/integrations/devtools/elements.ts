@@ -19,3 +19,8 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
 export function write(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
+
+/** The time of day, as the user writes it. */
+export function timeOf(at: number): string {
+  return new Date(at).toLocaleTimeString();
+}

@@ -1,4 +1,4 @@
-import { make } from './elements.js';
+import { make, timeOf, write } from './elements.js';
 import { type Journal, sentenceOf } from './journal.js';
 
 /** The events, newest first, with a filter by their type. */
@@ -24,7 +24,7 @@ export function createEventList(journal: Journal): { root: HTMLElement; draw(): 
       if (!types.has(entry.type)) filter.append(make('option', { value: entry.type }, entry.type));
       types.add(entry.type);
       if (filter.value && filter.value !== entry.type) continue;
-      const time = new Date(entry.event.at).toLocaleTimeString();
+      const time = timeOf(entry.event.at);
       const item = make('li', { 'data-number': String(entry.number) });
       item.append(make('code', {}, `${time} ${entry.type}`), make('br'), sentenceOf(entry));
       list.prepend(item);
@@ -33,8 +33,7 @@ export function createEventList(journal: Journal): { root: HTMLElement; draw(): 
     while (Number((list.lastElementChild as HTMLElement | null)?.dataset.number ?? first) < first)
       list.lastElementChild?.remove();
     const shown = list.childElementCount;
-    const text = `${shown} of ${journal.count}`;
-    if (count.textContent !== text) count.textContent = text;
+    write(count, `${shown} of ${journal.count}`);
   }
 
   const root = make('div', {}, make('div', { class: 'row' }, make('h3', {}, 'Events'), filter, count), list);

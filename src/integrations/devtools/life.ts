@@ -13,9 +13,9 @@ export interface Life {
 /** Where in its life the access token is; the manager moves the moment at which it is due a little earlier by chance. */
 export function lifeOf(session: SessionSnapshot, leewayMs: number | undefined, now: number): Life {
   const { status, issuedAt, expiresAt } = session;
-  if (status !== 'active') return { word: 'none', over: 0, staleFrom: 1, text: 'There is no access token.' };
+  if (status !== 'active') return { word: 'none', over: 0, staleFrom: 1, text: 'No access token.' };
   if (issuedAt === undefined || expiresAt === undefined) {
-    return { word: 'unknown', over: 0, staleFrom: 1, text: 'The server did not say when the access token expires.' };
+    return { word: 'unknown', over: 0, staleFrom: 1, text: 'The server did not say when it expires.' };
   }
   const lifetimeMs = Math.max(1, expiresAt - issuedAt);
   const leeway = Math.min(leewayMs ?? Math.min(lifetimeMs / 5, 300_000), lifetimeMs / 2);

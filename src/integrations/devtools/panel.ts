@@ -2,7 +2,7 @@ import { hooks } from '../../core/hooks.js';
 import type { SessionSnapshot, TokenManager } from '../../manager/token-manager.js';
 import { span, stateSentence } from '../event-sentences.js';
 import { createControls } from './controls.js';
-import { make, write } from './elements.js';
+import { make, timeOf, write } from './elements.js';
 import { createEventList } from './event-list.js';
 import type { Journal } from './journal.js';
 import { type Life, lifeOf } from './life.js';
@@ -27,11 +27,7 @@ export function createPanel(tokens: TokenManager, journal: Journal, tabs: Tabs):
   const events = createEventList(journal);
   const others = make('ul');
   const controls = simulation && createControls(tokens, simulation.faults);
-  const hint = make(
-    'p',
-    { class: 'small' },
-    'To break things here, create the manager with withDevtools(createTokenManager).',
-  );
+  const hint = make('p', { class: 'small' }, 'Create the manager with withDevtools(createTokenManager).');
   const said = make('p', { class: 'small', role: 'status' });
   return {
     parts: [
@@ -39,9 +35,9 @@ export function createPanel(tokens: TokenManager, journal: Journal, tabs: Tabs):
       facts.root,
       createCommands(tokens, journal, simulation, (text) => write(said, text)),
       said,
-      make('div', {}, make('h3', {}, 'Break things, for real'), controls?.root ?? hint),
       events.root,
-      make('div', {}, make('h3', {}, 'Other tabs with open devtools'), others),
+      make('div', {}, make('h3', {}, 'Break things, for real'), controls?.root ?? hint),
+      make('div', {}, make('h3', {}, 'Other tabs with devtools'), others),
     ],
     drawFaults: () => controls?.draw(),
     draw() {
@@ -67,8 +63,6 @@ function createLife(): { root: HTMLElement; draw(life: Life, session: SessionSna
   const bar = make('div', {
     role: 'meter',
     'aria-label': 'Life of the access token',
-    'aria-valuemin': '0',
-    'aria-valuemax': '100',
   });
   bar.append(make('div', { class: 'late' }), make('div', { class: 'over' }));
   const text = make('p', { class: 'small' });
@@ -89,7 +83,7 @@ function createLife(): { root: HTMLElement; draw(life: Life, session: SessionSna
 
 /** Short, and without anything that changes by itself, because it is read aloud whenever it changes. */
 function stateOf({ status, refreshing, error }: SessionSnapshot, word: Life['word']): string {
-  if (status === 'loading') return 'Not loaded: nobody has asked for the session yet.';
+  if (status === 'loading') return 'Not loaded yet.';
   if (status === 'none') return 'Nobody is signed in.';
   const token = word === 'unknown' ? '' : ` The access token is ${word}.`;
   return `Signed in.${token}${refreshing ? ' Refreshing.' : ''}${error ? ' Refreshing fails.' : ''}`;
@@ -102,7 +96,7 @@ function createFacts(): {
   const list = make('dl');
   const rows = new Map<string, [HTMLElement, HTMLElement]>();
   const claims = make('pre');
-  const folded = make('details', {}, make('summary', {}, 'Claims of the ID token, which are personal'), claims);
+  const folded = make('details', {}, make('summary', {}, 'Claims (personal)'), claims);
   const show = (name: string, text: string | undefined) => {
     const [term, value] = rows.get(name) ?? [make('dt', {}, name), make('dd')];
     rows.set(name, [term, value]);
@@ -151,7 +145,7 @@ function createCommands(
         onclick: () =>
           void run().then(
             () => say(done),
-            (error: unknown) => say(error instanceof Error ? error.message : 'It failed.'),
+            (error) => say(String(error)),
           ),
       },
       label,
@@ -164,7 +158,7 @@ function createCommands(
     button(
       'Copy report',
       async () => navigator.clipboard.writeText(reportOf(tokens.getSnapshot(), journal, simulation?.faults)),
-      'Copied, without ids, scopes and claims.',
+      'Copied.',
     ),
   );
 }
@@ -178,11 +172,9 @@ function lastRefreshAt({ entries }: Journal): number | undefined {
 function drawTabs(list: HTMLElement, { others }: Tabs): void {
   const texts = others.map(
     ({ status, visible, refreshedAt }) =>
-      `${visible ? 'In front' : 'Hidden'}, ${status === 'active' ? 'signed in' : 'nobody signed in'}${
-        refreshedAt === undefined ? '' : `, refreshed at ${new Date(refreshedAt).toLocaleTimeString()}`
-      }.`,
+      `${visible ? 'In front' : 'Hidden'}, session ${status}${refreshedAt ? `, refreshed at ${timeOf(refreshedAt)}` : ''}.`,
   );
-  if (texts.length === 0) texts.push('None.');
+  if (!others.length) texts.push('None.');
   if (texts.join() === [...list.children].map(({ textContent }) => textContent).join()) return;
   list.replaceChildren(...texts.map((text) => make('li', {}, text)));
 }

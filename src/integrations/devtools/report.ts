@@ -10,7 +10,7 @@ export function reportOf(session: SessionSnapshot, journal: Journal, faults: Fau
   return [
     'evertoken devtools',
     stateSentence(session),
-    `Broken by the devtools at present: ${[...broken, ...offset].join(', ') || 'nothing'}.`,
+    `Broken by the devtools: ${[...broken, ...offset].join(', ') || 'nothing'}.`,
     `The last ${journal.entries.length} of ${journal.count} events:`,
     ...journal.entries.map((entry) => `${new Date(entry.event.at).toISOString()} ${entry.type}: ${sentenceOf(entry)}`),
   ].join('\n');

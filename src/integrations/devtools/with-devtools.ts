@@ -50,7 +50,7 @@ export function withDevtools(
       refresh: breakRefresh(options.refresh, platform, faults),
       ...(typeof revoke === 'function' && {
         revoke: async (request) => {
-          if (faults.broken.network) throw offline();
+          if (faults.broken.network) throw brokenHere();
           return revoke(request);
         },
       }),
@@ -88,8 +88,7 @@ function breakPlatform(platform: Platform, faults: Faults): Platform {
 function breakStorage(storage: Platform['storage'], { broken, uses, while: whileBroken }: Faults): Platform['storage'] {
   function meet<T>(count: 'reads' | 'writes', work: () => T | PromiseLike<T>, adds?: boolean): T | PromiseLike<T> {
     uses[count]++;
-    if (broken.storage === 'fails' || (adds && broken.storage === 'full'))
-      throw new Error('The devtools make the storage fail.');
+    if (broken.storage === 'fails' || (adds && broken.storage === 'full')) throw brokenHere();
     // what has hung is done late, as by a real storage
     return broken.storage === 'hangs' ? whileBroken('storage', 'hangs').then(work) : work();
   }
@@ -116,19 +115,15 @@ function breakLock(lock: Platform['lock'], faults: Faults): Platform['lock'] {
           async (lease) => {
             uses.lock = 'held';
             const taken = new AbortController();
-            const abort = () => taken.abort(lease.signal.reason);
-            lease.signal.addEventListener('abort', abort);
-            if (lease.signal.aborted) abort();
             const look = () => {
-              if (broken.lock === 'lost') taken.abort(new Error('The devtools took the lock away.'));
+              if (broken.lock === 'lost') taken.abort();
             };
             look();
             const stop = faults.subscribe(look);
             try {
-              return await task({ ...lease, signal: taken.signal });
+              return await task({ ...lease, signal: AbortSignal.any([lease.signal, taken.signal]) });
             } finally {
               stop();
-              lease.signal.removeEventListener('abort', abort);
             }
           },
           options,
@@ -142,7 +137,7 @@ function breakLock(lock: Platform['lock'], faults: Faults): Platform['lock'] {
 
 function breakRefresh(refresh: Refresh, platform: Platform, faults: Faults): Refresh {
   const broken: Refresh = async (request) => {
-    if (faults.broken.network) throw offline();
+    if (faults.broken.network) throw brokenHere();
     switch (faults.takeAnswer()) {
       case undefined:
         return refresh(request);
@@ -158,7 +153,7 @@ function breakRefresh(refresh: Refresh, platform: Platform, faults: Faults): Ref
       case 'lost': {
         const answer = await refresh(request);
         if (answer instanceof Response) await answer.body?.cancel();
-        throw new TypeError('The devtools lost the answer.');
+        throw brokenHere();
       }
     }
   };
@@ -167,8 +162,9 @@ function breakRefresh(refresh: Refresh, platform: Platform, faults: Faults): Ref
   return name === undefined ? broken : Object.assign(broken, { [owner]: name });
 }
 
-function offline(): TypeError {
-  return new TypeError('The devtools are offline.');
+/** As `fetch` says that there is no network. */
+function brokenHere(): TypeError {
+  return new TypeError('Broken by the devtools.');
 }
 
 /** Callers of these two get the very promise of the manager. */
