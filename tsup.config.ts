@@ -17,6 +17,7 @@ const shared = {
     debug: 'src/integrations/debug.ts',
     device: 'src/integrations/device.ts',
     encryption: 'src/adapters/encryption.ts',
+    devtools: 'src/integrations/devtools.ts',
     file: 'src/adapters/file.ts',
     fleet: 'src/services/fleet.ts',
     'indexed-db': 'src/adapters/indexed-db.ts',

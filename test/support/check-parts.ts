@@ -9,7 +9,7 @@ export type Report = (found: string, rule: string) => void;
 /** The rules about the parts of the manager: who owns what, and who alone may call what. */
 export const partRules = {
   classes:
-    'Classes are for errors, the parts of manager, and the watcher of evertoken/otel; everything else is functions.',
+    'Classes are for errors, the parts of manager, the watcher of evertoken/otel, and a custom element, which the platform wants to be one; everything else is functions.',
   oneClass: 'A file of manager holds one class at most.',
   fields: 'What a class of manager shows is readonly: only the class itself writes what it holds, in #private fields.',
   members: 'A part of manager shows at most six members; only the root, which wires the parts, shows more.',
@@ -35,7 +35,7 @@ export function checkParts(file: string, source: ts.SourceFile, report: Report):
   const names = classes.map((node) => `class ${node.name?.text ?? ''}`.trim());
   if (layer !== 'errors' && layer !== 'manager' && file !== WATCHER) {
     for (const [index, name] of names.entries()) {
-      if (!isErrorOfIntegration(classes[index], layer)) report(name, partRules.classes);
+      if (!isPermitted(classes[index], layer)) report(name, partRules.classes);
     }
   }
   if (layer === 'manager') {
@@ -48,11 +48,11 @@ export function checkParts(file: string, source: ts.SourceFile, report: Report):
   if (file !== 'manager/session-store.ts') checkTransition(file, source, report);
 }
 
-/** The error class of a subpath that not everybody imports. */
-function isErrorOfIntegration(node: ts.ClassLikeDeclaration | undefined, layer: string | undefined): boolean {
+/** The error class of a subpath that not everybody imports, or a custom element. */
+function isPermitted(node: ts.ClassLikeDeclaration | undefined, layer: string | undefined): boolean {
   const parents =
     node?.heritageClauses?.flatMap(({ types }) => types.map(({ expression }) => expression.getText())) ?? [];
-  return layer === 'integrations' && parents.includes('TokenError');
+  return layer === 'integrations' && parents.some((parent) => parent === 'TokenError' || parent === 'HTMLElement');
 }
 
 /** Reports whatever others could assign to: a field, a parameter that is one, a setter. */

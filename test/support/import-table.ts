@@ -60,7 +60,7 @@ export const table = {
     code: ['integrations', 'core', 'errors'],
     types: ['manager'],
     packages: (edge, file) => isLibraryOf(edge, file),
-    rule: 'integrations import types of manager, errors, pure functions of core and the one library they are about; node: modules on demand in loopback alone; never ports or adapters.',
+    rule: 'integrations import types of manager, errors, pure functions of core and the one library they are about; node: modules on demand in loopback alone; the default platform in devtools alone; never ports or adapters.',
   },
   services: {
     code: ['services', 'core', 'errors'],
@@ -111,6 +111,8 @@ export function forbidden(file: string, edge: Edge, dependencies: readonly strin
   const to = layerOf(target.replace(/\.js$/, '.ts'));
   const isOurs = adapterOf(target) === adapterOf(file) || adapterOf(target) === 'parts';
   if (layer === 'adapters' && to === layer && isOurs) return undefined;
+  // whoever replaces parts of a platform has to know the one that would be the default
+  if (file.startsWith('integrations/devtools/') && target === 'presets/in-process.js') return undefined;
   if (to && (row.code.includes(to) || (edge.typeOnly && row.types.includes(to)))) return undefined;
   return row.rule;
 }

@@ -1,0 +1,3 @@
+import { startPlayground } from './page.js';
+
+startPlayground(document.getElementById('playground') as HTMLElement, location);
