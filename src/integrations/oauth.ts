@@ -1,6 +1,7 @@
 export type { ClientAuthentication } from './oauth/authentication.js';
 export type { BeginOptions } from './oauth/begin.js';
 export { type OAuthClient, type OAuthClientOptions, oauthClient } from './oauth/client.js';
+export { type DiscoverServerOptions, discoverServer } from './oauth/discover-server.js';
 export type { SignedIn } from './oauth/finish.js';
 export { type GrantParameters, grant } from './oauth/grant.js';
 export { type Introspection, introspect } from './oauth/introspection.js';

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Clock } from '../../src/index.js';
 import { createTokenManager, inProcess, type TokenManager } from '../../src/index.js';
 import { type DeviceCode, deviceSignIn } from '../../src/integrations/device.js';
 import {
@@ -14,24 +13,8 @@ import {
   type SignIn,
   userInfo,
 } from '../../src/integrations/oauth.js';
+import { impatientClock } from '../support/impatient-clock.js';
 import { startSigningInProvider } from '../support/signing-in-provider.mjs';
-
-/** The interval between two polls passes at once; the ten seconds that one poll may take are those of the machine. */
-function impatientClock(): Clock {
-  let skippedMs = 0;
-  return {
-    now: () => Date.now() + skippedMs,
-    after: (delayMs, task) => {
-      const isInterval = delayMs < 10_000;
-      const pass = () => {
-        if (isInterval) skippedMs += delayMs;
-        task();
-      };
-      const timer = setTimeout(pass, isInterval ? 0 : delayMs);
-      return () => clearTimeout(timer);
-    },
-  };
-}
 
 let provider: Awaited<ReturnType<typeof startSigningInProvider>>;
 let privateKey: CryptoKey;
