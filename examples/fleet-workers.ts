@@ -10,7 +10,7 @@ const lanes = { crm: { perSecond: 20 }, mail: { perSecond: 5, from: 0.9, until: 
 const laneOf = (key: string): string => key.split('/')[0] ?? 'default'; // 'crm/customer-42'
 
 const storage = indexed(redisStorage(client), due, { laneOf, lanes });
-const lock = redisLock(client);
+const lock = redisLock(client, { leaseMs: 3_000 }); // what a process that died holds up
 const refresh = tokenEndpoint({ url: 'https://auth.example/token', clientId: 'orders' });
 
 export const fleet = createFleet({

@@ -60,10 +60,14 @@ export function createAtHand(
   }
 
   return {
-    session: (key) =>
-      new Proxy(hold(key).tokens, {
+    session(key) {
+      hold(key);
+      // Not around the manager: hidden members of that one could not be answered by another one, once it was let go.
+      return new Proxy({} as TokenManager, {
         get: (_, name) => (USES.has(name) ? counted(key, name) : Reflect.get(hold(key).tokens, name)),
-      }),
+        has: (_, name) => Reflect.has(hold(key).tokens, name),
+      });
+    },
     dispose() {
       for (const { tokens } of held.values()) tokens.dispose();
       held.clear();

@@ -89,18 +89,24 @@ export function createFleet(options: FleetOptions): Fleet {
   const board = createLaneBoard(due, clock, random, emitter);
   const figures = createLaneFigures(clock.now);
   const queue = options.queue ?? inProcessQueue();
-  const world = { open, due, board, emitter, clock };
+  const pending = new Set<Promise<unknown>>();
+  const track = (work: Promise<unknown>) => {
+    pending.add(work);
+    void work.finally(() => pending.delete(work));
+  };
+  const world = { open, due, board, emitter, clock, track };
   emitter.on('refreshed', ({ lane }) => figures.refreshed(lane));
   const uses = createUseNotes(due, clock, emitter);
   const atHand = createAtHand((key) => openSession(world, key, laneOf(key), false), options.atHand ?? 1_000, uses.note);
   const lanes = ['default', ...Object.keys(options.lanes ?? {})];
-  const runner = createRunner({ ...world, queue, lock, figures, ruleOf }, lanes);
+  const runner = createRunner({ ...world, queue, lock, figures, ruleOf, isQueueOwn: !options.queue }, lanes);
 
   return {
     run: ({ feed = true, work = true, signal } = {}) => runner.run({ feed, work }, signal),
     async stop() {
       await runner.stop();
       await uses.flush();
+      await Promise.all(pending);
       atHand.dispose();
     },
     session: (key) => atHand.session(key),

@@ -14,6 +14,8 @@ export interface RunWorld extends SessionWorld {
   readonly lock: Lock;
   readonly figures: LaneFigures;
   readonly ruleOf: (lane: string) => LaneRule;
+  /** Jobs that were not begun end with this process, and their sessions go back into the index. */
+  readonly isQueueOwn: boolean;
 }
 
 /** Which of the two halves this process does. */
@@ -41,7 +43,7 @@ export function createLaneRuns(world: RunWorld, halves: Halves, signal: AbortSig
   const lanes = new Map<string, readonly [stop: () => Promise<void>, fed: Promise<void>]>();
 
   function fed(entry: ClaimedEntry): void {
-    handed.set(entry.key, entry);
+    if (world.isQueueOwn && halves.work) handed.set(entry.key, entry);
     if (entry.urgent) emitter.emit('workerRelieved', { key: entry.key, lane: entry.lane, at: clock.now() });
   }
 
@@ -68,7 +70,8 @@ export function createLaneRuns(world: RunWorld, halves: Halves, signal: AbortSig
     },
     async end() {
       const isOver = new AbortController();
-      const over = Promise.all([...lanes.values()].flatMap(([stop, feeding]) => [stop(), feeding]));
+      // What feeds uses the queue, which stopping closes.
+      const over = Promise.all([...lanes.values()].map(([stop, feeding]) => feeding.then(stop)));
       await Promise.race([over.then(() => isOver.abort()), pause(clock, LONGEST_MS, isOver.signal)]);
       for (const { key, usedAt, ...entry } of handed.values()) {
         try {

@@ -28,6 +28,8 @@ export interface SessionWorld {
   readonly board: LaneBoard;
   readonly emitter: FleetEmitter;
   readonly clock: Clock;
+  /** Is waited for before the fleet has stopped. */
+  readonly track: (work: Promise<unknown>) => void;
 }
 
 const ENDED_BY_PROVIDER = ['rejected', 'lost', 'expired'];
@@ -63,10 +65,12 @@ export function openSession(world: SessionWorld, key: string, lane: string, isWo
     const isListed = ENDED_BY_PROVIDER.includes(reason);
     if (isListed && reason !== 'expired') board.report(lane, { kind: 'dead' });
     emitter.emit('sessionEnded', { ...fact(), reason });
-    // What the storage has listed by itself, as a refresh was under way, gets its reason, or is taken off again.
+    // What the storage has listed by itself, as a refresh was under way, gets its reason, or, after a sign-out here, is
+    // taken off again. An end elsewhere is listed there.
+    if (!isListed && reason !== 'ended') return;
     const { at } = fact();
     const listing = async () => (isListed ? due.remove(key, { reason, at }) : due.acknowledge([key]));
-    listing().catch((error: unknown) => emitter.emit('indexFailed', { at, operation: 'remove', error }));
+    world.track(listing().catch((error: unknown) => emitter.emit('indexFailed', { at, operation: 'remove', error })));
   });
   return tokens;
 }

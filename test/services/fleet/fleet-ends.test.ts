@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { inProcess } from '../../../src/index.js';
+import { createFetch, inProcess } from '../../../src/index.js';
 import { createFleet, memoryDueIndex } from '../../../src/services/fleet.js';
 import { fakeClock } from '../../../src/testing.js';
 import { fleetWorld } from './fleet-world.js';
@@ -75,6 +75,33 @@ describe('processes that end, sessions that end', () => {
       await world.pass(20_000);
       expect(await fleet.ended()).toEqual([]);
     }
+  });
+
+  test('FL12 A process that hears of the end from another one does not take the session off the list', async () => {
+    const world = fleetWorld();
+    const service = world.process({}, { feed: false, work: false });
+    await world.signIn('a');
+    await world.clock.runUntil(service.fleet.session('a').getAccessToken());
+    world.server.revokeFamily();
+    world.clock.sleep(0.9 * HOUR);
+    world.process();
+    await world.pass(10_000);
+    expect(service.events.filter(({ type }) => type === 'sessionEnded')).toMatchObject([{ reason: 'peer' }]);
+    expect(await service.fleet.ended()).toMatchObject([{ key: 'a', reason: 'rejected' }]);
+  });
+
+  test('a session that was got stays good although its manager was let go for others', async () => {
+    const world = fleetWorld();
+    const { fleet } = world.process({ atHand: 2 });
+    await world.signIn('a', 'b', 'c', 'd');
+    const sessions = ['a', 'b', 'c', 'd'].map((key) => fleet.session(key));
+    for (const [index, session] of sessions.entries()) {
+      const api = createFetch(session, { origins: [world.server.origin], fetch: world.server.fetch });
+      const answer = await world.clock.runUntil(api(world.server.apiUrl));
+      expect([index, answer.status]).toEqual([index, 200]);
+      expect(session.getSnapshot().status).toBe('active');
+    }
+    expect(JSON.stringify(sessions[0])).toContain('"status"');
   });
 
   test('FL14 A session that nobody uses costs one refresh per keep-alive, and is refreshed before its refresh token ends', async () => {
