@@ -17,6 +17,7 @@ for (const { name, dialect, isThere, start, connect } of engines) {
     beforeAll(async () => {
       engine = await start();
       connection = await connect(engine.server as never);
+      await migrate(connection, dialect);
     }, 60_000);
     afterAll(async () => {
       await connection?.close();
@@ -30,8 +31,11 @@ for (const { name, dialect, isThere, start, connect } of engines) {
 
     describe('ST5 A schema that is newer or missing is a typed error that says what to run', () => {
       test('missing, until it was run', async () => {
-        const [storage, lock] = [sqlStorage(connection.db), sqlLock(connection.db)];
-        const says = expect.stringContaining(`Run what sqlSchema('${dialect}') gives as a migration.`);
+        const prefix = 'late_';
+        const [storage, lock] = [sqlStorage(connection.db, { prefix }), sqlLock(connection.db, { prefix })];
+        const says = expect.stringContaining(
+          `Run what sqlSchema('${dialect}', { prefix: 'late_' }) gives as a migration.`,
+        );
         const errors = await Promise.all([
           failure(storage.getItem('a')),
           failure(storage.setItem('a', secret)),
@@ -43,7 +47,7 @@ for (const { name, dialect, isThere, start, connect } of engines) {
           { code: 'ERR_LOCK_TIMEOUT', message: says },
         ]);
         expect(inspect(errors, { depth: 9 })).not.toContain(secret);
-        await migrate(connection, dialect);
+        await migrate(connection, dialect, prefix);
         await storage.setItem('a', 'value');
         expect(await storage.getItem('a')).toBe('value');
         expect(await lock.run('a', never, async () => 'ran')).toBe('ran');
