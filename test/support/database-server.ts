@@ -9,6 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface DatabaseServer {
   /** The folder of its socket. */
   readonly folder: string;
+  /** The folder of its files, and its disk where it has one of its own. */
+  readonly disk: string;
   /** Ends it without a word, as a power cut does. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -23,23 +25,27 @@ interface Recipe {
   /** The socket below the folder. */
   readonly socket: string;
   /** Makes an empty database. */
-  readonly init: (data: string) => readonly string[];
+  readonly init: (data: string, folder: string) => readonly string[];
   readonly serve: (data: string, folder: string) => readonly string[];
+  /** What ends it at once, with its children, so that it has to recover. */
+  readonly crash: 'SIGKILL' | 'SIGQUIT';
+  /** Whether it takes statements. Default: as soon as it listens. */
+  readonly isReady?: (folder: string) => boolean;
   /** Kilobytes of a disk of its own, which is full soon. Default: the disk of the machine. */
   readonly diskKb?: number;
 }
 
-const running = new Set<ChildProcess>();
+const running = new Map<ChildProcess, NodeJS.Signals>();
 const mounted = new Set<string>();
 process.once('exit', () => {
-  for (const server of running) server.kill('SIGKILL');
+  for (const [server, signal] of running) server.kill(signal);
   for (const folder of mounted) spawnSync('umount', ['-l', folder]);
 });
 
 const isRoot = process.getuid?.() === 0;
 
 /** The words of a command, as the server's user where we are root. */
-function asUser(user: string, words: readonly string[]): string[] {
+export function asUser(user: string, words: readonly string[]): string[] {
   return isRoot ? ['setpriv', '--reuid', user, '--regid', user, '--clear-groups', ...words] : [...words];
 }
 
@@ -62,7 +68,7 @@ export async function startDatabase(recipe: Recipe): Promise<DatabaseServer> {
   }
   if (isRoot) spawnSync('chown', [`${recipe.user}:${recipe.user}`, folder, disk]);
   const data = join(disk, 'data');
-  const [command = '', ...words] = asUser(recipe.user, recipe.init(data));
+  const [command = '', ...words] = asUser(recipe.user, recipe.init(data, folder));
   const made = spawnSync(command, words, { cwd: folder, encoding: 'utf8' });
   if (made.status !== 0) throw new Error(`${recipe.name} made no database: ${made.stderr}${made.stdout}`);
   let server: ChildProcess | undefined;
@@ -71,9 +77,10 @@ export async function startDatabase(recipe: Recipe): Promise<DatabaseServer> {
     const [program = '', ...args] = asUser(recipe.user, recipe.serve(data, folder));
     const child = spawn(program, args, { cwd: folder, stdio: process.env.DATABASE_LOG ? 'inherit' : 'ignore' });
     server = child;
-    running.add(child);
+    running.set(child, recipe.crash);
     child.once('exit', () => running.delete(child));
-    for (let tries = 0; !(await answers(join(folder, recipe.socket))); tries++) {
+    const isReady = async () => (await isListening(join(folder, recipe.socket))) && (recipe.isReady?.(folder) ?? true);
+    for (let tries = 0; !(await isReady()); tries++) {
       if (tries > 2_000 || child.exitCode !== null) throw new Error(`${recipe.name} does not listen`);
       await sleep(20);
     }
@@ -83,7 +90,7 @@ export async function startDatabase(recipe: Recipe): Promise<DatabaseServer> {
     const child = server;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
+    child.kill(recipe.crash);
     await gone;
     rmSync(join(data, 'postmaster.pid'), { force: true }); // its number may be that of another process by now
     rmSync(join(folder, recipe.socket), { force: true });
@@ -92,6 +99,7 @@ export async function startDatabase(recipe: Recipe): Promise<DatabaseServer> {
   await start();
   return {
     folder,
+    disk,
     start,
     kill,
     async stop() {
@@ -103,7 +111,8 @@ export async function startDatabase(recipe: Recipe): Promise<DatabaseServer> {
   };
 }
 
-function answers(socket: string): Promise<boolean> {
+/** Whether somebody listens on a socket. */
+export function isListening(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
     const connection = createConnection(socket, () => connection.end(() => resolve(true)));
     connection.on('error', () => resolve(false));

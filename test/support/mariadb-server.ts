@@ -23,6 +23,7 @@ export async function startMariadb(options: { args?: string[] } = {}): Promise<M
     name: 'mariadb',
     user: 'mysql',
     socket: 's.sock',
+    crash: 'SIGKILL',
     init: (data) => [
       install ?? '',
       '--no-defaults',
@@ -35,7 +36,7 @@ export async function startMariadb(options: { args?: string[] } = {}): Promise<M
       '--no-defaults',
       '--skip-networking',
       '--skip-name-resolve',
-      '--innodb-flush-log-at-trx-commit=0',
+      '--innodb-flush-log-at-trx-commit=2',
       '--innodb-buffer-pool-size=32M',
       `--datadir=${data}`,
       `--socket=${join(folder, 's.sock')}`,

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DatabaseServer, findCommand, startDatabase } from './database-server.js';
@@ -5,9 +6,10 @@ import { type DatabaseServer, findCommand, startDatabase } from './database-serv
 const folders = versions('/usr/lib/postgresql').map((version) => `/usr/lib/postgresql/${version}/bin`);
 const initdb = findCommand(folders, 'initdb');
 const postgres = findCommand(folders, 'postgres');
+const pgIsReady = findCommand(folders, 'pg_isready');
 
 /** PostgreSQL is installed, so that a server of our own can be started. */
-export const hasPostgres = Boolean(initdb && postgres);
+export const hasPostgres = Boolean(initdb && postgres && pgIsReady);
 
 if (!hasPostgres && process.env.REQUIRE_POSTGRES) {
   throw new Error('REQUIRE_POSTGRES is set and there is no initdb: apt-get install postgresql');
@@ -27,14 +29,16 @@ export async function startPostgres(options: { args?: string[]; diskKb?: number 
     name: 'postgres',
     user: 'postgres',
     socket: '.s.PGSQL.5432',
-    init: (data) => [
+    crash: 'SIGQUIT',
+    isReady: (folder) => spawnSync(pgIsReady ?? '', ['-q', '-h', folder]).status === 0,
+    init: (data, folder) => [
       initdb ?? '',
       '--auth=trust',
       '--no-sync',
       '--username=postgres',
       '--encoding=UTF8',
       '--locale=C',
-      ...(options.diskKb ? ['--wal-segsize=1'] : []),
+      ...(options.diskKb ? [`--waldir=${join(folder, 'wal')}`] : []), // without room for it the server panics
       '-D',
       data,
     ],

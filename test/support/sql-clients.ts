@@ -46,7 +46,14 @@ export async function connectPg(server: PostgresServer, { connections = 10, ...r
 
 export async function connectPostgresJs(server: PostgresServer, { connections = 10 } = {}): Promise<SqlConnection> {
   const { folder: host, user, database } = server;
-  const pool = postgres({ path: `${host}/.s.PGSQL.5432`, user, database, max: connections, onnotice: () => undefined });
+  const pool = postgres({
+    path: `${host}/.s.PGSQL.5432`,
+    user,
+    database,
+    max: connections,
+    onnotice: () => undefined,
+    backoff: () => 0.1,
+  });
   return {
     db: pool,
     command: async (text) => pool.unsafe(text),
@@ -54,15 +61,18 @@ export async function connectPostgresJs(server: PostgresServer, { connections = 
   };
 }
 
-const inMysql = ({ socketPath }: MariadbServer, connections: number) => ({
+const inMysql = ({ socketPath }: MariadbServer, connections: number, user = 'root') => ({
   socketPath,
-  user: 'root',
+  user,
   database: 'test',
   connectionLimit: connections,
 });
 
-export async function connectMysql2(server: MariadbServer, { connections = 10 } = {}): Promise<SqlConnection> {
-  const pool = mysqlPromise.createPool(inMysql(server, connections));
+export async function connectMysql2(
+  server: MariadbServer,
+  { connections = 10, user = 'root' } = {},
+): Promise<SqlConnection> {
+  const pool = mysqlPromise.createPool(inMysql(server, connections, user));
   return {
     db: pool,
     command: async (text) => (await pool.query(text))[0] as never,
@@ -90,7 +100,7 @@ function startSqlite() {
 }
 
 const run = (db: { prepare(text: string): { all(): unknown[] }; exec(text: string): unknown }, text: string) => {
-  if (/^(select|pragma)/i.test(text)) return db.prepare(text).all() as Record<string, unknown>[];
+  if (/^select/i.test(text)) return db.prepare(text).all() as Record<string, unknown>[];
   db.exec(text);
   return [];
 };

@@ -34,8 +34,9 @@ export function sqlFault(error: unknown): SqlFault {
 
 /** The code of the error or of its causes: a client names that of the network beneath its own. */
 function codeOf(error: unknown, depth = 0): string | undefined {
-  const { code, cause, errors } = Object(error) as Record<string, unknown>;
+  const { code, errno, cause, errors } = Object(error) as Record<string, unknown>;
   if (typeof code === 'string' && /^\w{2,60}$/.test(code)) return code;
+  if (typeof errno === 'number') return `ERRNO_${errno}`; // mysql2 has no names for the errors of MariaDB alone
   const beneath = cause ?? (Array.isArray(errors) ? errors[0] : undefined);
   return beneath === undefined || depth > 3 ? undefined : codeOf(beneath, depth + 1);
 }
@@ -51,7 +52,7 @@ function advice(code: string): string {
   if (/^(28\w{3}|42501|ER_ACCESS_DENIED_ERROR|ER_TABLEACCESS_DENIED_ERROR|SQLITE_AUTH)$/.test(code)) {
     return 'Check the user and its permissions: select, insert and update on these tables.';
   }
-  if (/^(57014|ER_QUERY_TIMEOUT|ER_STATEMENT_TIMEOUT)$/.test(code)) {
+  if (/^(57014|ER_QUERY_TIMEOUT|ERRNO_1969)$/.test(code)) {
     return 'The statement was cancelled, or took longer than its timeout; it is tried again with the next call.';
   }
   if (code === 'ECONNREFUSED' || code === 'ENOENT') {

@@ -61,7 +61,11 @@ export function sqlStorage(db: SqlLike, options: SqlOptions = {}): SqlStorage {
       return typeof value === 'string' ? value : null;
     },
     setItem: (key, value, given) => write(key, { value, fence: given?.fence, due: given?.due }),
-    removeItem: (key, given) => write(key, { value: null, fence: given?.fence, due: null }),
+    async removeItem(key, given) {
+      if (given?.fence !== undefined) return write(key, { value: null, fence: given.fence, due: null });
+      const empty = sql`update ${sessions} set value = null, lane = '', due_at = null, expires_at = null where session_key = ${key}`;
+      await run(empty).catch(fail('ERR_STORAGE_WRITE', key));
+    },
     async *keys() {
       const isBinary = database.dialect === 'mysql';
       const column = isBinary ? sql`convert(session_key using utf8mb4)` : sql`session_key`;

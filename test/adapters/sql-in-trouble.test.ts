@@ -1,0 +1,313 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { sqlLock, sqlStorage } from '../../src/adapters/sql.js';
+import { isRetryable, isTokenError, type TokenManager } from '../../src/index.js';
+import { hasMariadb, startMariadb } from '../support/mariadb-server.js';
+import { hasPostgres, startPostgres } from '../support/postgres-server.js';
+import {
+  connectBetterSqlite3,
+  connectMysql2,
+  connectNodeSqlite,
+  connectPg,
+  connectPostgresJs,
+  engines,
+  migrate,
+  type SqlConnection,
+} from '../support/sql-clients.js';
+import { signInOn } from '../support/sql-session.js';
+
+const KEY = 'evertoken:direct';
+const secret = 'rt-canary-77ab';
+const never = new AbortController().signal;
+const failure = (call: PromiseLike<unknown>) => Promise.resolve(call).catch((error: unknown) => error);
+const undo: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const one of undo.splice(0).reverse()) await one();
+});
+
+interface Trouble {
+  readonly reads?: 'go on';
+  begin(): Promise<unknown>;
+  end(): Promise<unknown>;
+  /** What the error of a write says. */
+  readonly says: RegExp;
+}
+
+/** A session lives through a trouble: typed errors meanwhile, nothing lost, and it goes on without a restart. */
+async function liveThrough(connection: SqlConnection, { reads, begin, end, says }: Trouble): Promise<void> {
+  const storage = sqlStorage(connection.db);
+  const lock = sqlLock(connection.db);
+  const tokens: TokenManager = await signInOn(connection, 'user');
+  const ended: unknown[] = [];
+  tokens.on('sessionEnded', (event) => ended.push(event));
+  const { sessionId } = tokens.getSnapshot();
+  await storage.setItem(KEY, `before ${secret}`);
+  await lock.run(KEY, never, async () => undefined);
+
+  await begin();
+  const errors = await Promise.all([
+    failure(storage.setItem(KEY, `lost ${secret}`)),
+    failure(storage.removeItem(KEY)),
+    failure(lock.run(KEY, never, async () => 'ran')),
+    failure(tokens.refresh()),
+  ]);
+  for (const error of errors) {
+    expect(isTokenError(error) && isRetryable(error), inspect(error)).toBe(true);
+    expect(inspect(error, { depth: 9 })).not.toMatch(/rt-canary/);
+  }
+  expect(errors.map((error) => (error as Error).name)).toMatchObject(['StorageError', 'StorageError', 'LockError', {}]);
+  expect((errors[0] as Error).message).toMatch(says);
+  const read = await failure(storage.getItem(KEY));
+  if (reads) expect(read).toBe(`before ${secret}`);
+  else expect(read).toMatchObject({ code: 'ERR_STORAGE_READ' });
+  expect(await tokens.getAccessToken()).toMatch(/^at-/);
+
+  await end();
+  await vi.waitFor(async () => expect(await storage.getItem(KEY)).toBe(`before ${secret}`), { timeout: 10_000 });
+  await vi.waitFor(() => storage.setItem(KEY, 'after'), { timeout: 10_000 });
+  expect(await sqlStorage(connection.db).getItem(KEY)).toBe('after');
+  expect(await lock.run(KEY, never, async () => 'ran')).toBe('ran');
+  await vi.waitFor(() => tokens.refresh(), { timeout: 10_000 });
+  expect(tokens.getSnapshot()).toMatchObject({ status: 'active', sessionId, error: undefined });
+  expect(ended).toEqual([]);
+  tokens.dispose();
+}
+
+const title =
+  'ST4 Database away, read-only, out of space, failing over: typed errors, nothing lost, recovery without a restart';
+
+describe(title, { timeout: 60_000 }, () => {
+  describe.skipIf(!hasPostgres).each([
+    ['pg', connectPg],
+    ['postgres.js', connectPostgresJs],
+  ])('PostgreSQL by %s', (_, connect) => {
+    async function start(args: string[] = [], diskKb?: number) {
+      const server = await startPostgres({ args, ...(diskKb && { diskKb }) });
+      const connection = await connect(server, { connections: 2 });
+      const admin = await connectPg(server, { connections: 1 });
+      undo.push(
+        () => server.stop(),
+        () => Promise.race([connection.close(), new Promise((resolve) => setTimeout(resolve, 2_000))]),
+        () => admin.close(),
+      );
+      await migrate(connection, 'postgres');
+      return { server, connection, admin };
+    }
+
+    test('stopped like by a power cut, and started again, without its leases', async () => {
+      const { server, connection } = await start();
+      await liveThrough(connection, { begin: server.kill, end: server.start, says: /could|ECONN|ENOENT|CONNECTION/i });
+    });
+
+    test('read-only, as a replica is', async () => {
+      const { connection, admin } = await start();
+      const turn = async (to: string) => {
+        await admin.command(`alter system set default_transaction_read_only = ${to}`);
+        await admin.command('select pg_reload_conf()');
+        await vi.waitFor(async () => {
+          const shown = await Promise.all([1, 2].map(() => connection.command('show default_transaction_read_only')));
+          expect(shown.flat()).toEqual([1, 2].map(() => ({ default_transaction_read_only: to })));
+        });
+      };
+      const end = async () => {
+        await admin.command('set default_transaction_read_only = off');
+        await turn('off');
+      };
+      await liveThrough(connection, { reads: 'go on', begin: () => turn('on'), end, says: /25006.*primary/ });
+    });
+
+    test('every connection killed', async () => {
+      const { connection, admin } = await start();
+      const killAll = () =>
+        admin.command(
+          "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+        );
+      const storage = sqlStorage(connection.db);
+      const tokens = await signInOn(connection, 'user');
+      await storage.setItem(KEY, secret);
+      for (let round = 0; round < 5; round++) {
+        const calls = Array.from({ length: 10 }, () => failure(storage.getItem(KEY)));
+        await killAll();
+        for (const outcome of await Promise.all(calls)) {
+          expect(outcome === secret || isRetryable(outcome), inspect(outcome)).toBe(true);
+        }
+        await vi.waitFor(async () => expect(await storage.getItem(KEY)).toBe(secret), { timeout: 10_000 });
+        await vi.waitFor(() => tokens.refresh(), { timeout: 10_000 });
+      }
+      expect(tokens.getSnapshot().status).toBe('active');
+      tokens.dispose();
+    });
+
+    test('statements that take longer than their timeout', async () => {
+      const { connection, admin } = await start(['statement_timeout=300']);
+      const begin = async () => {
+        await admin.command('set statement_timeout = 0');
+        await admin.command('begin');
+        await admin.command('lock table evertoken_sessions, evertoken_locks in access exclusive mode');
+      };
+      await liveThrough(connection, { begin, end: () => admin.command('rollback'), says: /57014.*timeout/ });
+    });
+  });
+
+  test.skipIf(!hasPostgres || process.getuid?.() !== 0)('PostgreSQL on a disk that is full', async () => {
+    const server = await startPostgres({ diskKb: 64_000 });
+    const connection = await connectPg(server, { connections: 2 });
+    undo.push(
+      () => server.stop(),
+      () => connection.close(),
+    );
+    await migrate(connection, 'postgres');
+    await connection.command('create table filler (text text)');
+    const ballast = join(server.disk, 'ballast');
+    writeFileSync(ballast, new Uint8Array(4_000_000));
+    const begin = async () => {
+      for (const size of [4_000_000, 400_000, 40_000, 4_000]) {
+        const fill = `insert into filler select string_agg(md5(random()::text), '') from generate_series(1, ${size / 32})`;
+        while (!((await failure(connection.command(fill))) instanceof Error));
+      }
+    };
+    const storage = sqlStorage(connection.db);
+    await storage.setItem(KEY, `before ${secret}`);
+    await begin();
+    const long = 'x'.repeat(200_000); // a small one may still fit into a page
+    const writes = await Promise.all(
+      Array.from({ length: 4 }, (_, index) => failure(storage.setItem(`${KEY}-${index}`, long + Math.random()))),
+    );
+    const refused = writes.filter((error) => error instanceof Error);
+    for (const error of refused) {
+      expect(error).toMatchObject({ code: 'ERR_STORAGE_WRITE' });
+      expect(isRetryable(error)).toBe(true);
+    }
+    rmSync(ballast);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(inspect(refused)).toMatch(/53100.*full/);
+    expect(await storage.getItem(KEY)).toBe(`before ${secret}`);
+    await storage.setItem(KEY, 'after');
+  });
+
+  describe.skipIf(!hasMariadb)('MariaDB by mysql2', () => {
+    async function start() {
+      const server = await startMariadb();
+      const admin = await connectMysql2(server, { connections: 1 });
+      await migrate(admin, 'mysql');
+      await admin.command("create user app@localhost identified by ''");
+      await admin.command('grant select, insert, update on test.* to app@localhost');
+      const connection = await connectMysql2(server, { connections: 2, user: 'app' });
+      undo.push(
+        () => server.stop(),
+        () => connection.close().catch(() => undefined),
+        () => admin.close().catch(() => undefined),
+      );
+      return { server, connection, admin };
+    }
+
+    test('stopped like by a power cut, and started again', async () => {
+      const { server, connection } = await start();
+      await liveThrough(connection, { begin: server.kill, end: server.start, says: /ECONN|ENOENT|PROTOCOL/ });
+    });
+
+    test('read-only, as a replica is', async () => {
+      const { connection, admin } = await start();
+      await liveThrough(connection, {
+        reads: 'go on',
+        begin: () => admin.command('set global read_only = 1'),
+        end: () => admin.command('set global read_only = 0'),
+        says: /ER_OPTION_PREVENTS_STATEMENT.*primary/,
+      });
+    });
+
+    test('every connection killed', async () => {
+      const { connection, admin } = await start();
+      const storage = sqlStorage(connection.db);
+      const tokens = await signInOn(connection, 'user');
+      await storage.setItem(KEY, secret);
+      for (let round = 0; round < 5; round++) {
+        const calls = Array.from({ length: 10 }, () => failure(storage.getItem(KEY)));
+        await admin.command('kill user app@localhost');
+        for (const outcome of await Promise.all(calls)) {
+          expect(outcome === secret || isRetryable(outcome), inspect(outcome)).toBe(true);
+        }
+        await vi.waitFor(async () => expect(await storage.getItem(KEY)).toBe(secret), { timeout: 10_000 });
+        await vi.waitFor(() => tokens.refresh(), { timeout: 10_000 });
+      }
+      expect(tokens.getSnapshot().status).toBe('active');
+      tokens.dispose();
+    });
+
+    test('statements that take longer than their timeout', async () => {
+      const { connection, admin } = await start();
+      await Promise.all([1, 2].map(() => connection.command('set session max_statement_time = 0.3')));
+      const begin = () => admin.command('lock tables evertoken_sessions write, evertoken_locks write');
+      await liveThrough(connection, {
+        begin,
+        end: () => admin.command('unlock tables'),
+        says: /ERRNO_1969.*timeout/,
+      });
+    });
+  });
+
+  describe.each([
+    ['node:sqlite', connectNodeSqlite],
+    ['better-sqlite3', connectBetterSqlite3],
+  ])('SQLite by %s', (_, connect) => {
+    async function start() {
+      const [engine] = engines.filter(({ dialect }) => dialect === 'sqlite');
+      const started = await engine?.start();
+      const connection = await connect(started?.server as never);
+      const other = await connect(started?.server as never);
+      undo.push(
+        async () => started?.stop(),
+        () => connection.close(),
+        () => other.close(),
+      );
+      await migrate(connection, 'sqlite');
+      return { connection, other };
+    }
+
+    test('read-only', async () => {
+      const { connection } = await start();
+      await liveThrough(connection, {
+        reads: 'go on',
+        begin: () => connection.command('pragma query_only = on'),
+        end: () => connection.command('pragma query_only = off'),
+        says: /SQLITE_(READONLY|8)\..*read-only/,
+      });
+    });
+
+    test('out of space', async () => {
+      const { connection } = await start();
+      const storage = sqlStorage(connection.db);
+      await storage.setItem(KEY, secret);
+      await connection.command('pragma max_page_count = 1');
+      const error = await failure(storage.setItem(`${KEY}-2`, 'x'.repeat(100_000)));
+      expect(error).toMatchObject({
+        code: 'ERR_STORAGE_WRITE',
+        message: expect.stringMatching(/SQLITE_(FULL|13)\..*full/),
+      });
+      expect(isRetryable(error)).toBe(true);
+      expect(await storage.getItem(KEY)).toBe(secret);
+      await connection.command('pragma max_page_count = 1000000');
+      await storage.setItem(`${KEY}-2`, 'x'.repeat(100_000));
+    });
+
+    test('a file that another process is writing to is waited for, without holding up this one', async () => {
+      const { connection, other } = await start();
+      const storage = sqlStorage(connection.db);
+      await storage.setItem(KEY, 'before');
+      await other.command('begin immediate');
+      let isDone = false;
+      const write = storage.setItem(KEY, 'after').then(() => {
+        isDone = true;
+      });
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      expect(isDone).toBe(false);
+      expect(await storage.getItem(KEY)).toBe('before');
+      await other.command('commit');
+      await write;
+      expect(await storage.getItem(KEY)).toBe('after');
+    });
+  });
+});
