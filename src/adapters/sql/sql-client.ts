@@ -136,7 +136,7 @@ function sqlite(db: SqliteLike): SqlClient {
       const text = textOf(statement);
       const known = prepared.get(text) ?? db.prepare(text);
       prepared.set(text, known);
-      if (/^select|returning \w+$/.test(text)) {
+      if (/^select| returning /.test(text)) {
         const rows = known.all(...statement.values) as Row[];
         return { rows, affected: rows.length, insertId: 0 };
       }

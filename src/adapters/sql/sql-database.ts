@@ -16,6 +16,8 @@ export interface SqlDatabase {
   readonly dialect: SqlDialect;
   readonly sessions: Statement;
   readonly locks: Statement;
+  readonly ended: Statement;
+  readonly lanes: Statement;
   /** The clock of the database in epoch milliseconds and microseconds; of SQLite that of the machine. */
   now(): { readonly ms: Statement; readonly us: Statement };
   /** Runs a statement, again where it met with a deadlock or a busy file. Rejects with a {@link SqlFault}. */
@@ -68,6 +70,8 @@ export function sqlDatabase<T extends SqlOptions>(
     dialect,
     sessions: raw(`${prefix}sessions`),
     locks: raw(`${prefix}locks`),
+    ended: raw(`${prefix}ended`),
+    lanes: raw(`${prefix}lanes`),
     now: () => clocks[dialect](),
     run,
   };

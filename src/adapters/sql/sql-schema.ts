@@ -29,7 +29,7 @@ export function sqlSchema(dialect: SqlDialect, options: { prefix?: string } = {}
   if (!Object.hasOwn(NAMES, dialect) || !names) {
     throw new OptionsError('ERR_OPTIONS', "Expected 'postgres', 'mysql' or 'sqlite' as the dialect of sqlSchema().");
   }
-  const { key, text, long, ignore, onConflict, leases, tail, partial } = names;
+  const { key, lane, text, long, ignore, onConflict, leases, tail, partial } = names;
   const table = (name: string, columns: string[], kind = '') =>
     `create${kind} table if not exists ${prefix}${name} (\n  ${columns.join(',\n  ')}\n)${tail};\n`;
   const index = (columns: string, filter: string) =>
@@ -39,6 +39,7 @@ export function sqlSchema(dialect: SqlDialect, options: { prefix?: string } = {}
     ['lane, due_at', 'due_at'],
     ['subject', 'subject'],
     ['provider_sid', 'provider_sid'],
+    ...(partial ? [] : [['claim', 'claim'] as const]),
   ] as const;
   const sessions = [
     `session_key ${key} not null primary key`,
@@ -49,6 +50,11 @@ export function sqlSchema(dialect: SqlDialect, options: { prefix?: string } = {}
     'due_at bigint',
     'expires_at bigint',
     'used_at bigint',
+    'lifetime_ms bigint',
+    'keep_alive_at bigint',
+    'urgent smallint not null default 0',
+    'stuck smallint not null default 0',
+    'claim varchar(40)',
     `subject ${text}`,
     `provider_sid ${text}`,
     'started_at bigint',
@@ -70,6 +76,7 @@ export function sqlSchema(dialect: SqlDialect, options: { prefix?: string } = {}
       ],
       leases,
     ),
+    table('lanes', [`lane ${lane} not null primary key`, `pause ${text} not null`]),
     table('ended', [
       `session_key ${key} not null primary key`,
       `lane ${text} not null`,
@@ -82,6 +89,7 @@ export function sqlSchema(dialect: SqlDialect, options: { prefix?: string } = {}
 interface Names {
   /** Of keys: compared byte by byte. */
   readonly key: string;
+  readonly lane: string;
   readonly text: string;
   readonly long: string;
   readonly ignore: string;
@@ -93,12 +101,13 @@ interface Names {
   readonly partial: boolean;
 }
 
-const LITE = { key: 'text', text: 'text', long: 'text', ignore: '', tail: '', partial: true };
+const LITE = { key: 'text', lane: 'text', text: 'text', long: 'text', ignore: '', tail: '', partial: true };
 const NAMES: Readonly<Record<SqlDialect, Names>> = {
   postgres: { ...LITE, key: 'text collate "C"', onConflict: ' on conflict do nothing', leases: ' unlogged' },
   sqlite: { ...LITE, onConflict: ' on conflict do nothing', leases: '' },
   mysql: {
     key: 'varbinary(2048)',
+    lane: 'varchar(255)',
     text: 'varchar(255)',
     long: 'longtext',
     ignore: ' ignore',

@@ -1,19 +1,15 @@
+import type { DueEntry } from '../../core/due.js';
+import { sharedRows } from '../../core/shared-rows.js';
 import { StorageError, type StorageErrorCode } from '../../errors.js';
 import type { TokenStorage } from '../../ports/storage.js';
 import type { SqlLike } from './sql-client.js';
 import { checkKey, type SqlDatabase, type SqlOptions, sqlDatabase } from './sql-database.js';
+import { dueColumns } from './sql-due-entry.js';
 import type { SqlFault } from './sql-fault.js';
 import { type Statement, sql } from './statement.js';
 
-/** When a session is due, in columns of its row; see `setItem` of {@link SqlStorage}. */
-export interface DueMoment {
-  /** Epoch milliseconds at which somebody has to look at the session. */
-  readonly at: number;
-  /** Which queue it belongs to. Default `''`. */
-  readonly lane?: string;
-  /** Epoch milliseconds at which its access token expires. */
-  readonly expiresAt?: number;
-}
+/** When a session is due, in columns of its row; see `setItem` of {@link SqlStorage}. The lane is `''` by default. */
+export type DueMoment = Omit<DueEntry, 'lane'> & { readonly lane?: string };
 
 /** Sessions in tables of a database. */
 export interface SqlStorage extends TokenStorage {
@@ -52,7 +48,7 @@ export function sqlStorage(db: SqlLike, options: SqlOptions = {}): SqlStorage {
     throw new StorageError('ERR_STORAGE_WRITE', message);
   }
 
-  return {
+  const storage: SqlStorage = {
     async getItem(key) {
       const { rows } = await run(sql`select value from ${sessions} where session_key = ${key}`).catch(
         fail('ERR_STORAGE_READ', key),
@@ -78,6 +74,7 @@ export function sqlStorage(db: SqlLike, options: SqlOptions = {}): SqlStorage {
       }
     },
   };
+  return Object.assign(storage, { [sharedRows]: { db, prefix: options.prefix } });
 }
 
 interface Row {
@@ -88,32 +85,23 @@ interface Row {
 }
 
 /** Writes the row unless it was written under a newer fence; false then. */
-async function upsert(
-  { dialect, sessions, run }: SqlDatabase,
-  key: string,
-  { value, fence, due }: Row,
-): Promise<boolean> {
-  const { lane = '', at = null, expiresAt = null } = due ?? {};
+async function upsert(database: SqlDatabase, key: string, { value, fence, due }: Row): Promise<boolean> {
+  const { dialect, sessions, run } = database;
   const newest = fence ?? 0;
-  const names = due === undefined ? sql`` : sql`, lane, due_at, expires_at`;
-  const values = due === undefined ? sql`` : sql`, ${lane}, ${at}, ${expiresAt}`;
+  const columns = due === undefined ? undefined : dueColumns(database, due);
+  const { names = sql``, values = sql``, excluded = sql``, updates = sql`` } = columns ?? {};
   const insert = sql`insert into ${sessions} (session_key, value, fence${names}) values (${key}, ${value}, ${newest}${values})`;
   if (dialect !== 'mysql') {
-    const dues =
-      due === undefined
-        ? sql``
-        : sql`, lane = excluded.lane, due_at = excluded.due_at, expires_at = excluded.expires_at`;
     const isNewest = fence === undefined ? sql`` : sql` where ${sessions}.fence <= excluded.fence`;
     const newer = dialect === 'sqlite' ? sql`max` : sql`greatest`;
     const { affected } = await run(
-      sql`${insert} on conflict (session_key) do update set value = excluded.value, fence = ${newer}(${sessions}.fence, excluded.fence)${dues}${isNewest} returning fence`,
+      sql`${insert} on conflict (session_key) do update set value = excluded.value, fence = ${newer}(${sessions}.fence, excluded.fence)${excluded}${isNewest} returning fence`,
     );
     return affected > 0;
   }
   // `writes` changes with every write: MySQL may count only rows that were changed
-  const dues = due === undefined ? sql`` : sql`, lane = ${lane}, due_at = ${at}, expires_at = ${expiresAt}`;
   const isNewest = fence === undefined ? sql`` : sql` and fence <= ${fence}`;
-  const update = sql`update ${sessions} set value = ${value}, fence = greatest(fence, ${newest}), writes = writes + 1${dues} where session_key = ${key}${isNewest}`;
+  const update = sql`update ${sessions} set value = ${value}, fence = greatest(fence, ${newest}), writes = writes + 1${updates} where session_key = ${key}${isNewest}`;
   return (await changes(run, update)) || (await inserts(run, insert)) || (await changes(run, update));
 }
 

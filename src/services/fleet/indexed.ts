@@ -1,4 +1,5 @@
 import { dueEntry, readTimes, sessionKey } from '../../core/due.js';
+import { isInSameRows } from '../../core/shared-rows.js';
 import type { DueIndex } from '../../ports/due-index.js';
 import type { TokenStorage } from '../../ports/storage.js';
 import { type LaneOptions, laneRules } from './lane-options.js';
@@ -19,13 +20,14 @@ export interface IndexedOptions {
  * Around a storage that encrypts, not inside it: `indexed(encrypted(storage, keys), due)`. The entry is written before
  * the record and removed after it, so that a crash in between leaves an entry too many, never one too few. Rejects as
  * the storage does; where the index cannot be written, the record is written all the same, and `fleet.reindex()` or the
- * session's next write makes the entry good.
+ * session's next write makes the entry good. Where both are rows of one database, one statement writes both.
  */
 export function indexed(storage: TokenStorage, due: DueIndex, options: IndexedOptions = {}): TokenStorage {
   const { laneOf = () => 'default', now = () => Date.now() } = options;
   const ruleOf = laneRules(options.lanes);
   /** Sessions with a refresh under way, as far as they were written here. */
   const marked = new Set<string>();
+  const isOneRow = isInSameRows(storage, due);
 
   return {
     getItem: (key) => storage.getItem(key),
@@ -39,7 +41,9 @@ export function indexed(storage: TokenStorage, due: DueIndex, options: IndexedOp
         const lane = laneOf(key);
         if (times.unanswered) marked.add(key);
         else marked.delete(key);
-        await quietly(() => due.put(key, dueEntry(key, lane, times, ruleOf(lane), now())));
+        const entry = dueEntry(key, lane, times, ruleOf(lane), now());
+        if (isOneRow) return void (await storage.setItem(storageKey, value, { ...given, due: entry } as typeof given));
+        await quietly(() => due.put(key, entry));
       }
       await storage.setItem(storageKey, value, given);
     },
@@ -49,7 +53,7 @@ export function indexed(storage: TokenStorage, due: DueIndex, options: IndexedOp
       // Under a refresh, the one who removes is the one whom the provider has told that the session is over. A sign-out
       // in the middle of one is listed as well: an end too many, never one too few.
       const ended = marked.delete(key) ? { reason: 'rejected', at: now() } : undefined;
-      await quietly(() => due.remove(key, ended));
+      if (ended || !isOneRow) await quietly(() => due.remove(key, ended));
     },
   };
 }

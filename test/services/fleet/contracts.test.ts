@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { redisDueIndex } from '../../../src/adapters/redis.js';
-import { inProcessQueue, memoryDueIndex } from '../../../src/services/fleet.js';
+import { sqlDueIndex, sqlStorage } from '../../../src/adapters/sql.js';
+import { indexed, inProcessQueue, memoryDueIndex } from '../../../src/services/fleet.js';
 import { type DueIndexUnderTest, dueIndexContract, jobQueueContract, runContract } from '../../../src/testing.js';
 import { type Connection, libraries } from '../../support/redis-clients.js';
 import { hasRedis, type RedisServer, startRedis } from '../../support/redis-server.js';
+import { engines, migrate, type SqlConnection } from '../../support/sql-clients.js';
 
 describe('the due index in memory', () => {
   for (const { name, run } of dueIndexContract(() => ({ due: memoryDueIndex() }))) test(name, run);
@@ -31,6 +33,52 @@ describe.skipIf(!hasRedis).each(libraries)('the due index in Redis, with %s', (_
     return { due: redisDueIndex(redis.client, { prefix }), second: redisDueIndex(redis.client, { prefix }) };
   };
   for (const { name, run } of dueIndexContract(make)) test(name, run);
+});
+
+describe.each(engines)('the due index in SQL, on $name', ({ dialect, isThere, start, connect }) => {
+  describe.skipIf(!isThere)('the contract', () => {
+    let engine: Awaited<ReturnType<typeof start>>;
+    let [first, second]: SqlConnection[] = [];
+    beforeAll(async () => {
+      engine = await start();
+      first = await connect(engine.server as never);
+      second = await connect(engine.server as never);
+    }, 60_000);
+    afterAll(async () => {
+      await Promise.all([first?.close(), second?.close()]);
+      await engine?.stop();
+    });
+
+    let count = 0;
+    const make = async (): Promise<DueIndexUnderTest> => {
+      const [here, there] = [first, second];
+      if (!here || !there) throw new Error('not connected');
+      const prefix = `due${++count}_`;
+      await migrate(here, dialect, prefix);
+      return {
+        due: sqlDueIndex(here.db, { prefix, countEveryMs: 0 }),
+        second: sqlDueIndex(there.db, { prefix, countEveryMs: 0 }),
+      };
+    };
+    for (const { name, run } of dueIndexContract(make, { boundMs: 10_000 })) test(name, run);
+
+    test('ST6 a session and its due moment change in one statement, and go in one', async () => {
+      const prefix = `due${++count}_`;
+      const here = first as SqlConnection;
+      await migrate(here, dialect, prefix);
+      const due = sqlDueIndex(here.db, { prefix });
+      const puts: string[] = [];
+      const watched = Object.assign(Object.create(due), { put: (key: string) => puts.push(key) }) as typeof due;
+      const storage = indexed(sqlStorage(here.db, { prefix }), watched);
+      const record = { evertoken: 1, sessionId: 's', issuedAt: 1_000, expiresAt: 2_000, unanswered: false };
+      await storage.setItem('evertoken:a', JSON.stringify(record));
+      expect(await due.get('a')).toMatchObject({ lane: 'default', expiresAt: 2_000, lifetimeMs: 1_000 });
+      expect(puts).toEqual([]);
+      await storage.removeItem('evertoken:a');
+      expect(await due.get('a')).toBeUndefined();
+      expect(await storage.getItem('evertoken:a')).toBeNull();
+    });
+  });
 });
 
 test('an index that gives an entry twice, or forgets a pause, does not pass', async () => {
