@@ -23,6 +23,7 @@ const shared = {
     'react-native': 'src/presets/react-native.ts',
     react: 'src/integrations/react.ts',
     redis: 'src/adapters/redis.ts',
+    'step-up': 'src/integrations/step-up.ts',
     testing: 'src/testing.ts',
     'web-storage': 'src/presets/web-storage.ts',
   },
