@@ -126,6 +126,25 @@ describe('signing in again as the same user with continues', () => {
     await world.clock.advance(60_000);
     expect(stored()).toMatchObject({ sessionId, accessToken: 'access-token-of-ada-mfa' });
     expect(await world.run(two.tokens.getAccessToken())).toBe('access-token-of-ada-mfa');
+    await world.run(two.tokens.refresh());
+    await world.clock.advance(1_000);
+    expect(await world.run(one.tokens.getAccessToken()), 'and follows its peers').toBe(stored().accessToken);
+  });
+
+  test('while the lock fails it goes on as well', async () => {
+    const { world, one, sessionId } = await twoTabs();
+    const { run } = world.platform.lock;
+    world.platform.lock.run = () => Promise.reject(new Error('no lock'));
+    await world.run(one.tokens.startSession(answer('ada', 'mfa'), stronger));
+    world.platform.lock.run = run;
+    expect(one.tokens.getSnapshot()).toMatchObject({ sessionId, status: 'active' });
+  });
+
+  test('over a record that is damaged it goes on: damage is no proof of an end', async () => {
+    const { world, one, sessionId } = await twoTabs();
+    await world.platform.storage.setItem(KEY, 'damaged');
+    await world.run(one.tokens.startSession(answer('ada', 'mfa'), stronger));
+    expect(one.tokens.getSnapshot()).toMatchObject({ sessionId, status: 'active' });
   });
 
   test('while refreshing fails it ends the failing', async () => {
