@@ -3,6 +3,7 @@ import { hooks } from '../core/hooks.js';
 import type { TokenEvents } from '../core/session-events.js';
 import { Manager } from './manager.js';
 import { checkOption, fail, type Settings } from './options.js';
+import { SessionHooks } from './session-hooks.js';
 import type { SourceHooks, TokenManager } from './token-manager.js';
 import { whenReady } from './when-ready.js';
 
@@ -65,28 +66,9 @@ export function startTokenManager(settings: Settings): TokenManager {
 
 /** What is there for integrations, `using`, and those who print a manager; not in sight, and without any secret. */
 function addHidden(visible: VisibleMembers, manager: Manager): object {
-  const { session } = manager;
+  const { session, exchange, accessTokens } = manager;
   const show = () => ({ ...session.snapshot, claims: undefined });
-  // Made for the first integration: a session that none has asked about stays small.
-  let own: SourceHooks | undefined;
-  Object.defineProperty(visible, hooks, {
-    get: () => {
-      own ??= makeHooks(manager);
-      return own;
-    },
-  });
-  const hidden: [PropertyKey, unknown][] = [
-    ['toJSON', show],
-    [Symbol.for('nodejs.util.inspect.custom'), show],
-  ];
-  if (Symbol.dispose) hidden.push([Symbol.dispose, visible.dispose]);
-  for (const [key, value] of hidden) Object.defineProperty(visible, key, { value });
-  return visible;
-}
-
-function makeHooks(manager: Manager): SourceHooks {
-  const { session, exchange, accessTokens, reader, settings } = manager;
-  return {
+  const own: SourceHooks = {
     isRefreshing: (signal) => exchange.isInside(signal),
     present: () => {
       const { record } = session;
@@ -105,13 +87,14 @@ function makeHooks(manager: Manager): SourceHooks {
       const { sessionId } = session.record ?? {};
       manager.emit({ type: 'requestPassedOver', payload: { origin }, sessionId });
     },
-    life: () => ({ now: settings.platform.clock.now(), expiresAt: session.snapshot.expiresAt }),
-    key: settings.name.slice('evertoken:'.length),
-    look: async () => {
-      manager.activate();
-      await reader.read(false);
-    },
-    idToken: () => session.record?.tokens.idToken,
-    grant: () => session.record?.grant,
+    life: () => ({ now: manager.settings.platform.clock.now(), expiresAt: session.snapshot.expiresAt }),
   };
+  const hidden: [PropertyKey, unknown][] = [
+    [hooks, Object.assign(new SessionHooks(manager), own)],
+    ['toJSON', show],
+    [Symbol.for('nodejs.util.inspect.custom'), show],
+  ];
+  if (Symbol.dispose) hidden.push([Symbol.dispose, visible.dispose]);
+  for (const [key, value] of hidden) Object.defineProperty(visible, key, { value });
+  return visible;
 }
