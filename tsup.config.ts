@@ -29,6 +29,7 @@ const shared = {
     react: 'src/integrations/react.ts',
     redis: 'src/adapters/redis.ts',
     sql: 'src/adapters/sql.ts',
+    'step-up': 'src/integrations/step-up.ts',
     testing: 'src/testing.ts',
     'web-storage': 'src/presets/web-storage.ts',
   },

@@ -1,4 +1,5 @@
 import type { RequestRejection } from './session-events.js';
+import type { GrantEndpoints, SessionGrant } from './session-grant.js';
 
 /**
  * Names the member that integrations use to call a manager, also across copies of the package.
@@ -6,6 +7,14 @@ import type { RequestRejection } from './session-events.js';
  * Not for applications: a `TokenSource` without it works, but emits neither `requestRejected` nor `requestPassedOver`.
  */
 export const hooks: unique symbol = Symbol.for('evertoken.hooks') as never;
+
+/** A refresh request by which the refresh function can tell the manager something. */
+export interface RequestWithHooks {
+  readonly [hooks]?: {
+    /** The endpoints have moved; they are stored together with the tokens that this request brings. */
+    moved(endpoints: GrantEndpoints): void;
+  };
+}
 
 /** The token set that a request went out with. */
 export interface SentWith {
@@ -25,4 +34,10 @@ export interface IntegrationHooks {
   life?(): { readonly now: number; readonly expiresAt: number | undefined };
   /** The token set that a request is sent with now. Needed in cookie mode, where every access token is `''`. */
   present?(): SentWith | undefined;
+  /** The `key` of the manager: what follows `evertoken:` in the names of storage, lock and channel. */
+  readonly key?: string;
+  /** The last ID token of the session, expired or not. */
+  idToken?(): string | undefined;
+  /** Who granted the session, and to which key, as far as that was told. */
+  grant?(): SessionGrant | undefined;
 }

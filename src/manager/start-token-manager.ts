@@ -3,6 +3,7 @@ import { hooks } from '../core/hooks.js';
 import type { TokenEvents } from '../core/session-events.js';
 import { Manager } from './manager.js';
 import { checkOption, fail, type Settings } from './options.js';
+import { SessionHooks } from './session-hooks.js';
 import type { SourceHooks, TokenManager } from './token-manager.js';
 import { whenReady } from './when-ready.js';
 
@@ -35,9 +36,9 @@ export function startTokenManager(settings: Settings): TokenManager {
     getAccessToken: (options) => accessTokens.get(options),
     replaceAccessToken: (rejected, options) => manager.waited(accessTokens.replace(rejected, options)),
     refresh: (options) => manager.waited(accessTokens.refresh(options)),
-    startSession: async (tokens) => {
+    startSession: async (tokens, grant) => {
       manager.activate();
-      return manager.track(manager.commands.start(tokens));
+      return manager.track(manager.commands.start(tokens, grant));
     },
     endSession: async () => {
       manager.activate();
@@ -90,7 +91,7 @@ function addHidden(visible: VisibleMembers, manager: Manager): object {
     life: () => ({ now: manager.settings.platform.clock.now(), expiresAt: session.snapshot.expiresAt }),
   };
   const hidden: [PropertyKey, unknown][] = [
-    [hooks, own],
+    [hooks, Object.assign(new SessionHooks(manager), own)],
     ['toJSON', show],
     [Symbol.for('nodejs.util.inspect.custom'), show],
   ];

@@ -169,6 +169,7 @@ describe('evidence of something else beats them', () => {
     ['access_denied', 'config'],
     ['invalid_client', 'config'],
     ['invalid_scope', 'config'],
+    ['invalid_target', 'config'],
     ['unauthorized_client', 'config'],
     ['login_required', 'interaction'],
     ['temporarily_unavailable', 'transient'],
