@@ -2,6 +2,7 @@
 import { createFetch, createTokenManager, inProcess } from 'evertoken';
 import { measureCrowd } from './crowd.mjs';
 import { bestOfThree, compare, median } from './measure.mjs';
+import { measureObserved, measureObservedBytes } from './observed.mjs';
 
 const lifetimeMs = 3_600_000;
 const tokenResponse = (n) => ({
@@ -145,6 +146,7 @@ async function crowdGrowth() {
 
 const claims = [
   { name: 'getAccessToken() on a fresh token / async () => token', bound: 1.5, measure: () => freshToken(callerOf) },
+  { name: 'the same, observed by evertoken/otel / not observed', bound: 1.02, measure: measureObserved },
   { name: 'createFetch, GET / a wrapper that sets the header', bound: 1.5, measure: () => fetchOverhead() },
   { name: 'createFetch, POST / a wrapper that sets the header', bound: 1.5, measure: () => fetchOverhead(post) },
   { name: 'createFetch, GET / ten lines by hand, both over a stub', bound: 1.6, measure: () => fetchBesideRecipe() },
@@ -186,5 +188,12 @@ console.log(
 );
 console.log(
   `${'  what each of them takes meanwhile'.padEnd(54)}${bytes(wait.ours.bytes)}${bytes(wait.theirs.bytes)}${''.padStart(8)}${`${WAIT_BYTES} B`.padStart(10)}${isSlow ? '  BROKEN' : ''}`,
+);
+
+const OBSERVED_BYTES = 200;
+const observed = await measureObservedBytes();
+if (observed > OBSERVED_BYTES) broken++;
+console.log(
+  `${'an idle session that is observed takes more'.padEnd(54)}${bytes(observed)}${''.padStart(18)}${`${OBSERVED_BYTES} B`.padStart(10)}${observed > OBSERVED_BYTES ? '  BROKEN' : ''}`,
 );
 process.exitCode = broken ? 1 : 0;
