@@ -17,13 +17,14 @@ const SCHEMA = /^(42P01|42703|3F000|ER_NO_SUCH_TABLE|ER_BAD_FIELD_ERROR|SQLITE_S
 
 /** Reads the error of a client: its code, and never its message, but for the two words of SQLite about a table. */
 export function sqlFault(error: unknown): SqlFault {
-  const { name, message, errcode } = Object(error) as { name?: unknown; message?: unknown; errcode?: unknown };
+  const { name: given, message, errcode } = Object(error) as Record<'name' | 'message' | 'errcode', unknown>;
+  const name = typeof given === 'string' && /^\w{1,40}$/.test(given) ? given : 'Error';
   const found = codeOf(error);
   const isMissing = /^(no such (table|column)|table \S+ has no column)/.test(String(message ?? ''));
   const sqlite = typeof errcode === 'number' ? `SQLITE_${errcode & 255}` : found;
-  const code = isMissing ? 'SQLITE_SCHEMA' : String(sqlite ?? name ?? 'unknown');
+  const code = isMissing ? 'SQLITE_SCHEMA' : (sqlite ?? name);
   return {
-    name: typeof name === 'string' && /^\w{1,40}$/.test(name) ? name : 'Error',
+    name,
     code,
     text: `${code}. ${advice(code)}`,
     isPassing: PASSING.test(code),
