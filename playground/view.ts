@@ -181,9 +181,7 @@ function createScorecard() {
   const head = make(
     'tr',
     {},
-    ...['Counted', 'evertoken', 'The interceptor that everybody writes'].map((text) =>
-      make('th', { scope: 'col' }, text),
-    ),
+    ...['Counted', 'evertoken', 'Hand-written interceptor'].map((text) => make('th', { scope: 'col' }, text)),
   );
   const table = make('table', {}, make('thead', {}, head), make('tbody', {}, ...cells.map(({ row }) => row)));
   return {
