@@ -8,7 +8,8 @@ export type Report = (found: string, rule: string) => void;
 
 /** The rules about the parts of the manager: who owns what, and who alone may call what. */
 export const partRules = {
-  classes: 'Classes are for errors, for the parts of manager and for a custom element, which the platform wants to be one; everything else is functions.',
+  classes:
+    'Classes are for errors, for the parts of manager and for a custom element, which the platform wants to be one; everything else is functions.',
   oneClass: 'A file of manager holds one class at most.',
   fields: 'What a class of manager shows is readonly: only the class itself writes what it holds, in #private fields.',
   transition: 'Only manager/session-store.ts changes the state of the session.',
