@@ -7,7 +7,7 @@ export interface Client {
   call(): Promise<number | 'failed' | 'signed out'>;
   signIn(tokens: TokenResponse): Promise<void>;
   signOut(): Promise<void>;
-  look(): Promise<Look>;
+  look(): Look;
 }
 
 /** How a tab is. */
@@ -23,6 +23,8 @@ export interface Look {
 /** What a client is made of, and whom it tells what happens. */
 export interface ClientParts {
   readonly platform: Platform;
+  /** What the browser stores, as it can be seen from outside, also while the tab is frozen. */
+  readonly items: ReadonlyMap<string, string>;
   /** Sends a request from this tab. */
   readonly fetch: typeof fetch;
   readonly server: AuthServer;

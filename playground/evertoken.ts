@@ -29,7 +29,7 @@ export function evertokenClient({ platform, fetch, server, observer }: ClientPar
     },
     signIn: (response) => tokens.startSession(response),
     signOut: () => tokens.endSession(),
-    look: async () => {
+    look: () => {
       const { status, refreshing, issuedAt, expiresAt, error } = tokens.getSnapshot();
       const isSignedIn = status === 'active';
       return {

@@ -5,7 +5,7 @@ import type { Client, ClientParts } from './client.js';
  * The interceptor that everybody writes: after a 401 it refreshes, one refresh for all calls of the tab, and sends the
  * request again; where the refresh fails it signs out. Both tokens are in `localStorage`.
  */
-export function interceptorClient({ platform, fetch, server, observer }: ClientParts): Client {
+export function interceptorClient({ platform, items, fetch, server, observer }: ClientParts): Client {
   const { storage } = platform;
   let refreshing: Promise<string> | undefined;
   const read = async (name: string) => (await storage.getItem(name)) ?? '';
@@ -47,7 +47,7 @@ export function interceptorClient({ platform, fetch, server, observer }: ClientP
       await storage.removeItem('access_token');
       await storage.removeItem('refresh_token');
     },
-    look: async () => ({ isSignedIn: (await read('access_token')) !== '', isRefreshing: refreshing !== undefined }),
+    look: () => ({ isSignedIn: items.has('access_token'), isRefreshing: refreshing !== undefined }),
   };
 }
 

@@ -71,7 +71,12 @@ export function startPlayground(target: HTMLElement, address: { hash: string }):
     busy = busy.then(async () => {
       if (current !== game) return;
       await pass(game, ms);
-      view.draw(link, game, isPlaying, await Promise.all(game.runs.map((run) => run.look())));
+      view.draw(
+        link,
+        game,
+        isPlaying,
+        game.runs.map((run) => run.look()),
+      );
     });
     return busy;
   }

@@ -43,7 +43,7 @@ export const PRESETS: readonly Preset[] = [
     name: 'lost-answers',
     title: 'Answers get lost',
     watch:
-      'The server refreshes, but every other answer never arrives. It gives the same answer again for a minute, as many do; so presenting the same refresh token once more mends it.',
+      'The server refreshes, but one answer of four never arrives. It gives the same answer again for a minute, as many do; so presenting the same refresh token once more mends it.',
     steps: [
       { atMs: 0, on: 'grace' },
       { atMs: at(2), on: 'lost' },
@@ -54,7 +54,7 @@ export const PRESETS: readonly Preset[] = [
     name: 'lost-strict',
     title: 'Answers get lost, and the server forgives nothing',
     watch:
-      'The same, but a refresh token that comes twice ends the session, as by the book. Nobody can mend that on this side: evertoken signs out too, and says that the session was lost.',
+      'The same, but a refresh token that comes twice ends the session, as by the book. Nobody can mend that on this side: evertoken signs out too, and says that the session was lost. Give refresh tokens a minute of grace at the server.',
     steps: [
       { atMs: at(2), on: 'lost' },
       { atMs: at(20), off: 'lost' },

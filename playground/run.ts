@@ -9,7 +9,7 @@ const CALL_EVERY_MS = 10_000;
 const ANSWER_MS = 250;
 const SIGN_IN_AGAIN_MS = 60_000;
 const RELOAD_MS = 5_000;
-const KEPT = 60;
+const KEPT = 400;
 
 /** What can be wrong with the world for a while. */
 export const SWITCHES = ['outage', 'lost', 'limited', 'slow', 'clock', 'frozen', 'grace'] as const;
@@ -63,7 +63,7 @@ export interface Run {
   act(action: Action, tab?: number): void;
   setFrozen(tab: number, frozen: boolean): void;
   advance(ms: number): Promise<void>;
-  look(): Promise<(Look & { readonly state: Peer['state'] })[]>;
+  look(): (Look & { readonly state: Peer['state'] })[];
 }
 
 /** Everything that one run consists of; its parts share it. */
@@ -112,18 +112,16 @@ export function createRun(seed: number, make: (parts: ClientParts) => Client): R
     setFrozen: (tab, frozen) => void (frozen ? world.tabs[tab]?.freeze() : world.tabs[tab]?.thaw()),
     advance: (ms) => clock.advance(ms),
     look: () =>
-      Promise.all(
-        world.tabs.map(async ({ state }, tab) => ({
-          ...((await world.clients[tab]?.look()) ?? { isSignedIn: false, isRefreshing: false }),
-          state,
-        })),
-      ),
+      world.tabs.map(({ state }, tab) => ({
+        ...(world.clients[tab]?.look() ?? { isSignedIn: false, isRefreshing: false }),
+        state,
+      })),
   };
 }
 
 /** What a request to the token endpoint meets. */
 function answerOf({ on, random }: World): object | undefined {
-  const isLost = random() < 0.5; // drawn each time, so that switches do not shift what comes after them
+  const isLost = random() < 0.25; // drawn each time, so that switches do not shift what comes after them
   if (on.outage) return { status: 503 };
   if (on.limited) return { status: 429, headers: { 'Retry-After': '60' } };
   if (on.lost && isLost) return { acts: true, drop: true };
@@ -170,6 +168,7 @@ function openTab(world: World, tab: number): void {
   };
   const client = world.make({
     platform,
+    items: peer.items,
     server: world.server,
     fetch: (input, init) => peer.through(() => send(world, tab, input, init)),
     observer: {

@@ -3,7 +3,7 @@ import { span } from '../src/integrations/event-sentences.js';
 import type { Look } from './client.js';
 import { EXPLANATIONS } from './explanations.js';
 import type { Link } from './permalink.js';
-import { PRESETS, type Preset } from './presets.js';
+import { PRESET_MS, PRESETS, type Preset, type Step } from './presets.js';
 import type { Action, Run, Sent, Switch, Told } from './run.js';
 import { LINES } from './scorecard.js';
 
@@ -67,7 +67,11 @@ export function createView(target: HTMLElement, actions: Actions) {
     make(
       'section',
       { 'aria-labelledby': 'server' },
-      make('h2', { id: 'server' }, 'Requests that the server sees, newest first'),
+      make(
+        'h2',
+        { id: 'server' },
+        'Requests that the server sees, without those to the API that it answered with 200; newest first',
+      ),
       make('div', { class: 'two' }, ...servers.map(({ root }) => root)),
     ),
   );
@@ -88,8 +92,10 @@ function createControls(actions: Actions) {
   const preset = make('select', { id: 'preset', onchange: () => actions.start({ preset: preset.value }) });
   for (const { name, title } of PRESETS) preset.append(make('option', { value: name }, title));
   const watch = make('p', { class: 'watch' });
+  const line = make('progress', { max: String(PRESET_MS), 'aria-label': 'Time line: half an hour' });
+  const steps = make('p', { class: 'small' });
   const time = make('output', { 'aria-label': 'Time since the start' });
-  const play = make('button', { onclick: () => actions.play(play.getAttribute('aria-pressed') !== 'true') });
+  const play = make('button', { onclick: () => actions.play(play.getAttribute('aria-pressed') !== 'true') }, 'Play');
   const speed = make('input', {
     type: 'range',
     id: 'speed',
@@ -126,6 +132,8 @@ function createControls(actions: Actions) {
       permalink,
     ),
     watch,
+    line,
+    steps,
     make(
       'div',
       { class: 'row' },
@@ -146,15 +154,16 @@ function createControls(actions: Actions) {
   );
   return {
     root,
-    draw(link: Link, { preset: { title, watch: text }, on, nowMs }: Shown, isPlaying: boolean) {
+    draw(link: Link, { preset: { title, watch: text, steps: planned }, on, nowMs }: Shown, isPlaying: boolean) {
       if (document.activeElement !== preset) preset.value = link.preset;
       if (document.activeElement !== seed) seed.value = String(link.seed);
       if (document.activeElement !== speed) speed.value = String((Math.log(link.speed) / Math.log(600)) * 100);
       write(watch, text);
+      line.value = Math.min(nowMs, PRESET_MS);
+      write(steps, planned.map(toldStep).join(' · '));
       write(pace, `${link.speed}×`);
       speed.setAttribute('aria-valuetext', `${link.speed} times as fast`);
       write(time, span(nowMs));
-      write(play, 'Play');
       play.setAttribute('aria-pressed', String(isPlaying));
       permalink.setAttribute('href', location.hash);
       document.title = `${title} · evertoken playground`;
@@ -172,9 +181,7 @@ function createScorecard() {
   const head = make(
     'tr',
     {},
-    ...['Counted', 'evertoken', 'The interceptor that everybody writes'].map((text) =>
-      make('th', { scope: 'col' }, text),
-    ),
+    ...['Counted', 'evertoken', 'Hand-written interceptor'].map((text) => make('th', { scope: 'col' }, text)),
   );
   const table = make('table', {}, make('thead', {}, head), make('tbody', {}, ...cells.map(({ row }) => row)));
   return {
@@ -252,16 +259,20 @@ function createServerList(who: string) {
   return {
     root: make('div', {}, make('h3', {}, who), list),
     draw: (sent: readonly Sent[]) =>
-      drawLog(list, sent, ({ at, tab, path, status }) => {
-        const good = status === 200;
-        return make(
-          'li',
-          { class: good ? '' : 'bad' },
-          make('code', {}, timeOf(at)),
-          ` tab ${tab + 1} ${path} `,
-          make('b', {}, String(status ?? '…')),
-        );
-      }),
+      drawLog(
+        list,
+        sent.filter(({ path, status }) => path !== '/api' || status !== 200),
+        ({ at, tab, path, status }) => {
+          const good = status === 200;
+          return make(
+            'li',
+            { class: good ? '' : 'bad' },
+            make('code', {}, timeOf(at)),
+            ` tab ${tab + 1} ${path} `,
+            make('b', {}, String(status ?? '…')),
+          );
+        },
+      ),
   };
 }
 
@@ -280,6 +291,12 @@ function createEvents() {
         ),
       ),
   };
+}
+
+/** A step of a story, on its time line. */
+function toldStep(step: Step): string {
+  const what = 'act' in step ? ACTION_TITLES[step.act] : SWITCH_TITLES['on' in step ? step.on : step.off];
+  return `minute ${step.atMs / 60_000}: ${what}${'off' in step ? ' is over' : ''}`;
 }
 
 /** Shows the last of a list, newest first; makes nothing anew that is there. */

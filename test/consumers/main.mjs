@@ -78,7 +78,9 @@ for (const [compiler, version] of [
   for (const module of ['node16', 'nodenext']) {
     await check(`TypeScript ${version}, ${module}`, 'ESM and CommonJS', () => {
       for (const [name, lib] of Object.entries({ dom, onNode })) {
-        tsc(compiler, `${module}-${name}`, { module, moduleResolution: module, ...lib }, ['types.mts', 'types.cts']);
+        const pageOnly = name === 'dom' ? ['page-types.mts'] : [];
+        const files = ['types.mts', 'types.cts', ...pageOnly];
+        tsc(compiler, `${module}-${name}`, { module, moduleResolution: module, ...lib }, files);
       }
       return 'with DOM, and with @types/node alone';
     });
@@ -111,6 +113,30 @@ await check('Vite', 'build', async () => {
   const file = ['vite-out.mjs', 'vite-out.js'].map((name) => join(app, 'vite', name)).find(existsSync);
   writeFileSync(join(app, 'vite/package.json'), '{ "type": "module" }');
   return ran(file);
+});
+
+await check('Vite, production', 'R3: no byte of the devtools without their import', async () => {
+  const { build } = await import('vite');
+  const bytes = async (condition) => {
+    const entry = join(app, 'devtools-entry.js');
+    writeFileSync(
+      entry,
+      `import { createTokenManager } from 'evertoken';
+      export const tokens = createTokenManager({ refresh: fetch });
+      if (${condition}) import('evertoken/devtools').then(({ showDevtools }) => showDevtools(tokens));`,
+    );
+    const lib = { entry, formats: ['es'] };
+    const [{ output }] = await build({
+      root: app,
+      logLevel: 'silent',
+      configFile: false,
+      build: { lib, write: false, minify: true },
+    });
+    return output.filter(({ code }) => /evertoken-devtools/.test(code)).reduce((sum, { code }) => sum + code.length, 0);
+  };
+  const [without, with_] = [await bytes('import.meta.env.DEV'), await bytes('true')];
+  if (without !== 0 || with_ < 5_000) throw new Error(`expected 0 bytes without the import, got ${without} (${with_})`);
+  return `${with_} bytes with it`;
 });
 
 await check('esbuild', 'bundle for browsers', async () => {
