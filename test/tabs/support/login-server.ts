@@ -1,8 +1,8 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** How long the user looks at the login page, in milliseconds. */
-const STAYS_MS = 300;
+/** How long the user looks at the login page, in milliseconds: where it cuts the tie, long enough for that to be seen. */
+const STAYS_MS = { none: 50, 'same-origin': 300, 'same-origin-allow-popups': 300 };
 
 /** How the login page cuts the window that it is shown in off from the one that opened it. */
 export type OpenerPolicy = 'none' | 'same-origin' | 'same-origin-allow-popups';
@@ -25,7 +25,7 @@ export async function serveLogin(upstreamOf: () => string, policyOf: () => Opene
     if (pathname === '/authorize' && !searchParams.has('passed')) {
       outgoing.setHeader('content-type', 'text/html');
       outgoing.setHeader('cross-origin-opener-policy', policy === 'none' ? 'unsafe-none' : policy);
-      const script = `setTimeout(() => location.replace(location.href + '&passed'), ${STAYS_MS})`;
+      const script = `setTimeout(() => location.replace(location.href + '&passed'), ${STAYS_MS[policy]})`;
       return outgoing.end(`<!doctype html><title>Sign in</title><script>${script}</script>`);
     }
     const { method, headers } = incoming;
