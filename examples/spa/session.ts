@@ -25,7 +25,7 @@ export const isPopup: boolean = choices.has('popup');
 const platform: Platform = choices.get('storage') === 'local' ? browser({ storage: webStorage('local') }) : browser();
 
 const client = oauthClient({
-  issuer: choices.get('issuer') ?? location.origin,
+  issuer: choices.get('issuer') || location.origin,
   clientId: 'spa',
   redirectUri: comeBackTo(),
   scopes: ['openid', 'profile'],

@@ -137,6 +137,17 @@ inEveryBrowser(({ engine, play }) => {
       },
     );
 
+    test('npm run spa as it stands: the page signs in at its own origin, calls its API and signs out', async () => {
+      const world = await play(1, { issuer: '', proactive: 'false' });
+      const [tab] = world.tabs as [Tab];
+      await tab.goto(await tab.run(begin, 'Ada'));
+      expect(await tab.run(arrived)).toMatchObject({ returnTo: expect.any(String) });
+      expect(await tab.run(inPage.call)).toBe(200);
+      expect(await tab.run(inPage.refresh)).toBe('refreshed');
+      await tab.goto(await tab.run(end));
+      expect(await tab.run(inPage.askOnce)).toEqual({ code: 'ERR_NO_SESSION' });
+    });
+
     test('signing out leads over the server’s own page back to ours, where nobody is signed in', async () => {
       const world = await start(play, 2);
       const [tab, other] = world.tabs as [Tab, Tab];
