@@ -1,36 +1,36 @@
 // A command-line tool of which any number can run at once on one credentials file.
 //
+//   node --import ./scripts/typescript.mjs examples/node-cli/server.ts
 //   node --import ./scripts/typescript.mjs examples/node-cli/main.ts login ada
+//   node --import ./scripts/typescript.mjs examples/node-cli/main.ts login --device
 //   node --import ./scripts/typescript.mjs examples/node-cli/main.ts call http://127.0.0.1:4000/api/items
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { createFetch, createTokenManager, isTokenError, type TokenResponse, tokenEndpoint } from 'evertoken';
+import { createFetch, createTokenManager, isTokenError } from 'evertoken';
+import { deviceSignIn } from 'evertoken/device';
+import { loopbackSignIn } from 'evertoken/loopback';
 import { node } from 'evertoken/node';
+import { createSignIn, oauthClient, refreshWith, revokeWith } from 'evertoken/oauth';
 
 const { SERVER = 'http://127.0.0.1:4000', CREDENTIALS = join(homedir(), '.config', 'shop', 'credentials.json') } =
   process.env;
-const clientId = 'shop-cli';
 
-const tokens = createTokenManager({
-  refresh: tokenEndpoint({ url: `${SERVER}/token`, clientId }),
-  revoke: ({ refreshToken, signal }) =>
-    fetch(`${SERVER}/revoke`, {
-      method: 'POST',
-      body: new URLSearchParams({ token: refreshToken ?? '', client_id: clientId }),
-      signal,
-    }),
-  platform: node({ file: CREDENTIALS }),
-});
+const client = oauthClient({ issuer: SERVER, clientId: 'shop-cli', scopes: ['openid', 'profile'] });
+const platform = node({ file: CREDENTIALS });
+const tokens = createTokenManager({ refresh: refreshWith(client), revoke: revokeWith(client), platform });
+const signIn = createSignIn({ client, tokens, platform });
 const api = createFetch(tokens, { origins: [SERVER] });
 
 const commands: Record<string, (argument: string | undefined) => Promise<string>> = {
-  // a real tool sends the user to the browser here, or shows a device code (RFC 8628)
-  async login(user = 'ada') {
-    const body = new URLSearchParams({ user, scope: 'openid profile', client_id: clientId });
-    const response = await fetch(`${SERVER}/sign-in`, { method: 'POST', body });
-    if (!response.ok) throw new Error(`The server answered ${response.status} to the sign-in.`);
-    await tokens.startSession((await response.json()) as TokenResponse);
-    return `Signed in as ${user}; credentials are in ${CREDENTIALS}.`;
+  /** In the browser of this machine; `--device`: in that of another one, where there is none here. */
+  async login(user) {
+    const isDevice = user === '--device';
+    const onCode = (code: { verificationUri: string; userCode: string }) =>
+      console.error(`Go to ${code.verificationUri} and enter ${code.userCode}`);
+    const open = (url: string) => console.error(`Sign in at ${url}`);
+    if (isDevice) await deviceSignIn({ client, tokens, onCode });
+    else await loopbackSignIn(signIn, { open, prompt: 'login', loginHint: user });
+    return `Signed in as ${tokens.getSnapshot().claims?.sub}; credentials are in ${CREDENTIALS}.`;
   },
   async whoami() {
     await tokens.getAccessToken(); // refreshes, should that be due, and says who is not signed in
@@ -42,7 +42,7 @@ const commands: Record<string, (argument: string | undefined) => Promise<string>
     return `${response.status} ${await response.text()}`;
   },
   async logout() {
-    await tokens.endSession();
+    await signIn.end();
     return 'Signed out.';
   },
 };

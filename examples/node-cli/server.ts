@@ -2,5 +2,5 @@
 import { createAuthServer } from 'evertoken/testing';
 
 const server = createAuthServer({ accessTokenLifetimeMs: 30_000 });
-const { signInUrl, tokenUrl, revokeUrl, apiUrl } = await server.listen(Number(process.env.PORT ?? 4000));
-console.log(JSON.stringify({ signInUrl, tokenUrl, revokeUrl, apiUrl }, null, 2));
+const { origin, authorizeUrl, tokenUrl, revokeUrl, apiUrl } = await server.listen(Number(process.env.PORT ?? 4000));
+console.log(JSON.stringify({ origin, authorizeUrl, tokenUrl, revokeUrl, apiUrl }, null, 2));

@@ -2,7 +2,7 @@ import { isTokenError } from 'evertoken';
 import { SessionProvider, useSession } from 'evertoken/react';
 import { useState } from 'react';
 import { Button, SafeAreaView, Text } from 'react-native';
-import { api, tokens } from './session';
+import { api, signIn, tokens } from './session';
 import { SignIn } from './sign-in';
 
 export default function App() {
@@ -26,7 +26,7 @@ function Home() {
       {retryAt !== undefined && <Text>Reconnecting; you stay signed in.</Text>}
       <Button title="Load" onPress={() => void load().then(setAnswer)} />
       <Text>{answer}</Text>
-      <Button title="Sign out" onPress={() => void tokens.endSession()} />
+      <Button title="Sign out" onPress={() => void signIn.end()} />
     </SafeAreaView>
   );
 }

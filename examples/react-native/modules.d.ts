@@ -13,27 +13,22 @@ declare module '@react-native-community/netinfo' {
   export default NetInfo;
 }
 
-declare module 'expo-auth-session' {
-  interface Discovery {
-    readonly tokenEndpoint?: string;
-  }
-  interface AuthRequest {
-    readonly codeVerifier?: string;
-  }
-  type AuthResult = { type: 'success'; params: Record<string, string> } | { type: 'cancel' | 'dismiss' | 'error' };
-  interface Client {
-    clientId: string;
-    redirectUri: string;
+declare module 'expo-web-browser' {
+  type Result = { type: 'success'; url: string } | { type: 'cancel' | 'dismiss' | 'opened' | 'locked' };
+
+  export function openAuthSessionAsync(url: string, redirectUrl?: string | null): Promise<Result>;
+}
+
+declare module 'expo-linking' {
+  export function getInitialURL(): Promise<string | null>;
+  export function addEventListener(type: 'url', listener: (event: { url: string }) => void): { remove(): void };
+}
+
+declare module 'expo-crypto' {
+  export enum CryptoDigestAlgorithm {
+    SHA256 = 'SHA-256',
   }
 
-  export function makeRedirectUri(options: { scheme: string }): string;
-  export function useAutoDiscovery(issuer: string): Discovery | null;
-  export function useAuthRequest(
-    config: Client & { scopes: string[] },
-    discovery: Discovery | null,
-  ): [request: AuthRequest | null, result: AuthResult | null, prompt: () => Promise<AuthResult>];
-  export function exchangeCodeAsync(
-    config: Client & { code: string; extraParams?: Record<string, string> },
-    discovery: Discovery,
-  ): Promise<{ accessToken: string; refreshToken?: string; idToken?: string; expiresIn?: number; scope?: string }>;
+  export function getRandomValues<T extends Uint8Array>(bytes: T): T;
+  export function digest(algorithm: CryptoDigestAlgorithm, bytes: Uint8Array): Promise<ArrayBuffer>;
 }

@@ -1,30 +1,38 @@
-import { exchangeCodeAsync, makeRedirectUri, useAuthRequest, useAutoDiscovery } from 'expo-auth-session';
-import { useEffect } from 'react';
-import { Button } from 'react-native';
-import { clientId, issuer, tokens } from './session';
+import { SignInError } from 'evertoken/oauth';
+import * as Linking from 'expo-linking';
+import { openAuthSessionAsync } from 'expo-web-browser';
+import { useEffect, useState } from 'react';
+import { Button, Text } from 'react-native';
+import { redirectUri, signIn } from './session';
 
-const redirectUri = makeRedirectUri({ scheme: 'shop' });
-
-/** Opens the system's browser (RFC 8252) and starts a session with what comes back; PKCE is the library's default. */
+/** Opens the system's browser (RFC 8252), and takes the address that it comes back with. */
 export function SignIn() {
-  const discovery = useAutoDiscovery(issuer);
-  const scopes = ['openid', 'profile', 'offline_access'];
-  const [request, result, prompt] = useAuthRequest({ clientId, redirectUri, scopes }, discovery);
+  const [problem, setProblem] = useState('');
+  const enter = async (): Promise<void> => {
+    const back = await openAuthSessionAsync(await signIn.begin(), redirectUri);
+    if (back.type === 'success') await signIn.finish(back.url);
+  };
 
+  // Android may say "dismiss" and bring the address by itself, even to a new process: the code is sent once all the same.
   useEffect(() => {
-    if (result?.type !== 'success' || !discovery || !request) return;
-    const extraParams = { code_verifier: request.codeVerifier ?? '' };
-    void exchangeCodeAsync({ clientId, redirectUri, code: result.params.code ?? '', extraParams }, discovery).then(
-      ({ accessToken, refreshToken, idToken, expiresIn, scope }) =>
-        tokens.startSession({
-          access_token: accessToken,
-          refresh_token: refreshToken,
-          id_token: idToken,
-          expires_in: expiresIn,
-          scope,
-        }),
-    );
-  }, [result, discovery, request]);
+    const arrive = (url: string | null): void => {
+      if (url) signIn.finish(url).catch((error: unknown) => setProblem(describe(error)));
+    };
+    void Linking.getInitialURL().then(arrive);
+    const listener = Linking.addEventListener('url', ({ url }) => arrive(url));
+    return () => listener.remove();
+  }, []);
 
-  return <Button title="Sign in" disabled={!request} onPress={() => void prompt()} />;
+  return (
+    <>
+      <Button title="Sign in" onPress={() => void enter().catch((error: unknown) => setProblem(describe(error)))} />
+      <Text>{problem}</Text>
+    </>
+  );
+}
+
+/** What to tell the user; nothing where they have changed their mind. */
+function describe(error: unknown): string {
+  if (!(error instanceof SignInError)) return 'Something went wrong.';
+  return error.code === 'ERR_SIGN_IN_CANCELLED' ? '' : error.message;
 }

@@ -1,7 +1,8 @@
 import { isTokenError } from 'evertoken';
+import type { SignInError } from 'evertoken/oauth';
 import { type Line, listen } from './log.js';
 import serviceWorkerUrl from './service-worker.ts?worker&url';
-import { api, inCookie, network, signIn, tokens } from './session.js';
+import { api, hasBackend, inCookie, isPopup, network, signIn, signInAtBackend, tokens } from './session.js';
 import workerUrl from './worker.ts?worker&url';
 
 const lines: Line[] = [];
@@ -82,9 +83,58 @@ async function startServiceWorker(): Promise<ServiceWorker> {
   return active as ServiceWorker;
 }
 
+/** The address of the authorization server's page, which comes back to {@link arrive}. */
+function begin(loginHint: string): Promise<string> {
+  const returnTo = location.pathname + location.search;
+  return signIn.begin({ loginHint, prompt: 'login', returnTo });
+}
+
+async function enter(user: string): Promise<void> {
+  if (hasBackend) await signInAtBackend(user);
+  else location.assign(await begin(user));
+}
+
+/** Opens the server's page in a small window. It need not say a word to us: it is one more tab of the session. */
+function openPopup(): void {
+  // at once, because a window that is opened later is blocked
+  open(
+    `/?${new URLSearchParams([...new URLSearchParams(location.search), ['popup', '']])}`,
+    '_blank',
+    'width=500,height=600',
+  );
+}
+
+/** When the page starts: it may be the one that the server sends the user back to. */
+async function arrive(): Promise<Arrival> {
+  if (hasBackend) return {};
+  try {
+    const done = await signIn.finish(location.href);
+    if (done && isPopup) close();
+    if (done) history.replaceState(null, '', done.returnTo ?? '/');
+    else if (isPopup) location.replace(await begin('Ada'));
+    return done ? { returnTo: done.returnTo } : {};
+  } catch (error) {
+    const { message, code, returnTo } = error as SignInError; // or the storage failed
+    tell({ at: Date.now(), kind: 'warn', text: message });
+    return { code, returnTo };
+  }
+}
+
+/** What came of an address: nothing where it was no callback. */
+interface Arrival {
+  readonly returnTo?: string | undefined;
+  readonly code?: string;
+}
+
+async function leave(): Promise<void> {
+  if (hasBackend) return tokens.endSession();
+  location.assign((await signIn.end({ returnTo: location.href })) ?? '/');
+}
+
 const actions: Record<string, () => unknown> = {
-  'sign-in-ada': () => signIn('Ada'),
-  'sign-in-bob': () => signIn('Bob'),
+  'sign-in-ada': () => enter('Ada'),
+  'sign-in-bob': () => enter('Bob'),
+  popup: openPopup,
   call: async () => tell({ at: Date.now(), kind: 'plain', text: `the API answered ${await call()}` }),
   burst: async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => call(`/api/${n}`)));
@@ -100,7 +150,7 @@ const actions: Record<string, () => unknown> = {
     network.isCut = !network.isCut;
     document.querySelector('[data-action=cut]')?.setAttribute('aria-pressed', String(network.isCut));
   },
-  'sign-out': () => tokens.endSession(),
+  'sign-out': leave,
 };
 
 document.addEventListener('click', async ({ target }) => {
@@ -131,7 +181,22 @@ setInterval(() => {
 show();
 showFigures().catch(() => undefined);
 
+const arrived = arrive();
+
 /** For the console: `page.tokens`, `await page.call()`. */
-const page = { tokens, api, lines, network, signIn, call, ask, startWorker, startServiceWorker };
+const page = {
+  tokens,
+  api,
+  lines,
+  network,
+  signIn: signInAtBackend,
+  begin,
+  end: signIn.end,
+  arrived,
+  call,
+  ask,
+  startWorker,
+  startServiceWorker,
+};
 export type SpaPage = typeof page;
 Object.assign(globalThis, { page });

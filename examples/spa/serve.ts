@@ -23,6 +23,9 @@ export interface SpaServerOptions extends AuthServerOptions {
 
 type Files = ReadonlyMap<string, string | Uint8Array>;
 
+/** What the authorization server answers at the origin of the page. */
+const ENDPOINTS = /^\/(token|revoke|sign-in|api|authorize|par|logout|userinfo|\.well-known)(\/|$)/;
+
 const types: Record<string, string> = { html: 'text/html', js: 'text/javascript', css: 'text/css' };
 
 /** Builds the page and serves it, together with the endpoints of an authorization server. */
@@ -32,7 +35,7 @@ export async function serveSpa({ port = 0, document, ...options }: SpaServerOpti
   const files = await buildPage();
   const http = createServer((incoming, outgoing) => {
     const url = new URL(incoming.url ?? '/', 'http://page');
-    if (/^\/(token|revoke|sign-in|api)(\/|$)/.test(url.pathname)) return forward(incoming, outgoing, endpoints.origin);
+    if (ENDPOINTS.test(url.pathname)) return forward(incoming, outgoing, endpoints.origin);
     if (url.pathname === '/figures') return outgoing.end(JSON.stringify(figures(server)));
     const name = url.pathname.slice(1) || 'index.html';
     const file = files.get(name);

@@ -1,8 +1,12 @@
-import { createFetch, createTokenManager, type TokenManager, tokenEndpoint } from 'evertoken';
+import { createFetch, createTokenManager, type Platform, type TokenManager, tokenEndpoint } from 'evertoken';
 import { browser } from 'evertoken/browser';
+import { createSignIn, oauthClient, refreshWith, revokeWith, type SignIn } from 'evertoken/oauth';
 import { webStorage } from 'evertoken/web-storage';
 
-/** What the address of the page chooses: `?storage=local`, `?cookie`, `?proactive=false`, `?timeout=2000`. */
+/**
+ * What the address of the page chooses: `?storage=local`, `?issuer=http://localhost:9000`, `?popup`, `?proactive=false`,
+ * `?timeout=2000`; `?backend` signs in at a backend of our own instead of by redirects, `?cookie` leaves it the refresh token.
+ */
 const choices = new URLSearchParams(location.search);
 
 /** Set while the network of this tab is cut; see the button of that name. */
@@ -13,18 +17,37 @@ const send: typeof fetch = (input, init) =>
 
 /** Whether the refresh token is in an HttpOnly cookie, out of reach of any script. */
 export const inCookie: boolean = choices.has('cookie');
+/** Whether a backend of our own signs in, and this page is never left for it. */
+export const hasBackend: boolean = inCookie || choices.has('backend');
+/** Whether this page is a small window above another tab, which it signs in before it goes. */
+export const isPopup: boolean = choices.has('popup');
 
-/** One session for all tabs and workers of this page, and one refresh at a time. */
-export const tokens: TokenManager = createTokenManager({
+const platform: Platform = choices.get('storage') === 'local' ? browser({ storage: webStorage('local') }) : browser();
+
+const client = oauthClient({
+  issuer: choices.get('issuer') || location.origin,
+  clientId: 'spa',
+  redirectUri: comeBackTo(),
+  scopes: ['openid', 'profile'],
+  fetch: send,
+  allowInsecure: true,
+});
+
+const withBackend = {
   refresh: tokenEndpoint({ url: `${location.origin}/token`, clientId: 'spa', fetch: send, allowInsecure: true }),
-  revoke: ({ refreshToken = '', signal }) =>
+  revoke: ({ refreshToken = '', signal }: { refreshToken?: string; signal: AbortSignal }) =>
     send('/revoke', {
       method: 'POST',
       body: new URLSearchParams({ token: refreshToken, client_id: 'spa' }),
       keepalive: true, // it gets there although the page leaves
       signal,
     }),
-  platform: choices.get('storage') === 'local' ? browser({ storage: webStorage('local') }) : browser(),
+};
+
+/** One session for all tabs and workers of this page, and one refresh at a time. */
+export const tokens: TokenManager = createTokenManager({
+  ...(hasBackend ? withBackend : { refresh: refreshWith(client), revoke: revokeWith(client) }),
+  platform,
   refreshTokenIn: inCookie ? 'cookie' : 'response',
   proactive: choices.get('proactive') !== 'false',
   timeoutMs: Number(choices.get('timeout') ?? 10_000),
@@ -33,9 +56,19 @@ export const tokens: TokenManager = createTokenManager({
 /** Like `fetch`, with the access token for our own origin. */
 export const api: typeof fetch = createFetch(tokens, { origins: [location.origin], fetch: send, allowInsecure: true });
 
-/** Signs in; a real page would come back from the authorization server with a code here. */
-export async function signIn(user: string): Promise<void> {
+/** Signing in and out by redirects. */
+export const signIn: SignIn = createSignIn({ client, tokens, platform });
+
+/** Signs in at the backend, without leaving the page. */
+export async function signInAtBackend(user: string): Promise<void> {
   const body = new URLSearchParams({ user, scope: 'openid profile', client_id: 'spa' });
   const response = await send('/sign-in', { method: 'POST', body });
   await tokens.startSession(await response.json());
+}
+
+/** This page, with what its address has chosen, and without what a server or a test has added. */
+function comeBackTo(): string {
+  const names = ['storage', 'issuer', 'popup', 'proactive', 'timeout'];
+  const kept = new URLSearchParams([...choices].filter(([name]) => names.includes(name)));
+  return `${location.origin}/${kept.size > 0 ? `?${kept}` : ''}`;
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type AuthServer, createAuthServer, type ListeningServer } from '../../src/testing.js';
 
 const root = new URL('../../', import.meta.url);
@@ -22,16 +22,24 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Runs the tool and gives its exit code and everything it said. */
+/** Runs the tool, goes where it sends the user, and gives its exit code and everything else that it said. */
 function run(...args: string[]): Promise<{ code: number; said: string }> {
   const loader = new URL('scripts/typescript.mjs', root).href;
   const env = { ...process.env, SERVER: listening.origin, CREDENTIALS: join(folder, 'shop', 'credentials.json') };
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', loader, example, ...args], { env }, (error, stdout, stderr) => {
-      resolve({ code: Number(error?.code ?? 0), said: (stdout + stderr).trim() });
+    const all = ['--import', loader, example, ...args];
+    const child = execFile(process.execPath, all, { env }, (error, stdout, stderr) => {
+      const said = (stdout + stderr.replace(/^Sign in at .*$/m, '')).trim();
+      resolve({ code: Number(error?.code ?? 0), said });
+    });
+    child.stderr?.on('data', (text: string) => {
+      const [, url] = /^Sign in at (\S+)$/m.exec(text) ?? [];
+      if (url) void fetch(url).catch(() => undefined); // it leads back to the port that waits
     });
   });
 }
+
+const refreshes = () => server.tokenRequests.filter(({ parameters }) => parameters.grant_type === 'refresh_token');
 
 test('a tool signs in, says who is there, calls an API and signs out', { timeout: 20_000 }, async () => {
   expect(await run('whoami')).toEqual({ code: 1, said: 'Not signed in. Run: login' });
@@ -48,10 +56,21 @@ test('a tool signs in, says who is there, calls an API and signs out', { timeout
 });
 
 test('ten of them at once, with an access token that has expired, cost one refresh', { timeout: 30_000 }, async () => {
-  server.set({ accessTokenLifetimeMs: 1 });
-  await run('login');
+  server.set({ accessTokenLifetimeMs: 1_000 });
+  expect((await run('login')).said).toMatch(/^Signed in/);
+  const expiresAt = Date.now() + 1_000;
   server.set({ accessTokenLifetimeMs: 3_600_000 });
+  await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(expiresAt), { timeout: 5_000 });
   const results = await Promise.all(Array.from({ length: 10 }, () => run('call', `${listening.apiUrl}/items`)));
   expect(results.map(({ said }) => said.slice(0, 3))).toEqual(Array(10).fill('200'));
-  expect(server.tokenRequests).toHaveLength(1);
+  expect(refreshes()).toHaveLength(1);
+});
+
+test('where there is no browser, it shows a code for another device', { timeout: 20_000 }, async () => {
+  server.set({ deviceIntervalMs: 100 });
+  const { code, said } = await run('login', '--device');
+  expect(code).toBe(0);
+  expect(said).toMatch(/Signed in as ada/);
+  expect(said).toMatch(/^Go to http:\S+ and enter \S+$/m);
+  expect((await run('whoami')).said).toMatch(/^ada, with an access token until/);
 });

@@ -67,7 +67,7 @@ function app(options: Partial<OAuthClientOptions> = {}, more: Partial<TokenManag
   return { client, tokens, signIn, enter };
 }
 
-/** The recipe of docs/sign-in-providers.md for a server that refuses a dead refresh token without a word. */
+/** The recipe of docs/sign-in.md for a server that refuses a dead refresh token without a word. */
 const endsSession = ({ kind, status, body }: RefreshFailure): boolean =>
   kind === 'dead' || (status === 400 && body === undefined);
 

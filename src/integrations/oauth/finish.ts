@@ -124,7 +124,10 @@ async function complete(
     const response = await exchangeCode(client, entry, code);
     await start(context, entry, id, response, { requestedAt, ends });
   } catch (error) {
-    const isBusy = error instanceof SignInError && error.again === 'finish';
+    const again = error instanceof SignInError ? error.again : undefined;
+    // Without an answer the trace stays: browsers cut requests off when a page leaves, and the next page asks for `returnTo`.
+    if (again === 'begin') throw error;
+    const isBusy = again === 'finish';
     // A code that was not read by the server is kept for another attempt.
     await store
       .change((signIns, write) => {

@@ -253,7 +253,10 @@ describe('what the server says of a code', () => {
     const error = await world.reason(page.signIn.finish(back));
     expect(error).toMatchObject({ ...expected, returnTo: '/a' });
     expect(error.again).toBe(expected.again);
-    expect(world.pending()).toBeUndefined();
+    // without an answer the page may be on its way, and the next one has to know where the user was: no secret is left
+    const left = { pending: [], traces: [{ redirectUri: expect.any(String), returnTo: '/a' }] };
+    if (expected.again === 'begin') expect(JSON.parse(world.pending() ?? '{}')).toMatchObject(left);
+    else expect(world.pending()).toBeUndefined();
     expect(tokenRequests(world)).toBe(1);
     const again = await world.reason(page.signIn.finish(back));
     expect(again.code, 'the code is never sent again unasked').toBe('ERR_SIGN_IN_UNKNOWN');

@@ -91,6 +91,19 @@ describe('signing in', () => {
     expect([...seen].sort()).toEqual(['ERR_SIGN_IN_UNKNOWN /orders', 'active /orders', 'active undefined']);
   });
 
+  test('J2: a request that the leaving page cuts off leaves behind where the user was', async () => {
+    const world = signInWorld();
+    const page = world.page();
+    const back = await world.visit(await world.run(page.signIn.begin({ returnTo: '/orders' })));
+    world.server.next({ drop: true });
+    expect(await world.reason(page.signIn.finish(back))).toMatchObject({ code: 'ERR_SIGN_IN_NETWORK', again: 'begin' });
+    for (const { signIn } of [world.page(world.first.open()), page]) {
+      const { code, returnTo } = await world.reason(signIn.finish(back));
+      expect({ code, returnTo }).toEqual({ code: 'ERR_SIGN_IN_UNKNOWN', returnTo: '/orders' });
+    }
+    expect(codeRequests(world.server.tokenRequests)).toBe(1);
+  });
+
   test('J3: called twice, by StrictMode, a router or two tabs, it makes one token request', async () => {
     const world = signInWorld();
     const [page, other] = [world.page(), world.page(world.first.open())];

@@ -3,11 +3,16 @@ import { findContentProcess } from './content-process.js';
 import type { LaunchOptions, Tab, TabBrowser } from './tab-browser.js';
 
 /** Debian's Chromium, driven over the DevTools protocol. */
-export async function launchChromium({ name, profile }: LaunchOptions = {}): Promise<TabBrowser> {
+export async function launchChromium({ name, profile, isPrivate }: LaunchOptions = {}): Promise<TabBrowser> {
   const browser = await puppeteer.launch({
     executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium',
     headless: true,
-    args: ['--no-sandbox', '--js-flags=--expose-gc', ...(name ? [`--host-resolver-rules=MAP ${name} 127.0.0.1`] : [])],
+    args: [
+      '--no-sandbox',
+      '--js-flags=--expose-gc',
+      ...(name ? [`--host-resolver-rules=MAP ${name} 127.0.0.1`] : []),
+      ...(isPrivate ? ['--incognito'] : []),
+    ],
     ...(profile && { userDataDir: profile }),
     // hidden tabs are to be throttled as they are for users
     ignoreDefaultArgs: [
@@ -28,7 +33,7 @@ export async function launchChromium({ name, profile }: LaunchOptions = {}): Pro
 }
 
 /** Debian's Firefox ESR, driven over WebDriver BiDi. */
-export async function launchFirefox({ name, profile }: LaunchOptions = {}): Promise<TabBrowser> {
+export async function launchFirefox({ name, profile, isPrivate }: LaunchOptions = {}): Promise<TabBrowser> {
   const browser = await puppeteer.launch({
     browser: 'firefox',
     executablePath: process.env.FIREFOX_BIN ?? '/usr/bin/firefox-esr',
@@ -36,6 +41,7 @@ export async function launchFirefox({ name, profile }: LaunchOptions = {}): Prom
     extraPrefsFirefox: {
       'dom.ipc.processCount.webIsolated': 32, // a process for each tab
       ...(name && { 'network.dns.localDomains': name }),
+      ...(isPrivate && { 'browser.privatebrowsing.autostart': true }),
     },
     ...(profile && { userDataDir: profile }),
   });
@@ -78,6 +84,7 @@ function tabBrowser(
 function puppeteerTab(page: Page, lifeCycle: LifeCycle): Tab {
   return {
     run: (task, ...args) => page.evaluate(task as never, ...args) as Promise<never>,
+    click: (selector) => page.click(selector),
     goto: async (url) => {
       await page.goto(url);
       await ready(page);
@@ -86,19 +93,27 @@ function puppeteerTab(page: Page, lifeCycle: LifeCycle): Tab {
       await page.reload();
       await ready(page);
     },
-    back: async () => {
-      // not goBack(), which waits in Firefox for a page that the back/forward cache has got loaded already
-      await page.evaluate(() => void Object.assign(globalThis, { isLeft: true }));
-      await page.evaluate(() => history.back()).catch(() => undefined); // the answer may be cut off
-      while (await page.evaluate(() => 'isLeft' in globalThis).catch(() => true)) await sleep(20);
-      await ready(page);
-    },
+    back: () => traverse(page, -1),
+    forward: () => traverse(page, 1),
     show: () => page.bringToFront(),
     freeze: async () => void (await lifeCycle.freeze()),
     thaw: async () => void (await lifeCycle.thaw()),
     crash: async () => void (await lifeCycle.crash()),
     close: () => page.close(),
   };
+}
+
+let departures = 0;
+
+async function traverse(page: Page, by: number): Promise<void> {
+  // Not goBack(), which waits in Firefox for a page that the back/forward cache has got loaded already. A number, because
+  // the page that comes may be one that was left before.
+  const departure = ++departures;
+  await page.evaluate((left) => void Object.assign(globalThis, { left }), departure);
+  await page.evaluate((steps) => history.go(steps), by).catch(() => undefined); // the answer may be cut off
+  const isThere = (left: number): boolean => (globalThis as { left?: number }).left !== left;
+  while (!(await page.evaluate(isThere, departure).catch(() => false))) await sleep(20);
+  await ready(page);
 }
 
 async function ready(page: Page): Promise<void> {

@@ -14,6 +14,8 @@ export interface LaunchOptions {
   name?: string;
   /** The folder of its profile; default one that goes with it. WebKitGTK keeps its own in memory. */
   profile?: string;
+  /** Whether its windows are private. WebKitGTK keeps its profile in memory anyway. */
+  isPrivate?: boolean;
 }
 
 export type EngineName = 'chromium' | 'firefox' | 'webkit';
@@ -22,9 +24,12 @@ export type EngineName = 'chromium' | 'firefox' | 'webkit';
 export interface Tab {
   /** Runs a function in the tab that sees nothing of its surroundings here, with and to values that JSON can hold. */
   run<Args extends unknown[], T>(task: (...args: Args) => T | Promise<T>, ...args: Args): Promise<T>;
+  /** Presses what this selector finds, as a user does: browsers open windows for users only. */
+  click(selector: string): Promise<void>;
   goto(url: string): Promise<void>;
   reload(): Promise<void>;
   back(): Promise<void>;
+  forward(): Promise<void>;
   /** Brings the tab to the front; the one that was there is hidden. Not in WebKitGTK, where all of them stay hidden. */
   show(): Promise<void>;
   /** Stops everything in the tab, as a browser or a debugger does, with whatever it holds in its hands. */

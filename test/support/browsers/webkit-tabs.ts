@@ -106,9 +106,16 @@ async function webKitTab(session: Session, handle: string, url: string): Promise
   };
   return {
     run: (task, ...args) => remote.call(task.toString(), args),
+    click: (selector) =>
+      inThis(async (send) => {
+        const found = await send('POST', '/element', { using: 'css selector', value: selector });
+        const [id] = Object.values(found as Record<string, string>);
+        await send('POST', `/element/${id}/click`, {});
+      }),
     goto: (next) => leave('/url', { url: next }),
     reload: () => leave('/refresh', {}),
     back: () => leave('/back', {}),
+    forward: () => leave('/forward', {}),
     show: () => inThis(async () => undefined),
     freeze: () => kill('SIGSTOP'),
     thaw: () => kill('SIGCONT'),

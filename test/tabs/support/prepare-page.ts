@@ -24,7 +24,7 @@ export interface Prepared {
 export function preparePage(html: string, url: URL): string {
   if (url.searchParams.has('framed')) return html.replace('<head>', `<head><script>(${reportToParent})()</script>`);
   if (url.searchParams.has('sandbox')) {
-    const frame = `<iframe sandbox="allow-scripts" src="/?framed&storage=${url.searchParams.get('storage')}"></iframe>`;
+    const frame = `<iframe sandbox="allow-scripts" src="/?framed&backend&storage=${url.searchParams.get('storage')}"></iframe>`;
     return `<!doctype html><script>(${listenToFrame})()</script>${frame}`;
   }
   return html.replace('<head>', `<head><script>(${prepare})()</script>`);

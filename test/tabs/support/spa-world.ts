@@ -51,7 +51,8 @@ export async function createWorld(
   { name = '127.0.0.1', ...options }: WorldOptions = {},
 ): Promise<SpaWorld> {
   const spa = await serveSpa({ accessTokenLifetimeMs: 3_600_000, document: preparePage, ...options });
-  const url = `${spa.origin.replace('127.0.0.1', name)}/?${new URLSearchParams(query)}`;
+  const chosen = 'issuer' in query ? query : { ...query, backend: '' };
+  const url = `${spa.origin.replace('127.0.0.1', name)}/?${new URLSearchParams(chosen)}`;
   const tabs: Tab[] = [];
   let ahead = 0;
   const open = async (more: number): Promise<Tab[]> => {
