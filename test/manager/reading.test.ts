@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { encodeRecord } from '../../src/core/codec.js';
 import type { SessionRecord } from '../../src/core/session-record.js';
 import { RefreshError } from '../../src/errors.js';
@@ -147,11 +147,12 @@ describe('a session that is not in the storage any more', () => {
     expect(await read(null)).toBe('none');
   });
 
-  test('was ended elsewhere also where the refresh token is in a cookie', async () => {
+  test('was ended elsewhere also where the refresh token is in a cookie, and no refresh has to find that out', async () => {
     const { manager, asked, read } = reading({ refreshTokenIn: 'cookie' });
     hold(manager, mine);
     await wasStored(manager, mine);
-    expect([await read(null), asked]).toEqual(['none', []]);
+    const started = vi.spyOn(manager.refresher, 'start');
+    expect([await read(null), asked, started.mock.calls]).toEqual(['none', [], []]);
   });
 
   test('was not, if it got there only while the storage was read', async () => {
@@ -273,6 +274,26 @@ describe('a page that left during its sign-out', () => {
     release();
     await clock.settle();
     expect(reader.isReading).toBe(false);
+  });
+
+  test('is left to a sign-out that began during the read', async () => {
+    const { manager, marks, clock, stored, reader } = reading();
+    const finished = vi.fn(async () => undefined);
+    Object.defineProperty(manager, 'finishSignOut', { value: finished });
+    leavingPage(marks, other);
+    stored.answer = after(() => manager.pending.beginEnd().finish(), encodeRecord(other));
+    await clock.runUntil(reader.read(false));
+    expect(finished).not.toHaveBeenCalled();
+  });
+
+  test('with a cookie: the server is not asked after a sign-out that began meanwhile', async () => {
+    const { manager, marks, clock, asked, stored, reader } = reading({ refreshTokenIn: 'cookie' });
+    const finish = async () => manager.pending.beginEnd().finish();
+    Object.defineProperty(manager, 'finishSignOut', { value: finish });
+    leavingPage(marks, other);
+    stored.answer = () => encodeRecord(other);
+    await clock.runUntil(reader.read(false));
+    expect([manager.session.state.status, asked]).toEqual(['loading', []]);
   });
 
   test('holds up nobody who has a session, or whose refresh token is stored', async () => {
