@@ -116,6 +116,12 @@ describe('the reconciler', () => {
     await clock.advance(1_000);
     expect(isSettled).toBe(true);
     expect(clock.nextAt).not.toBe(undefined); // the next repair is planned all the same
+    let isSettledAgain = false;
+    void work.settled(60_000).then(() => {
+      isSettledAgain = true;
+    });
+    await clock.settle();
+    expect(isSettledAgain).toBe(true);
   });
 
   test('tells the peers of what it has changed, and of nothing else', async () => {
