@@ -118,7 +118,7 @@ export function failingOf(state: SessionState): Failing | undefined {
 
 /** The error for a caller who needs a session when there is none. */
 export function noSession(state: SessionState): AnyTokenError {
-  const error = state.status === 'none' ? state.error : undefined;
+  const error = 'error' in state ? state.error : undefined;
   return error instanceof SessionError
     ? error
     : new SessionError(

@@ -34,10 +34,8 @@ export interface Asked {
 
 const MAX_BODY_LENGTH = 262_144;
 
-const CODES: Record<RefreshFailure['kind'], RefreshErrorCode> = {
-  dead: 'ERR_REFRESH_UNAVAILABLE',
-  transient: 'ERR_REFRESH_UNAVAILABLE',
-  unknown: 'ERR_REFRESH_UNAVAILABLE',
+/** The codes of refusals that waiting does not help; any other is `ERR_REFRESH_UNAVAILABLE`. */
+const CODES: Partial<Record<RefreshFailure['kind'], RefreshErrorCode>> = {
   config: 'ERR_REFRESH_CONFIG',
   interaction: 'ERR_REFRESH_INTERACTION',
 };
@@ -106,11 +104,16 @@ function readBody(
   if (found?.isBound) {
     const answer = unreadable(seen(`${found.problem} came`), status, found);
     // it could be read: a refresh token that is not in it was not rotated
-    return { ...answer, failure: { ...answer.failure, kind: 'config' }, code: CODES.config, isAnswer: true };
+    return { ...answer, failure: { ...answer.failure, kind: 'config' }, code: 'ERR_REFRESH_CONFIG', isAnswer: true };
   }
   if (found && failure.kind === 'unknown') return unreadable(seen(html || `${found.problem} came`), status, found);
   // a gateway's word says nothing of what the server behind it has done
-  return { failure, code: CODES[failure.kind], isAnswer: status !== 502 && status !== 504, detail: seen(html) };
+  return {
+    failure,
+    code: CODES[failure.kind] ?? 'ERR_REFRESH_UNAVAILABLE',
+    isAnswer: status !== 502 && status !== 504,
+    detail: seen(html),
+  };
 }
 
 /** Where an answer redirects to, or was redirected to: origin and path, as a query may carry anything. */

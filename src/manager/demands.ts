@@ -37,7 +37,7 @@ export class Demands {
 
   /** Tokens issued in the millisecond of the call, or in the future, prove nothing: a peer's clock may be ahead of this one. */
   isMet({ at, requests }: Demand, record: SessionRecord | undefined): boolean {
-    const { issuedAt } = record?.tokens ?? { issuedAt: at };
+    const issuedAt = record?.tokens.issuedAt ?? at;
     return this.#answered > requests || (issuedAt > at && issuedAt <= this.#clock.now());
   }
 }

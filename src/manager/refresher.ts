@@ -250,11 +250,10 @@ export class Refresher {
     const now = platform.clock.now();
     const own = { reason, attempt, durationMs };
     if (outcome.kind === 'failed') {
-      const { error, retryAt, named, repeats, record, isOwn } = outcome;
+      const { error, record, isOwn } = outcome;
       if (isOwn) this.#failures++;
       this.#quietUntil = now + backoffDelay(Math.max(1, this.#failures), retry, platform.random());
-      const failing = { error, retryAt, named, repeats };
-      session.dispatch({ type: 'failed', base, record, failing, again, own, isPeers: !isOwn });
+      session.dispatch({ type: 'failed', base, record, failing: outcome, again, own, isPeers: !isOwn });
       const held = session.record;
       // A peer was faster, and announced its tokens meanwhile.
       const isRefreshed = held && base && supersedes(held, record ?? base) && isUsable(held.tokens, now);
@@ -272,7 +271,9 @@ export class Refresher {
       const isStart = !base || isSignIn || !isSameSession(base, record);
       if (isStart && !isSameTokenSet(session.record, record)) session.dispatch({ type: 'started', record, from });
       else if (base) session.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
-      this.#serve(record, outcome.isBestAvailable, now);
+      const held = session.record;
+      const isServed = outcome.isBestAvailable || isUsable(record.tokens, now);
+      if (isServed) callers.resolve(held && isUsable(held.tokens, now) ? held : record);
     } else if (outcome.kind === 'replaced') {
       session.dispatch({ type: 'found', record: outcome.record, wasStored: true });
     } else if (outcome.kind === 'ended') {
@@ -281,11 +282,5 @@ export class Refresher {
     } else if (!this.#run) {
       session.dispatch({ type: 'abandoned' });
     }
-  }
-
-  #serve(record: SessionRecord, isForced: boolean | undefined, now: number): void {
-    const held = this.#parts.session.record;
-    if (!isForced && !isUsable(record.tokens, now)) return;
-    this.#parts.callers.resolve(held && isUsable(held.tokens, now) ? held : record);
   }
 }

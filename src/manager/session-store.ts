@@ -71,7 +71,7 @@ function snapshotOf(state: SessionState): SessionSnapshot {
   const record = recordOf(state);
   const failing = failingOf(state);
   return Object.freeze({
-    status: state.status === 'loading' || state.status === 'none' ? state.status : 'active',
+    status: 'record' in state ? 'active' : state.status,
     sessionId: record?.sessionId,
     refreshing: state.status === 'refreshing',
     issuedAt: record?.tokens.issuedAt,

@@ -85,8 +85,7 @@ function addHidden(visible: VisibleMembers, manager: Manager): object {
       manager.emit({ type: 'requestRejected', payload, sessionId: isPast ? undefined : sessionId });
     },
     passOver: (origin) => {
-      const { sessionId } = session.record ?? {};
-      manager.emit({ type: 'requestPassedOver', payload: { origin }, sessionId });
+      manager.emit({ type: 'requestPassedOver', payload: { origin }, sessionId: session.record?.sessionId });
     },
     life: () => ({ now: manager.settings.platform.clock.now(), expiresAt: session.snapshot.expiresAt }),
   };

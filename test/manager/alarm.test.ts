@@ -170,6 +170,47 @@ describe('a wake-up', () => {
     expect(refreshes).toEqual([from + 60_000, from, from + 5_000]);
   });
 
+  test.each([
+    ['names no pause', false, 5_000, true],
+    ['names one that is not over', true, 5_000, false],
+    ['names one that is over', true, 0, true],
+  ])('lets one probe through where refreshing fails and the server %s', async (_, isNamed, pauseMs, isAllowed) => {
+    const { clock, manager, alarm } = alarmAfter(isHeld, { isAwake: false });
+    const { record: base } = manager.session;
+    const paused = { ...failing(clock.now() + pauseMs), named: isNamed };
+    manager.session.dispatch({ type: 'failed', base, record: undefined, failing: paused, again: false });
+    await alarm.wake();
+    expect(alarm.isProbeAllowed).toBe(isAllowed);
+  });
+
+  test('lets no probe through where nobody is signed in', async () => {
+    const { alarm, refreshes } = alarmAfter(isNone);
+    await alarm.wake();
+    expect([alarm.isProbeAllowed, refreshes]).toEqual([false, []]);
+  });
+
+  test('lets no second probe through in the same millisecond', async () => {
+    const { clock, manager, alarm } = alarmAfter(isHeld, { isAwake: false });
+    alarm.plan(clock.now());
+    await alarm.wake();
+    manager.session.dispatch({ type: 'attempted', reason: 'due', attempt: 1 });
+    alarm.plan(clock.now());
+    await alarm.wake();
+    expect(alarm.isProbeAllowed).toBe(false);
+  });
+
+  test('is without effect after the end, also one that came before it; no timer is left', async () => {
+    const { clock, alarm, refreshes } = alarmAfter(isHeld);
+    alarm.plan(clock.now() + 1_000);
+    clock.set(clock.now() + 1_000);
+    const waking = alarm.wake();
+    alarm.dispose();
+    await waking;
+    expect(clock.pending).toBe(0);
+    await clock.settle();
+    expect([alarm.isProbeAllowed, refreshes]).toEqual([false, []]);
+  });
+
   test('lets nothing be served before the storage was read', async () => {
     const { world, tokens, wakeups, stored } = await signedIn({}, { storage: 'slow' });
     await world.run(tokens.getAccessToken());

@@ -236,6 +236,19 @@ describe('endsSession', () => {
     one.answer = async () => ({ error: 'refresh-token-1', error_code: 'invalid_grant' }) as never;
     expect(await one.outcome()).toMatchObject({ kind: 'ended', reason: 'rejected' });
   });
+
+  test('is asked about a status alone, and proves nothing where it throws', async () => {
+    const one = oneAttempt(base, { endsSession: ({ status }) => status === 418 });
+    one.answer = async () => new Response('', { status: 418 });
+    expect(await one.outcome()).toMatchObject({ kind: 'ended', reason: 'rejected' });
+    const throws = oneAttempt(base, {
+      endsSession: () => {
+        throw new Error('a bug');
+      },
+    });
+    throws.answer = async () => new Response('', { status: 418 });
+    expect(await throws.outcome()).toMatchObject({ kind: 'failed' });
+  });
 });
 
 describe('before a refusal ends a session', () => {
@@ -293,4 +306,170 @@ describe('before a refusal ends a session', () => {
     expect(await storage.getItem(manager.settings.name)).toBe(null);
     expect(clock.pending).toBe(0);
   });
+});
+
+describe('before a refusal ends a session, where peers may hold the lock as well', () => {
+  const refused = () => Response.json({ error: 'invalid_grant' }, { status: 400 });
+
+  test.each([
+    [false, [0, 250, 500, 1_000, 2_000]],
+    [undefined, [0]],
+    [true, [0]],
+  ])('the storage is read for two seconds, and else once: exclusive %s', async (exclusive, expected) => {
+    const one = oneAttempt(base);
+    one.exclusive = exclusive;
+    one.answer = async () => refused();
+    const reads: number[] = [];
+    let from = 0;
+    one.read = () => {
+      if (one.asked.length === 0) from = one.clock.now();
+      else reads.push(one.clock.now() - from);
+      return { record: base };
+    };
+    expect(await one.outcome()).toMatchObject({ kind: 'ended' });
+    expect(reads).toEqual(expected);
+  });
+
+  test('what a peer stores in that time is taken', async () => {
+    const one = oneAttempt(base);
+    one.exclusive = false;
+    one.answer = async () => refused();
+    const record = recordWith({ revision: 4 }, fresh);
+    let reads = 0;
+    one.read = () => ({ record: ++reads > 4 ? record : base });
+    expect(await one.outcome()).toEqual({ kind: 'refreshed', by: 'peer', record });
+  });
+});
+
+describe('a storage that cannot be read', () => {
+  const broken = () => Promise.reject(new StorageError('ERR_STORAGE_READ', 'broken'));
+  /** A session that never got to the storage; what the reads after the first one give. */
+  function blind(later: OneAttempt['read'] = broken) {
+    const one = oneAttempt(base);
+    one.read = () => (one.asked.length === 0 ? broken() : later());
+    const repair = vi.spyOn(one.manager.reconciler, 'schedule');
+    return { one, repair };
+  }
+
+  test('keeps a session that it never held from nothing; it is not marked there', async () => {
+    const { one, repair } = blind();
+    expect(await one.outcome()).toMatchObject({ kind: 'refreshed', record: { tokens: { accessToken: 'new-access' } } });
+    expect([one.written, repair.mock.calls.length]).toEqual([[], 1]);
+  });
+
+  test('is written when it can be read by the time of the answer, and holds nothing newer', async () => {
+    const { one, repair } = blind(() => ({ record: undefined }));
+    await one.outcome();
+    expect(one.written).toMatchObject([{ unanswered: false, tokens: { accessToken: 'new-access' } }]);
+    expect(repair).not.toHaveBeenCalled();
+  });
+
+  test.each([
+    ['another session that is newer', () => ({ record: other })],
+    ['damage', () => ({ record: undefined, damage: damage() })],
+  ])('is not written over %s: the reconciler decides', async (_, later) => {
+    const { one, repair } = blind(later);
+    await one.outcome();
+    expect([one.written, repair.mock.calls.length]).toEqual([[], 1]);
+  });
+
+  test('is not erased when the session ends, but later', async () => {
+    const { one, repair } = blind();
+    one.answer = async () => Response.json({ error: 'invalid_grant' }, { status: 400 });
+    expect(await one.outcome()).toMatchObject({ kind: 'ended' });
+    expect([one.erased, repair.mock.calls.length, one.manager.store.isBuried(base)]).toEqual([0, 1, true]);
+  });
+
+  test('stops a session that it did hold, one whose cookie it may tell of, and none at all', async () => {
+    const held = oneAttempt(base);
+    await wasStored(held.manager, base);
+    for (const one of [held, oneAttempt(base, { refreshTokenIn: 'cookie' }), oneAttempt(undefined)]) {
+      one.read = broken;
+      await expect(one.outcome()).rejects.toMatchObject({ code: 'ERR_STORAGE_READ' });
+      expect(one.asked).toEqual([]);
+    }
+  });
+});
+
+describe('a refusal that may last', () => {
+  const answers: [string, () => Response, boolean][] = [
+    ['of this client', () => Response.json({ error: 'invalid_client' }, { status: 401 }), true],
+    ['that says nothing', () => new Response('', { status: 418 }), true],
+    ['of a busy server', () => new Response('', { status: 503 }), false],
+    ['that wants the user', () => Response.json({ error: 'interaction_required' }, { status: 400 }), false],
+    ['that was cut off', () => Response.json({ no_token: 1 }), false],
+  ];
+
+  test.each(answers)('is counted, and no other: one %s', async (_, answer, isCounted) => {
+    const one = oneAttempt(base);
+    one.answer = async () => answer();
+    const outcome = await one.outcome();
+    expect(outcome).toMatchObject({ kind: 'failed', isOwn: true });
+    const repeats = isCounted ? { since: one.clock.now(), count: 1 } : undefined;
+    expect(outcome).toHaveProperty('repeats', repeats);
+    expect(outcome).toHaveProperty('record.failure.repeats', repeats);
+  });
+
+  test('is counted on from the one before it, with a record and without', async () => {
+    const refused = () => Response.json({ error: 'invalid_client' }, { status: 401 });
+    const before = oneAttempt(base);
+    before.answer = async () => refused();
+    const first = await before.outcome();
+    const record = first.kind === 'failed' ? first.record : undefined;
+    const again = oneAttempt(record);
+    again.answer = async () => refused();
+    again.clock.set(again.clock.now() + 120_000);
+    expect(await again.outcome()).toHaveProperty('repeats.count', 2);
+    const cookie = oneAttempt(undefined, { refreshTokenIn: 'cookie' });
+    cookie.answer = async () => refused();
+    const failing = await cookie.outcome();
+    if (failing.kind !== 'failed') throw new Error('expected a failure');
+    cookie.manager.session.dispatch({ type: 'failed', base: undefined, record: undefined, failing, again: false });
+    expect(await cookie.outcome()).toHaveProperty('repeats.count', 2);
+    cookie.answer = async () => Response.json({ error: 'invalid_scope' }, { status: 400 });
+    expect(await cookie.outcome()).toHaveProperty('repeats.count', 1);
+  });
+});
+
+describe('with a cookie, and no session yet, a pause that the server names', () => {
+  const none = () => oneAttempt(undefined, { refreshTokenIn: 'cookie' });
+  const busy = (after?: string) => new Response('', { status: 503, headers: after ? { 'Retry-After': after } : {} });
+
+  test('is stored, as there is no record that could tell of it; any other is not', async () => {
+    const one = none();
+    one.answer = async () => busy('7');
+    expect(await one.outcome()).toMatchObject({ kind: 'failed', named: true });
+    expect(one.pauses).toMatchObject([{ named: true, retryAt: one.clock.now() + 7_000 }]);
+    const other = none();
+    other.answer = async () => busy();
+    expect(await other.outcome()).toMatchObject({ kind: 'failed', named: false });
+    const session = oneAttempt(base);
+    session.answer = async () => busy('7');
+    expect(await session.outcome()).toMatchObject({ kind: 'failed', named: true });
+    expect([other.pauses, session.pauses]).toEqual([[], []]);
+  });
+
+  test('holds until it is over, and is taken away with the first tokens', async () => {
+    const one = none();
+    one.pause = failureUntil(one.clock.now() + 5_000, true);
+    expect(await one.outcome()).toMatchObject({ kind: 'failed', isOwn: false, retryAt: one.clock.now() + 5_000 });
+    expect(one.asked).toEqual([]);
+    one.clock.set(one.clock.now() + 5_000);
+    expect(await one.outcome()).toMatchObject({ kind: 'refreshed' });
+    expect(one.pauses).toEqual([undefined]);
+    const other = none();
+    expect(await other.outcome()).toMatchObject({ kind: 'refreshed' });
+    expect(other.pauses).toEqual([]);
+  });
+});
+
+test('tokens of a session that ends while they are written are left to its end, which erases them', async () => {
+  const one = oneAttempt(base);
+  one.write = () => {
+    if (one.written.length < 2) return;
+    void one.run.detach();
+    one.manager.session.dispatch({ type: 'ended', reason: 'ended' });
+  };
+  expect(await one.outcome()).toMatchObject({ kind: 'refreshed' });
+  expect(one.erased).toBe(0);
 });

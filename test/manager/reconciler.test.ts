@@ -85,6 +85,65 @@ describe('the reconciler', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('is waited for by settled() until its first repair is done, and no longer after the end', async () => {
+    for (const isDisposed of [false, true]) {
+      const clock = fakeClock();
+      const { work, reconciler } = bareManager({ clock });
+      reconciler.schedule();
+      let isSettled = false;
+      void work.settled(60_000).then(() => {
+        isSettled = true;
+      });
+      await clock.advance(100);
+      expect(isSettled).toBe(false);
+      if (isDisposed) reconciler.dispose();
+      else await clock.advance(1_000);
+      await clock.settle();
+      expect(isSettled).toBe(true);
+    }
+  });
+
+  test('is waited for by settled() no longer than its first repair, where that fails', async () => {
+    const clock = fakeClock();
+    const getItem = () => Promise.reject(new Error('broken'));
+    const storage: TokenStorage = { getItem, setItem: () => undefined, removeItem: () => undefined };
+    const { work, reconciler } = bareManager({ clock, storage });
+    reconciler.schedule();
+    let isSettled = false;
+    void work.settled(60_000).then(() => {
+      isSettled = true;
+    });
+    await clock.advance(1_000);
+    expect(isSettled).toBe(true);
+    expect(clock.nextAt).not.toBe(undefined); // the next repair is planned all the same
+    let isSettledAgain = false;
+    void work.settled(60_000).then(() => {
+      isSettledAgain = true;
+    });
+    await clock.settle();
+    expect(isSettledAgain).toBe(true);
+  });
+
+  test('tells the peers of what it has changed, and of nothing else', async () => {
+    const announcedBy = async (held: SessionRecord | undefined, stored: SessionRecord | undefined) => {
+      const clock = fakeClock();
+      const announced: string[] = [];
+      const text = stored ? encodeRecord(stored) : null;
+      const storage: TokenStorage = { getItem: () => text, setItem: () => undefined, removeItem: () => undefined };
+      const channel = { announce: (key: string) => void announced.push(key), subscribe: () => () => undefined };
+      const { session, reconciler } = bareManager({ clock, storage, channel });
+      if (held) session.dispatch({ type: 'started', record: held, from: 'sign-in' });
+      reconciler.schedule();
+      await clock.advance(1_000);
+      return announced;
+    };
+    expect(await announcedBy(record('one', 5), record('one', 4))).toEqual([NAME]);
+    expect(await announcedBy(record('one', 5), undefined)).toEqual([NAME]);
+    expect(await announcedBy(record('one', 5), record('one', 5))).toEqual([]);
+    expect(await announcedBy(record('one', 5), record('two', 6))).toEqual([]);
+    expect(await announcedBy(undefined, undefined)).toEqual([]);
+  });
+
   test('has nothing to do where nothing is stored and nobody is signed in', async () => {
     expect(await reconcileOnce(undefined, undefined, { endedId: 'one' })).toMatchObject({ written: [], pending: 0 });
   });

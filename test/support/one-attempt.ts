@@ -1,4 +1,4 @@
-import type { SessionRecord } from '../../src/core/session-record.js';
+import type { SessionRecord, StoredFailure } from '../../src/core/session-record.js';
 import type { RefreshRequest, RefreshTokens, TokenManagerOptions } from '../../src/index.js';
 import { Attempt, type AttemptRequest } from '../../src/manager/attempt.js';
 import type { AttemptOutcome } from '../../src/manager/attempt-outcome.js';
@@ -21,6 +21,9 @@ export interface OneAttempt {
   write: () => void | Promise<void>;
   erase: () => void | Promise<void>;
   answer: RefreshTokens;
+  /** The pause that is stored where there is no session; and those that were written, undefined for one that was removed. */
+  pause: StoredFailure | undefined;
+  readonly pauses: (StoredFailure | undefined)[];
   request: AttemptRequest;
   /** Whether peers might hold the lock as well. */
   exclusive: boolean | undefined;
@@ -53,6 +56,8 @@ export function oneAttempt(base: SessionRecord | undefined, options: Partial<Tok
     write: () => undefined,
     erase: () => undefined,
     answer: async () => ({ access_token: 'new-access', refresh_token: 'new-refresh', expires_in: 60 }),
+    pause: undefined,
+    pauses: [],
     request: { base, reason: 'expired', attempt: 1, isSignIn: false, challenge: undefined, failures: 0 },
     exclusive: undefined,
     outcome: () => clock.runUntil(new Attempt(manager, one.run, one.request, storage).execute()),
@@ -66,8 +71,8 @@ export function oneAttempt(base: SessionRecord | undefined, options: Partial<Tok
       one.written.push(record);
       await one.write();
     },
-    readPause: async () => undefined,
-    writePause: async () => undefined,
+    readPause: async () => one.pause,
+    writePause: async (pause) => void one.pauses.push(pause),
     erase: async () => {
       one.erased++;
       await one.erase();

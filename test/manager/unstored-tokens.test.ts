@@ -1,0 +1,45 @@
+import { expect, test, vi } from 'vitest';
+import { PendingWork } from '../../src/manager/pending-work.js';
+import { UnstoredTokens } from '../../src/manager/unstored-tokens.js';
+import { fakeClock } from '../../src/testing.js';
+import { recordWith } from '../support/session-records.js';
+
+const base = recordWith();
+const newer = recordWith({ revision: 4 });
+const { tokens } = recordWith({}, { accessToken: 'late' });
+
+test('tokens that came late are told, and handed out once, for the record that they follow from', () => {
+  const tokensArrivedLate = vi.fn();
+  const unstored = new UnstoredTokens({ tokensArrivedLate });
+  expect([unstored.follow(undefined), unstored.follow(base), unstored.take(base)]).toEqual([false, false, undefined]);
+  unstored.put(base, tokens);
+  expect(tokensArrivedLate).toHaveBeenCalledOnce();
+  expect([unstored.follow(newer), unstored.take(newer)]).toEqual([false, undefined]);
+  expect([unstored.follow(base), unstored.take(base)]).toEqual([true, tokens]);
+  expect([unstored.follow(base), unstored.take(base)]).toEqual([false, undefined]);
+});
+
+test('tokens that came late are forgotten when their session is over', () => {
+  const unstored = new UnstoredTokens({ tokensArrivedLate: () => undefined });
+  unstored.put(base, tokens);
+  unstored.clear();
+  expect(unstored.take(base)).toBe(undefined);
+});
+
+test('settled() waits for all that is under way, or for its limit, and leaves no timer', async () => {
+  const clock = fakeClock();
+  const work = new PendingWork(clock);
+  const ends: (() => void)[] = [];
+  for (let one = 0; one < 2; one++) void work.track(new Promise<void>((resolve) => ends.push(resolve)));
+  let settled = 0;
+  void work.settled(100).then(() => settled++);
+  await clock.advance(100);
+  expect(settled).toBe(1);
+  void work.settled(100).then(() => settled++);
+  ends[0]?.();
+  await clock.settle();
+  expect(settled).toBe(1);
+  ends[1]?.();
+  await clock.settle();
+  expect([settled, clock.pending]).toEqual([2, 0]);
+});
