@@ -3,7 +3,7 @@ import type { SentWith } from '../core/hooks.js';
 import { isFinal, renewal } from '../core/renewal.js';
 import { noSession, type SessionState } from '../core/session.js';
 import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
-import { isTokenError, LockError, OptionsError, RefreshError, SessionError } from '../errors.js';
+import { isTokenError, LockError, OptionsError, RefreshError, SessionError, StorageError } from '../errors.js';
 import type { Alarm } from './alarm.js';
 import { NO_REFRESH_TOKEN } from './attempt-end.js';
 import { withDeadline } from './deadline.js';
@@ -147,7 +147,8 @@ export class AccessTokens {
     const { settings, demands, session, refresher } = this.#parts;
     const demand = demands.add();
     await this.#ready(options.signal);
-    if (settings.isCookie && session.state.status === 'none') {
+    const isUnread = session.state.status === 'loading' && session.failing?.error instanceof StorageError;
+    if (settings.isCookie && (session.state.status === 'none' || isUnread)) {
       return this.#parts.track(refresher.signIn('asked'), options.signal);
     }
     // A request that was sent before the call tells nothing of what has changed since: its outcome is not taken.

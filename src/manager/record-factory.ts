@@ -17,13 +17,17 @@ export class RecordFactory {
     return [clock.now(), ++this.#ids, random(), random()].map((part) => part.toString(36).replace('0.', '')).join('');
   }
 
-  /** The record of the same session with new tokens; of a new one where there is none yet, or the subject is another. */
-  next(current: SessionRecord | undefined, tokens: TokenSet): SessionRecord {
+  /**
+   * The record of the same session with new tokens; of a new one where there is none yet, or the subject is another.
+   *
+   * Counted from the clock, a new one follows whatever the storage turns out to hold.
+   */
+  next(current: SessionRecord | undefined, tokens: TokenSet, isCounted = false): SessionRecord {
     const isSame = current && isSameSubject(current.tokens.idToken, tokens.idToken);
     const sessionId = isSame ? current.sessionId : this.newId();
-    const revision = current?.revision ?? 0;
+    const { owner, isGrant, platform } = this.#settings;
+    const revision = current?.revision ?? (isCounted ? Math.floor(platform.clock.now()) : 0);
     const attemptId = this.newId();
-    const { owner, isGrant } = this.#settings;
     return {
       sessionId,
       revision: revision + 1,
