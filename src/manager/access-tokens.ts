@@ -9,7 +9,6 @@ import { NO_REFRESH_TOKEN } from './attempt-end.js';
 import { withDeadline } from './deadline.js';
 import type { Demands } from './demands.js';
 import type { Exchange } from './exchange.js';
-import { lockLost } from './hold-lock.js';
 import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands } from './pending-commands.js';
@@ -97,8 +96,9 @@ export class AccessTokens {
   }
 
   get(options?: GetOptions): Promise<string> {
-    const { settings, session, reader, exchange } = this.#parts;
-    if (reader.isBlocking) return this.#get(options);
+    const { settings, session, reader, pending, exchange } = this.#parts;
+    // Who asks beside a sign-in waits for that, and not with those who asked before it.
+    if (reader.isBlocking || pending.isStarting) return this.#get(options);
     const now = settings.platform.clock.now();
     const isFresh = now < this.#dueAt && now >= this.#freshFrom;
     if (this.#fresh && isFresh && (options === undefined || isPlain(options))) return this.#fresh;
@@ -109,12 +109,12 @@ export class AccessTokens {
     // Who comes later waits on its own: the others may have been cut off together with what they wait for.
     if (!this.#pending || now - this.#pendingSince > MAX_PATIENCE_MS) {
       this.#pendingSince = now;
-      const pending = this.#get();
+      const token = this.#get();
       const clear = () => {
-        if (this.#pending === pending) this.#pending = undefined;
+        if (this.#pending === token) this.#pending = undefined;
       };
-      this.#pending = pending;
-      pending.then(clear, clear);
+      this.#pending = token;
+      token.then(clear, clear);
     }
     return this.#pending;
   }
@@ -182,12 +182,16 @@ export class AccessTokens {
     if (isEnough && (isBehind || !isDue)) return tokens.accessToken;
     try {
       const refresh = () => this.#refresh(state, isGood ? 'due' : 'expired', { signal });
-      return await (isEnough ? withDeadline(clock, MAX_PATIENCE_MS, refresh, lockLost) : refresh());
+      return await (isEnough ? withDeadline(clock, MAX_PATIENCE_MS, refresh, () => undefined) : refresh());
     } catch (error) {
-      // A usable token beats none, though it does not live as long as was asked for.
+      const isTimeout = error === undefined;
       const isFault = isTokenError(error) && !(error instanceof SessionError || error instanceof OptionsError);
-      const isOurs = session.record?.sessionId === state.record.sessionId;
-      if (isGood && isFault && isOurs && isUsable(tokens, clock.now())) return tokens.accessToken;
+      const { record } = session;
+      if (!(isTimeout || isFault) || !record || !isSameSession(record, state.record))
+        throw error ?? noSession(session.state);
+      // A usable token beats none, though it does not live as long as was asked for; a peer may have brought it.
+      if (isUsable(record.tokens, clock.now())) return record.tokens.accessToken;
+      if (isTimeout) return this.#get({ signal, minValidityMs }); // it has expired meanwhile
       throw error;
     }
   }
