@@ -73,9 +73,12 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
     // without a lock an old record may come back; and a cookie is the browser's, whatever session it is used in
     const { lock, isCookie } = world.circumstances;
     // and where the storage fails, it is not seen there whose tokens it brought
+    const isUnseen = storage.isKnownDead(peer) && !world.circumstances.hasIdTokens;
     const isFed =
       isCookie &&
-      (oracle.hasBound(call.sessionId, grant) || Math.max(oracle.faultAt(), oracle.faultAt(peer)) > world.now - 20_000);
+      (isUnseen ||
+        oracle.hasBound(call.sessionId, grant) ||
+        Math.max(oracle.faultAt(), oracle.faultAt(peer)) > world.now - 20_000);
     const isOwn = before === grant || isFed;
     if (before && !isOwn && !isLooking) world.violate('own tokens', `${what}, but asked as ${before.name}`);
     // and which of two sessions is the newer one, nobody can tell after the clock was set back
