@@ -215,6 +215,7 @@ function signOut(setting: Setting, peer: Peer): void {
   world.trace(() => `${peer.name} signs out of ${own?.name ?? 'whatever there is'}`);
   world.count('sign-out');
   peer.ends++;
+  peer.endedAt = world.now;
   for (const begun of peer.starting) leave(peer, begun);
   if (sessionId !== undefined) peer.left.add(sessionId);
   if (own) leave(peer, own);

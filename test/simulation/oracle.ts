@@ -95,7 +95,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
     if (rotates && !isCookie && !isExcused && index < grant.storedUpTo) {
       world.violate('answered refresh token', `${token}, but a later one is stored`);
     }
-    const overlap = before.find(isUnderWay);
+    // whoever signs out lets go of a request at once, also where the cookie in it was another session's by then
+    const overlap = before.find((other) => isUnderWay(other) && !(isCookie && other.peer.endedAt >= other.at));
     if (overlap && !isExcused) world.violate('one refresh', `${token} while ${overlap.peer.name} refreshes`);
     checkQuiet(now, reason, token);
   }

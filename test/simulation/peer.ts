@@ -60,6 +60,8 @@ export interface Peer {
   misledAt: number;
   /** Sign-outs so far. */
   ends: number;
+  /** When the last one was. */
+  endedAt: number;
   /** The refresh that began last. */
   lastStart: { readonly at: number; readonly reason: string } | undefined;
 }
@@ -149,6 +151,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     disposed: false,
     misledAt: Number.NEGATIVE_INFINITY,
     ends: 0,
+    endedAt: Number.NEGATIVE_INFINITY,
     lastStart: undefined,
   };
   return peer;
