@@ -6,10 +6,11 @@ import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/sessi
 import { isTokenError, LockError, OptionsError, RefreshError, SessionError, StorageError } from '../errors.js';
 import type { Alarm } from './alarm.js';
 import { NO_REFRESH_TOKEN } from './attempt-end.js';
+import { checkCall } from './check-call.js';
 import { withDeadline } from './deadline.js';
 import type { Demands } from './demands.js';
 import type { Exchange } from './exchange.js';
-import type { Settings } from './options.js';
+import { fail, type Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands } from './pending-commands.js';
 import type { Refresher } from './refresher.js';
@@ -96,6 +97,11 @@ export class AccessTokens {
   }
 
   get(options?: GetOptions): Promise<string> {
+    try {
+      checkCall(options, 'minValidityMs');
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const { settings, session, reader, pending, exchange } = this.#parts;
     // Who asks beside a sign-in waits for that, and not with those who asked before it.
     if (reader.isBlocking || pending.isStarting) return this.#get(options);
@@ -121,6 +127,8 @@ export class AccessTokens {
 
   /** Another access token than the one that was refused; `sent`: the token set that the request went out with. */
   async replace(rejected: string, options: RefreshOptions = {}, sent?: SentWith): Promise<string> {
+    if (typeof rejected !== 'string') fail('rejected', 'the access token that was refused', rejected);
+    checkCall(options, 'challenge');
     await this.#ready(options.signal);
     const state = this.#requireSession();
     const isPast = sent && state ? sent.sessionId !== state.record.sessionId : this.isOfPastSession(rejected);
@@ -144,6 +152,7 @@ export class AccessTokens {
 
   /** New tokens although the present ones are good. */
   async refresh(options: RefreshOptions = {}): Promise<void> {
+    checkCall(options);
     const { settings, demands, session, refresher } = this.#parts;
     const demand = demands.add();
     await this.#ready(options.signal);
@@ -164,9 +173,6 @@ export class AccessTokens {
   async #get({ signal, minValidityMs = 0 }: GetOptions = {}): Promise<string> {
     const { settings, session, refresher } = this.#parts;
     const { clock } = settings.platform;
-    if (!(minValidityMs >= 0)) {
-      throw new OptionsError('ERR_OPTIONS', 'Option minValidityMs: expected a number of at least 0.');
-    }
     await this.#ready(signal);
     const state = this.#requireSession();
     if (!state) return this.#waitForToken(signal);

@@ -124,7 +124,7 @@ export class Attempt {
     const { settings, store } = this.#parts;
     const { base, isSignIn } = this.#request;
     return this.#storage.read().catch((error) => {
-      const isTold = settings.isCookie && (isSignIn || error === settings.platform.storage.fault);
+      const isTold = settings.isCookie && (isSignIn || store.isDeath(error));
       if (!isTold && (!base || store.wasStored(base))) throw error;
       this.#isBlind = true;
       return { record: undefined };
