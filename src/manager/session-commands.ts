@@ -156,6 +156,7 @@ export class SessionCommands {
         const found = await storage.read().catch(() => undefined);
         const record = found?.record;
         // A sign-out erases what is stored: ours, or what ours has replaced; not the new session of a peer.
+        if (found && !record && settings.isCookie) await storage.writePause(undefined).catch(() => undefined);
         if (found && (!record || (own && store.standing(own, record) === 'found'))) return;
         erased = record ?? own;
         await storage.erase();

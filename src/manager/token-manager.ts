@@ -71,7 +71,8 @@ export interface TokenManager extends TokenSource, ForUsing {
    *
    * Resolves when nothing is left here, and does not wait for the server: `revokeFailed` and {@link TokenManager.settled}
    * tell what came of that. Wherever a page goes meanwhile, the next one finds nobody signed in, as far as the platform
-   * has marks that survive it; let `revoke` send its request with `keepalive`.
+   * has marks that survive it; let `revoke` send its request with `keepalive`. Called before it is known who is signed in,
+   * it ends the session that it finds in the storage, whoever's that is by then.
    *
    * @throws {StorageError | LockError} the storage could not be cleared yet; goes on trying
    */
