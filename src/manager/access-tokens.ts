@@ -194,7 +194,7 @@ export class AccessTokens {
       const isFault = isTokenError(error) && !(error instanceof SessionError || error instanceof OptionsError);
       const { record } = session;
       if (!(isTimeout || isFault) || !record || !isSameSession(record, state.record))
-        throw error ?? noSession(session.state);
+        throw isTimeout ? noSession(session.state) : error;
       // A usable token beats none, though it does not live as long as was asked for; a peer may have brought it.
       if (isUsable(record.tokens, clock.now())) return record.tokens.accessToken;
       if (isTimeout) return this.#get({ signal, minValidityMs }); // it has expired meanwhile
