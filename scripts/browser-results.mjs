@@ -106,6 +106,10 @@ refresh token works once, and presenting it again revokes the whole family.
 - **Slowest**: the longest that a tab which is still there waited for its token, rounds that were stuck aside. **Bound**: what it may be at most, for
   the lock \`timeoutMs\` (2 s in these tests) and 5 s, and then \`timeoutMs\` for a request of one's own.
 
+**Signing out and leaving.** Each of these rows is 20 moments after \`endSession()\` was called, promise jobs and milliseconds up
+to 200, each once alone and once beside a tab that refreshes. A round in which the next page finds somebody signed in, or the
+server was not told, fails the test; in these rounds there was none.
+
 **The unavoidable case.** The server has taken the refresh token and issued the next one, and the tab is gone, or frozen until
 others presume it dead, before the answer is stored. Nobody has the new refresh token then, and a strict server answers the old
 one by revoking the family: the session ends with the reason \`lost\`. A round counts as this case if the server's record

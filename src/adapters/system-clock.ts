@@ -20,7 +20,12 @@ export function systemClock(): Clock {
   return {
     now: () => Date.now(),
     after: (delayMs, task, options) => {
-      const timer: unknown = run(setTimeout, task, delayMs);
+      let timer: unknown;
+      try {
+        timer = run(setTimeout, task, delayMs);
+      } catch {
+        timer = setTimeout(task, delayMs); // workerd: a clock that was made during a request, used by another one
+      }
       // Node and Bun give an object, browsers and React Native a number
       if (!options?.keepAlive) (timer as { unref?: () => void }).unref?.();
       return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0]);

@@ -10,7 +10,12 @@ export function mistakenTokens(given: unknown, isHidden = false): string | undef
   const has = (name: string) => member(given, name) !== undefined;
   if (has('then')) return `a promise ${WRITE}await promise)`;
   if (typeof member(given, 'json') === 'function') return `a Response ${WRITE}await response.json())`;
-  if (isHidden || has('access_token')) return undefined;
+  if (isHidden) return undefined;
+  if (has('access_token')) {
+    return has('expires_at') && !has('expires_in')
+      ? `expires_at, a moment, ${MEMBERS}, which is a number of seconds`
+      : undefined;
+  }
   if (typeof given === 'string') return `a string ${MEMBERS}`;
   if (has('accessToken')) return `accessToken ${MEMBERS}`;
   if (has('error')) return 'an error came: look at the status of the answer';

@@ -16,7 +16,13 @@ export function isFinal({ refreshToken }: TokenSet, needsRefreshToken: boolean):
  * Without a refresh token a session lasts as long as its access token: until that expires or, if its expiry is unknown,
  * until a server refuses it.
  */
-export function renewal(tokens: TokenSet, reason: RefreshReason, needsRefreshToken: boolean, now: number): Renewal {
+export function renewal(
+  tokens: TokenSet | undefined,
+  reason: RefreshReason,
+  needsRefreshToken: boolean,
+  now: number,
+): Renewal {
+  if (!tokens) return needsRefreshToken ? 'nothing' : 'ask'; // where there is no session, a cookie may know of one
   if (!isFinal(tokens, needsRefreshToken)) return 'ask';
   const isRefused = reason === 'rejected' && tokens.expiresAt === undefined;
   return isRefused || !isUsable(tokens, now) ? 'expire' : 'nothing';

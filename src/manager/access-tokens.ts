@@ -4,14 +4,14 @@ import type { SentWith } from '../core/hooks.js';
 import { isFinal, renewal } from '../core/renewal.js';
 import { noSession, type SessionState } from '../core/session.js';
 import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
-import { isTokenError, LockError, OptionsError, RefreshError, SessionError } from '../errors.js';
+import { isTokenError, LockError, OptionsError, RefreshError, SessionError, StorageError } from '../errors.js';
 import type { Alarm } from './alarm.js';
 import { NO_REFRESH_TOKEN } from './attempt-end.js';
+import { checkCall } from './check-call.js';
 import { withDeadline } from './deadline.js';
 import type { Demands } from './demands.js';
 import type { Exchange } from './exchange.js';
-import { lockLost } from './hold-lock.js';
-import type { Settings } from './options.js';
+import { fail, type Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands } from './pending-commands.js';
 import type { Refresher } from './refresher.js';
@@ -100,8 +100,14 @@ export class AccessTokens {
   }
 
   get(options?: GetOptions): Promise<string> {
-    const { settings, session, reader, exchange } = this.#parts;
-    if (reader.isBlocking) return this.#parts.waited(this.#get(options));
+    try {
+      checkCall(options, 'minValidityMs');
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { settings, session, reader, pending, exchange } = this.#parts;
+    // Who asks beside a sign-in waits for that, and not with those who asked before it.
+    if (reader.isBlocking || pending.isStarting) return this.#parts.waited(this.#get(options));
     const now = settings.platform.clock.now();
     const isFresh = now < this.#dueAt && now >= this.#freshFrom;
     if (this.#fresh && isFresh && (options === undefined || isPlain(options))) return this.#fresh;
@@ -116,18 +122,20 @@ export class AccessTokens {
     // Who comes later waits on its own: the others may have been cut off together with what they wait for.
     if (!this.#pending || now - this.#pendingSince > MAX_PATIENCE_MS) {
       this.#pendingSince = now;
-      const pending = this.#get();
+      const token = this.#get();
       const clear = () => {
-        if (this.#pending === pending) this.#pending = undefined;
+        if (this.#pending === token) this.#pending = undefined;
       };
-      this.#pending = pending;
-      pending.then(clear, clear);
+      this.#pending = token;
+      token.then(clear, clear);
     }
     return this.#parts.waited(this.#pending);
   }
 
   /** Another access token than the one that was refused; `sent`: the token set that the request went out with. */
   async replace(rejected: string, options: RefreshOptions = {}, sent?: SentWith): Promise<string> {
+    if (typeof rejected !== 'string') fail('rejected', 'the access token that was refused', rejected);
+    checkCall(options, 'challenge');
     await this.#ready(options.signal);
     const state = this.#requireSession();
     const isPast = sent && state ? sent.sessionId !== state.record.sessionId : this.isOfPastSession(rejected);
@@ -154,10 +162,12 @@ export class AccessTokens {
 
   /** New tokens although the present ones are good. */
   async refresh(options: RefreshOptions = {}): Promise<void> {
+    checkCall(options);
     const { settings, demands, session, refresher } = this.#parts;
     const demand = demands.add();
     await this.#ready(options.signal);
-    if (settings.isCookie && session.state.status === 'none') {
+    const isUnread = session.state.status === 'loading' && session.failing?.error instanceof StorageError;
+    if (settings.isCookie && (session.state.status === 'none' || isUnread)) {
       return this.#parts.track(refresher.signIn('asked'), options.signal);
     }
     // A request that was sent before the call tells nothing of what has changed since: its outcome is not taken.
@@ -173,9 +183,6 @@ export class AccessTokens {
   async #get({ signal, minValidityMs = 0 }: GetOptions = {}): Promise<string> {
     const { settings, session, refresher } = this.#parts;
     const { clock } = settings.platform;
-    if (!(minValidityMs >= 0)) {
-      throw new OptionsError('ERR_OPTIONS', 'Option minValidityMs: expected a number of at least 0.');
-    }
     await this.#ready(signal);
     const state = this.#requireSession();
     if (!state) return this.#waitForToken(signal);
@@ -191,12 +198,16 @@ export class AccessTokens {
     if (isEnough && (isBehind || !isDue)) return tokens.accessToken;
     try {
       const refresh = () => this.#refresh(state, isGood ? 'due' : 'expired', { signal });
-      return await (isEnough ? withDeadline(clock, MAX_PATIENCE_MS, refresh, lockLost) : refresh());
+      return await (isEnough ? withDeadline(clock, MAX_PATIENCE_MS, refresh, () => undefined) : refresh());
     } catch (error) {
-      // A usable token beats none, though it does not live as long as was asked for.
+      const isTimeout = error === undefined;
       const isFault = isTokenError(error) && !(error instanceof SessionError || error instanceof OptionsError);
-      const isOurs = session.record?.sessionId === state.record.sessionId;
-      if (isGood && isFault && isOurs && isUsable(tokens, clock.now())) return tokens.accessToken;
+      const { record } = session;
+      if (!(isTimeout || isFault) || !record || !isSameSession(record, state.record))
+        throw isTimeout ? noSession(session.state) : error;
+      // A usable token beats none, though it does not live as long as was asked for; a peer may have brought it.
+      if (isUsable(record.tokens, clock.now())) return record.tokens.accessToken;
+      if (isTimeout) return this.#get({ signal, minValidityMs }); // it has expired meanwhile
       throw error;
     }
   }

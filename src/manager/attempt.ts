@@ -119,15 +119,17 @@ export class Attempt {
   }
 
   /**
-   * A storage that never took the session, and cannot be read either, keeps it from nothing: it lives in memory.
+   * A storage that never took the session, and cannot be read either, keeps it from nothing: it lives in memory. With a
+   * cookie, the server says whose session it is, also where the storage is dead for good.
    *
    * What cannot be read is not overwritten: it may be a newer session. The reconciler reads before it writes.
    */
   #read(): Promise<Found> {
     const { settings, store } = this.#parts;
-    const { base } = this.#request;
+    const { base, isSignIn } = this.#request;
     return this.#storage.read().catch((error) => {
-      if (!base || settings.isCookie || store.wasStored(base)) throw error;
+      const isTold = settings.isCookie && (isSignIn || store.isDeath(error));
+      if (!isTold && (!base || store.wasStored(base))) throw error;
       this.#isBlind = true;
       return { record: undefined };
     });
@@ -143,6 +145,7 @@ export class Attempt {
   #choose(found: SessionRecord | undefined): { readonly current: SessionRecord | undefined } | AttemptOutcome {
     const { base, reason, isSignIn, challenge } = this.#request;
     if (isSignIn) return { current: undefined };
+    if (this.#isBlind) return { current: base };
     const standing = this.#parts.store.standing(base, found);
     if (standing === 'neither') return base ? { kind: 'replaced', record: undefined } : { current: undefined };
     if (!found || !isSameSession(found, base)) {
@@ -204,7 +207,8 @@ export class Attempt {
     }
     const wasUsable = isUsable(tokens, clock.now());
     const claims = request ? claimsOf(this.#request.challenge) : undefined;
-    const record = records.next(current, tokens, this.#grant, claims);
+    const isFirst = !current && (this.#isBlind || this.#request.isSignIn);
+    const record = records.next(current, tokens, { grant: this.#grant, claims, isFirst });
     await this.#write(record);
     // A token that expires before it is published, because the storage or the lock is slow, is replaced once.
     const isBestAvailable = !wasUsable || this.#request.attempt > 1;

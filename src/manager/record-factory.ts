@@ -21,20 +21,24 @@ export class RecordFactory {
   /**
    * The record of the same session with new tokens; of a new one where there is none yet, or the subject is another.
    *
-   * The grant is the one before, unless there is another.
+   * The grant is the one before, unless there is another. `isFirst`: what the storage holds is not known; counted from the
+   * clock, the record follows whatever that turns out to be.
    */
   next(
     current: SessionRecord | undefined,
     tokens: TokenSet,
-    granted?: SessionGrant | undefined,
-    claims?: string | undefined,
+    more: {
+      readonly grant?: SessionGrant | undefined;
+      readonly claims?: string | undefined;
+      readonly isFirst?: boolean;
+    } = {},
   ): SessionRecord {
     const isSame = current && isSameSubject(current.tokens.idToken, tokens.idToken);
     const sessionId = isSame ? current.sessionId : this.newId();
-    const revision = current?.revision ?? 0;
+    const { owner, isGrant, platform } = this.#settings;
+    const revision = current?.revision ?? (more.isFirst ? Math.floor(platform.clock.now()) : 0);
     const attemptId = this.newId();
-    const { owner, isGrant } = this.#settings;
-    const grant = granted ?? (isSame && current.grant);
+    const grant = more.grant ?? (isSame && current.grant);
     return {
       sessionId,
       revision: revision + 1,
@@ -44,7 +48,7 @@ export class RecordFactory {
       unanswered: false,
       failure: undefined,
       ...(grant && { grant }),
-      ...(claims && { claims }),
+      ...(more.claims && { claims: more.claims }),
     };
   }
 }

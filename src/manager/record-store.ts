@@ -115,6 +115,11 @@ export class RecordStore {
     }
   }
 
+  /** Whether the storage has said of itself that it is dead, by this error of a read. */
+  isDeath(error: unknown): boolean {
+    return error === this.#parts.settings.platform.storage.fault;
+  }
+
   /** Whether the storage is known to have held this session. */
   wasStored(record: SessionRecord | undefined): boolean {
     return record !== undefined && this.#storedIds.includes(record.sessionId);

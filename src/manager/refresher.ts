@@ -65,7 +65,7 @@ export class Refresher {
     if (this.#run || pending.isStarting || session.state.status === 'none') return;
     const { needsRefreshToken, platform } = settings;
     const { record } = session;
-    if (record && renewal(record.tokens, reason, needsRefreshToken, platform.clock.now()) === 'nothing') return;
+    if (renewal(record?.tokens, reason, needsRefreshToken, platform.clock.now()) === 'nothing') return;
     void this.#start(reason, false, challenge);
   }
 

@@ -110,7 +110,7 @@ export class SessionCommands {
     after: (previous: TokenSet) => TokenSet,
   ): Promise<void> {
     const { settings, session, store, records, pending, refresher, callers } = this.#parts;
-    const first = records.next(undefined, tokens, granted);
+    const first = records.next(undefined, tokens, { grant: granted });
     const { sessionId } = first;
     const startedAt = settings.platform.clock.now();
     const turn = pending.beginStart(sessionId);
@@ -123,7 +123,7 @@ export class SessionCommands {
     };
     // Counted from the clock, the later of two sessions is the newer one also for peers that cannot see each other's writes.
     const recordAfter = (revision = 0): SessionRecord => ({
-      ...(base ? records.next(base, after(base.tokens), granted) : first),
+      ...(base ? records.next(base, after(base.tokens), { grant: granted }) : first),
       revision: Math.floor(Math.max(revision, session.state.revision, startedAt)) + turn.turn,
     });
     let record: SessionRecord | undefined;
@@ -191,6 +191,7 @@ export class SessionCommands {
       await store.withLock(async (storage) => {
         const found = await storage.read().catch(() => undefined);
         const record = found?.record;
+        if (found && !record && settings.isCookie) await storage.writePause(undefined).catch(() => undefined);
         // A sign-out erases the stored record, be it of the ended session or of one that this has replaced; not a peer's new session.
         if (found && (!record || (own && store.standing(own, record) === 'found'))) return;
         erased = record ?? own;

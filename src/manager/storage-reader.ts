@@ -136,6 +136,8 @@ export class StorageReader {
     } catch (error) {
       // A pause that the server named outlives a storage that cannot be read.
       if (session.state.status !== 'loading' || !isPauseOver(settings, session.failing)) return;
+      // The server knows whom the cookie belongs to, and a dead storage never will.
+      if (settings.isCookie && store.isDeath(error)) return refresher.start('resume');
       const failing = unavailable(error as AnyTokenError, clock.now());
       session.dispatch({ type: 'failed', base: undefined, record: undefined, failing, again: false });
     }

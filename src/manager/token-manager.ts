@@ -78,7 +78,8 @@ export interface TokenManager extends TokenSource, ForUsing {
    *
    * Resolves when nothing is left here, and does not wait for the server: `revokeFailed` and {@link TokenManager.settled}
    * tell what came of that. If the page is left meanwhile, the next page is signed out as well, where the
-   * platform has marks that outlive a page; let `revoke` send its request with `keepalive`.
+   * platform has marks that outlive a page; let `revoke` send its request with `keepalive`. Called before it is known who
+   * is signed in, it ends the session that it finds in the storage, whoever's that is by then.
    *
    * @throws {StorageError | LockError} the storage could not be cleared yet; goes on trying
    */

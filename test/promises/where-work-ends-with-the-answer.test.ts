@@ -30,6 +30,15 @@ test('a refresh that takes longer than two seconds is not waited for, and the us
   tokens.dispose();
 });
 
+test('a caller whose token expires while it waits gets the next one, not a refusal', async () => {
+  const { tokens, clock, first } = await due({ server: { delayMs: 5_000 } });
+  await clock.advance(29_000);
+  const got = await outcome(clock, tokens.getAccessToken());
+  expect(got).toMatchObject({ ok: true, afterMs: 5_000 });
+  expect(got.value).not.toBe(first);
+  tokens.dispose();
+});
+
 test('a refresh that fails leaves the usable token to be served, and nobody waits before the next attempt is due', async () => {
   const { tokens, clock, server, first } = await due({ retry: { attempts: 1 } });
   server.always({ status: 503 });

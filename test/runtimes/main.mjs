@@ -124,10 +124,11 @@ function denoBinary() {
   return join(modules, '@deno', platform, process.platform === 'win32' ? 'deno.exe' : 'deno');
 }
 
-async function onWorkerd() {
-  const outfile = join(app, 'bundled.mjs');
+/** Runs a worker in workerd, with the loopback network, for as long as the task takes. */
+async function inWorkerd(entry, task) {
+  const outfile = join(app, `bundled-${entry}`);
   await build({
-    entryPoints: [join(app, 'worker.mjs')],
+    entryPoints: [join(app, entry)],
     bundle: true,
     format: 'esm',
     conditions: ['workerd', 'worker', 'browser'],
@@ -135,16 +136,20 @@ async function onWorkerd() {
     outfile,
     logLevel: 'error',
   });
+  const config = join(app, `${entry}.capnp`);
   writeFileSync(
-    join(app, 'config.capnp'),
+    config,
     `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [(name = "main", worker = (modules = [(name = "w.mjs", esModule = embed "bundled.mjs")], compatibilityDate = "2026-11-01"))],
+  services = [
+    (name = "main", worker = (modules = [(name = "w.mjs", esModule = embed "bundled-${entry}")], compatibilityDate = "2026-11-01")),
+    (name = "internet", network = (allow = ["private", "local"]))
+  ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]
 );`,
   );
   const binary = createRequire(import.meta.url)('workerd').default;
-  const server = spawn(binary, ['serve', join(app, 'config.capnp'), '--control-fd=3'], {
+  const server = spawn(binary, ['serve', config, '--control-fd=3'], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   });
   try {
@@ -157,13 +162,77 @@ const config :Workerd.Config = (
         if (listening) resolve(Number(listening[1]));
       });
     });
-    const response = await fetch(`http://127.0.0.1:${port}/`);
-    const text = await response.text();
-    if (response.status !== 200) throw new Error(text);
-    return counted(text);
+    return await task(`http://127.0.0.1:${port}/`);
   } finally {
     server.removeAllListeners('exit');
     server.kill();
+  }
+}
+
+function onWorkerd() {
+  return inWorkerd('worker.mjs', async (address) => {
+    const response = await fetch(address);
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(text);
+    return counted(text);
+  });
+}
+
+/** A worker whose runtime cancels what goes on after the response: three ways to live with that. */
+async function cutOff() {
+  const { createAuthServer } = await import(pathToFileURL(join(app, 'node_modules/evertoken/dist/testing.js')).href);
+  // who was cut off may have used the refresh token up; a window for reuse is what servers offer for that
+  const server = createAuthServer({ accessTokenLifetimeMs: 40_000, reuseWindowMs: 60_000 });
+  const { tokenUrl, close } = await server.listen();
+  const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const check = (isTrue, what) => {
+    if (!isTrue) throw new Error(`expected ${what}`);
+  };
+  try {
+    return await inWorkerd('cut-worker.mjs', async (address) => {
+      const call = async (name, action, body) => {
+        const query = new URLSearchParams({ name, action, url: tokenUrl });
+        const signal = AbortSignal.timeout(20_000); // stuck for good
+        const init = body ? { method: 'POST', body: JSON.stringify(body), signal } : { signal };
+        return (await fetch(`${address}?${query}`, init)).text();
+      };
+      /** Signs in, and waits until the token is due: a second of ours is twenty of the worker's. */
+      const due = async (name) => {
+        server.set({ delayMs: 0 });
+        const tokens = server.signIn();
+        await call(name, 'start', tokens);
+        await later(1_100);
+        server.set({ delayMs: 300 });
+        return tokens.access_token;
+      };
+
+      const cut = await due('behind');
+      check((await call('behind', 'ask')) === cut, 'a due token to be served at once');
+      await later(1_200); // it has expired, and the refresh behind it is dead
+      check((await call('behind', 'look')) === 'true', 'the refresh to have been cut off');
+      server.set({ delayMs: 0 });
+      const next = await Promise.all([call('behind', 'ask'), call('behind', 'ask')]);
+      check(next[0] !== cut && server.inspect(next[0])?.active, `the next request not to be stuck, got ${next[0]}`);
+      check(next[0] === next[1], 'everybody to get the same token');
+
+      const { length } = server.tokenRequests;
+      const before = await due('before');
+      server.set({ delayMs: 50 }); // who waits does so for 2 s, 100 ms of ours
+      const fresh = await call('before', 'ask');
+      check(fresh !== before && server.inspect(fresh)?.active, `a token refreshed before it is served, got ${fresh}`);
+      check(server.tokenRequests.length === length + 1, 'one request before a token is served');
+
+      const kept = await due('kept');
+      check((await call('kept', 'ask, and wait behind')) === kept, 'a due token to be served at once');
+      await later(600);
+      check((await call('kept', 'look')) === 'false', 'the refresh to be over');
+      const after = await call('kept', 'ask');
+      check(after !== kept && server.inspect(after)?.active, `waitUntil(settled()) to keep the refresh, got ${after}`);
+      check(server.tokenRequests.length === length + 2, 'one request behind a served token');
+      return 'not stuck, refreshed before, kept';
+    });
+  } finally {
+    await close();
   }
 }
 
@@ -204,6 +273,7 @@ for (const [runtime, command] of Object.entries(everywhere)) {
 }
 const workerdVersion = JSON.parse(readFileSync(join(modules, 'workerd/package.json'), 'utf8')).version;
 await cell(`workerd ${workerdVersion}`, 'smoke, concurrency', onWorkerd);
+await cell(`workerd ${workerdVersion}`, 'cut off after the answer', cutOff);
 await cell('Hermes', 'smoke, concurrency', () => {
   for (const { name, report, error } of onHermes()) {
     rows[name] = {

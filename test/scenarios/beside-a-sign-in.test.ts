@@ -91,3 +91,30 @@ test('a caller beside a sign-in is refused by dispose()', async () => {
   await clock.settle();
   expect(await caller).toBe('ERR_DISPOSED');
 });
+
+test('a caller beside a sign-in does not share the refusal of those who asked before it', async () => {
+  const clock = fakeClock();
+  const platform = { ...inProcess(), clock };
+  const { storage } = platform;
+  const slowly = (ms: number) => new Promise<void>((done) => clock.after(ms, done));
+  const tokens = createTokenManager({
+    refresh: async () => ({ access_token: 'x' }),
+    proactive: false,
+    platform: {
+      ...platform,
+      storage: {
+        getItem: async (key) => slowly(20).then(() => storage.getItem(key)),
+        setItem: async (key, value) => slowly(100).then(() => storage.setItem(key, value)),
+        removeItem: (key) => storage.removeItem(key),
+      },
+    },
+  });
+  await clock.runUntil(tokens.ready());
+  await clock.advance(5_000); // long enough for another look
+  const before = outcome(tokens.getAccessToken());
+  const starting = tokens.startSession({ access_token: 'alice', refresh_token: 'r' });
+  const beside = outcome(tokens.getAccessToken());
+  await clock.runUntil(starting);
+  expect(await before).toBe('ERR_NO_SESSION');
+  expect(await beside).toBe('alice');
+});

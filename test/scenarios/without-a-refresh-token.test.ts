@@ -1,5 +1,13 @@
 import { describe, expect, test, vi } from 'vitest';
-import { createFetch, type RefreshTokens, type TokenManagerOptions, type TokenResponse } from '../../src/index.js';
+import {
+  createFetch,
+  createTokenManager,
+  inProcess,
+  type RefreshTokens,
+  type TokenManagerOptions,
+  type TokenResponse,
+} from '../../src/index.js';
+import { fakeClock } from '../../src/testing.js';
 import { createWorld, type Seen, type World } from '../support/world.js';
 
 const HOUR = 3_600_000;
@@ -140,4 +148,45 @@ test('a response that brings a refresh token is refreshed as ever', async () => 
   const { world, tokens } = await signedIn({ ...FORGOTTEN, refresh_token: 'refresh-token-1' }, { refresh });
   await world.clock.advance(HOUR);
   expect(await world.run(tokens.getAccessToken())).toBe('by-refresh-token-1');
+});
+
+test('a wake-up while the storage cannot be read asks nothing, as there is nothing to present', async () => {
+  const clock = fakeClock();
+  const platform = { ...inProcess(), clock };
+  let wake = (): void => undefined;
+  let isReadable = true;
+  const tokens = createTokenManager({
+    refresh: async ({ refreshToken }) => {
+      if (refreshToken === undefined) throw new Error('nothing was presented');
+      return { access_token: 'second', expires_in: 3600 };
+    },
+    platform: {
+      ...platform,
+      storage: {
+        ...platform.storage,
+        getItem: (key) => {
+          if (!isReadable) throw new Error('locked');
+          return platform.storage.getItem(key);
+        },
+      },
+      wakeups: {
+        isAwake: () => true,
+        isOnline: () => true,
+        subscribe: (listener) => {
+          wake = listener;
+          return () => undefined;
+        },
+      },
+    },
+  });
+  const started = vi.fn();
+  tokens.on('refreshStarted', started);
+  isReadable = false;
+  await expect(clock.runUntil(tokens.getAccessToken())).rejects.toMatchObject({ code: 'ERR_STORAGE_READ' });
+  await clock.advance(60_000);
+  wake();
+  isReadable = true; // by the time in which a refresh would get the lock
+  await clock.advance(60_000);
+  expect(started).not.toHaveBeenCalled();
+  tokens.dispose();
 });

@@ -36,7 +36,7 @@ export interface Setting {
 
 export function startApplication(setting: Setting, peer: Peer, platform: Platform): Application {
   const { world, server, oracle } = setting;
-  const { isCookie, proactive, hasRudeListeners } = world.circumstances;
+  const { isCookie, proactive, hasRudeListeners, background } = world.circumstances;
   const refresh = setting.network.refreshFor(peer);
   peer.manager = createTokenManager({
     refresh: (request) => {
@@ -46,7 +46,7 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
     },
     revoke: async () => undefined,
     refreshTokenIn: isCookie ? 'cookie' : 'response',
-    proactive,
+    proactive: background ? proactive : undefined,
     platform,
   });
   watchEndings(world, server, oracle, peer);
@@ -56,6 +56,8 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
       throw new Error('rude');
     });
     const callBack = () => {
+      // a dead storage fails at once, and whoever asks at every failure asks without end
+      if (setting.storage.isKnownDead(peer)) return;
       world.count('listener calls back');
       ask(setting, peer, 'get');
     };
@@ -72,6 +74,16 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
     const change = world.random.chance(0.5) ? application.signOut : application.signIn;
     peer.deliver(world.random.wait(150), () => {
       if (!peer.disposed) change();
+    });
+  });
+  peer.manager.on('refreshed', ({ by }) => {
+    // the API refuses what a peer has brought while this one may still wait for its own turn
+    if (by !== 'peer' || !world.fails('token of a peer refused', 0.1)) return;
+    peer.deliver(0, () => {
+      if (peer.disposed) return;
+      const { access } = oracle.grantOf(peer.manager.getSnapshot().sessionId) ?? {};
+      if (access) access.isRevoked = true;
+      void application.request();
     });
   });
   live(setting, peer, application);
@@ -165,6 +177,8 @@ function signIn(setting: Setting, peer: Peer): void {
   access.expiresAt = lifetimeMs === undefined ? undefined : world.wall() + lifetimeMs;
   access.heardAt = world.now;
   if (isCookie) network.cookie = refresh_token;
+  // by redirect, say: only the cookie has come
+  const isByCookie = isCookie && world.random.chance(0.3);
   const tokens = isCookie || refresh_token === undefined ? rest : { ...rest, refresh_token };
   world.trace(() => `${peer.name} signs in: ${grant.name}`);
   world.count(peer.manager.getSnapshot().status === 'active' ? 'sign-in as somebody else' : 'sign-in');
@@ -181,7 +195,12 @@ function signIn(setting: Setting, peer: Peer): void {
     peer.starting.delete(grant);
     unbind();
   };
-  calls.follow(peer, 'start', () => peer.manager.startSession(tokens)).outcome.then(done, done);
+  const begin = () => peer.manager.startSession(isByCookie ? undefined : tokens);
+  calls.follow(peer, 'start', begin).outcome.then(done, done);
+  if (!world.random.chance(0.3)) return;
+  peer.deliver(world.random.wait(10), () => {
+    if (!peer.disposed) ask(setting, peer, 'get');
+  });
 }
 
 function leave(peer: Peer, grant: { readonly name: string; isLeft: boolean }): void {
@@ -195,6 +214,8 @@ function signOut(setting: Setting, peer: Peer): void {
   const own = oracle.grantOf(sessionId);
   world.trace(() => `${peer.name} signs out of ${own?.name ?? 'whatever there is'}`);
   world.count('sign-out');
+  peer.ends++;
+  peer.endedAt = world.now;
   for (const begun of peer.starting) leave(peer, begun);
   if (sessionId !== undefined) peer.left.add(sessionId);
   if (own) leave(peer, own);
@@ -222,6 +243,7 @@ function signOut(setting: Setting, peer: Peer): void {
     .then(
       () => {
         if (sessionId === undefined || world.circumstances.lock === 'shared') return;
+        if (storage.isIntruded) return; // nothing there says that it ended, and peers keep what they have
         oracle.erased(sessionId);
         if (storage.text?.includes(sessionId)) world.violate('sign-out wins', `${sessionId} is still stored`);
         follow(setting, sessionId);

@@ -13,10 +13,15 @@ const MOST_REQUESTS = 150;
 /** One refresh may take so many attempts. */
 const ATTEMPTS = 3;
 
+/** How many sessions there may be at once: with a dead storage, each peer keeps one of its own. */
+export function sessionsOf({ circumstances }: World): number {
+  return circumstances.storageDiesAt === undefined ? 1 : circumstances.peers;
+}
+
 /** Two requests for each lifetime of a token, three for each demand, and some more for faults; a window's worth of each. */
 export function createBudget(world: World): Budget {
   const { lifetimeMs = Number.POSITIVE_INFINITY } = world.circumstances;
-  const most = MOST_REQUESTS + (2 * WINDOW_MS) / lifetimeMs;
+  const most = MOST_REQUESTS + (2 * sessionsOf(world) * WINDOW_MS) / lifetimeMs;
   const requests: number[] = [];
   const demands: number[] = [];
 

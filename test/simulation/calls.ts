@@ -1,7 +1,9 @@
 import { isTokenError } from '../../src/errors.js';
+import { createCallerChecks } from './caller-checks.js';
 import type { Oracle } from './oracle.js';
 import type { Peer } from './peer.js';
-import type { SimServer } from './sim-server.js';
+import type { Grant, SimServer } from './sim-server.js';
+import type { SimStorage } from './sim-storage.js';
 import type { World } from './world.js';
 
 /** A promise that a caller was given. */
@@ -12,6 +14,11 @@ export interface Call {
   /** The session when the call was made. */
   readonly sessionId: string | undefined;
   readonly rejected?: string;
+  /** The clock on the wall, then. */
+  readonly wallAt: number;
+  /** Sign-outs of this peer, and sign-ins under way, then. */
+  readonly ends: number;
+  readonly starting: readonly Grant[];
   /** The caller's own reason, once it gave up. */
   reason?: unknown;
   isSettled: boolean;
@@ -36,7 +43,8 @@ export const BOUND_MS = 180_000;
 const SETTLED_BOUND_MS = 20_000;
 const SETTLING_MS = 120_000;
 
-export function createCalls(world: World, server: SimServer, oracle: Oracle): Calls {
+export function createCalls(world: World, server: SimServer, oracle: Oracle, storage: SimStorage): Calls {
+  const checks = createCallerChecks(world, oracle, storage);
   let longestMs = 0;
 
   function limit(call: Call, frozenMs: number, boundMs: number, waitMs = boundMs): void {
@@ -65,9 +73,12 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle): Ca
     // without a lock an old record may come back; and a cookie is the browser's, whatever session it is used in
     const { lock, isCookie } = world.circumstances;
     // and where the storage fails, it is not seen there whose tokens it brought
+    const isUnseen = storage.isKnownDead(peer) && !world.circumstances.hasIdTokens;
     const isFed =
       isCookie &&
-      (oracle.hasBound(call.sessionId, grant) || Math.max(oracle.faultAt(), oracle.faultAt(peer)) > world.now - 20_000);
+      (isUnseen ||
+        oracle.hasBound(call.sessionId, grant) ||
+        Math.max(oracle.faultAt(), oracle.faultAt(peer)) > world.now - 20_000);
     const isOwn = before === grant || isFed;
     if (before && !isOwn && !isLooking) world.violate('own tokens', `${what}, but asked as ${before.name}`);
     // and which of two sessions is the newer one, nobody can tell after the clock was set back
@@ -78,7 +89,8 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle): Ca
     }
     if (kind === 'replace' && token === rejected) world.violate('replaced', `${what}, which was rejected`);
     // while the storage cannot be read or written, what is new lives in memory
-    const isInMemory = oracle.faultAt(peer) >= world.now - 60_000;
+    const isElsewhere = storage.isKnownDead(peer) || storage.isIntruded;
+    const isInMemory = oracle.faultAt(peer) >= world.now - 60_000 || isElsewhere;
     const isExcused = oracle.faultAt() >= world.now - 20_000 || isInMemory || peer.disposed;
     if (!isStored && !isExcused && access.index > 1 && (writtenAt ?? world.now) > world.now - 5_000) {
       world.violate('stored first', `${what} before it is stored`);
@@ -89,12 +101,14 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle): Ca
     const { peer, kind } = call;
     world.trace(() => `${peer.name} ${kind} refused: ${isTokenError(error) ? error.code : String(error)}`);
     if ('reason' in call && error === call.reason) return;
+    checks.refused(call, error);
     if (!isTokenError(error)) {
       world.violate('typed errors', `${peer.name} ${kind} rejects with ${String(error)}`);
       return;
     }
     const isPassing = /REFRESH|LOCK|STORAGE/.test(error.code);
-    if (/REFRESH/.test(error.code) && !('retryAt' in error))
+    // where there is nothing to ask with, no moment is better
+    if (/REFRESH/.test(error.code) && !('retryAt' in error) && world.circumstances.givesRefreshTokens)
       world.violate('typed errors', `${error.code} without retryAt`);
     const { status, expiresAt } = peer.manager.getSnapshot();
     const isUsable = status === 'active' && (expiresAt === undefined || world.wall() < expiresAt);
@@ -108,7 +122,17 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle): Ca
   return {
     follow: (peer, kind, work, facts) => {
       const { sessionId } = peer.manager.getSnapshot();
-      const call: Call = { peer, kind, startedAt: world.now, sessionId, isSettled: false, ...facts };
+      const call: Call = {
+        peer,
+        kind,
+        startedAt: world.now,
+        wallAt: world.wall(),
+        ends: peer.ends,
+        starting: [...peer.starting],
+        sessionId,
+        isSettled: false,
+        ...facts,
+      };
       const { frozenMs } = peer;
       const settle = () => {
         call.isSettled = true;
@@ -119,6 +143,7 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle): Ca
       outcome.then(
         (value) => {
           settle();
+          checks.served(call);
           if (typeof value === 'string') served(call, value);
         },
         (error: unknown) => {

@@ -2,7 +2,7 @@ import type { TokenEvents } from '../../src/core/session-events.js';
 import type { Oracle } from './oracle.js';
 import type { Peer } from './peer.js';
 import type { Presentation } from './presentation.js';
-import type { Grant, SimServer } from './sim-server.js';
+import { type Grant, isOver, type SimServer } from './sim-server.js';
 import type { World } from './world.js';
 
 /** More attempts in so short a time, whatever they come to, are a loop. */
@@ -11,12 +11,13 @@ const LOOP_MS = 10_000;
 
 /** Judges the end of a session: nobody is signed out by accident. */
 export function watchEndings(world: World, server: SimServer, oracle: Oracle, peer: Peer): void {
-  const { isCookie, lock, rotates } = world.circumstances;
+  const { isCookie, lock, rotates, hasIdTokens } = world.circumstances;
   let living: string | undefined;
 
   function refusedRightly(grant: Grant, reason: 'rejected' | 'lost'): void {
     const proof = oracle.lastOf(peer);
     const say = (what: string) => world.violate('nobody is signed out', `${peer.name} ends ${grant.name}: ${what}`);
+    if (grant.hasStranger) return; // its tokens may have come late, when another request had been sent
     if (proof?.heard !== 'dead' || proof.grant !== grant) {
       if (!isCookie) say('the server did not say so');
       return;
@@ -47,6 +48,11 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
     if (reason === 'rejected' || reason === 'lost') {
       refusedRightly(grant, reason);
       grant.isFoundDead = true;
+    } else if (reason === 'expired') {
+      if (!isOver(world, grant)) {
+        world.violate('nobody is signed out', `${peer.name} ends ${grant.name} as expired, which it is not`);
+      }
+      grant.isFoundDead = true;
     } else if (reason === 'peer') {
       const isFollowed =
         world.wasSetBack ||
@@ -57,13 +63,19 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
       if (!grant.isLeft && !grant.isFoundDead && grant.excuses.size === 0 && !isFollowed && !deadElsewhere(grant)) {
         world.violate('nobody is signed out', `${peer.name} ends ${grant.name} for a peer, but none did`);
       }
-    } else if (reason === 'replaced' && peer.starting.size > 0) {
+    } else if (reason === 'replaced' && (peer.starting.size > 0 || isFed(grant))) {
       grant.isLeft = true;
       peer.left.add(grant.name);
     } else if (!peer.left.has(grant.name) && !peer.left.has(sessionId ?? '')) {
       // a sign-out is told when nothing is left here; until then another cookie may have fed the session
       world.violate('nobody is signed out', `${peer.name} says ${reason}, but nobody asked for that`);
     }
+  }
+
+  /** The cookie has brought somebody else's tokens, and an ID token said so. */
+  function isFed(grant: Grant): boolean {
+    const { grant: other, heard } = oracle.lastOf(peer) ?? {};
+    return isCookie && hasIdTokens && other !== grant && heard === 'tokens';
   }
 
   // erased by a peer that died, or froze, before it could say so
@@ -74,6 +86,7 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
     if (living !== undefined)
       world.violate('one at a time', `${peer.name} starts ${event.sessionId} before ${living} ended`);
     living = event.sessionId;
+    if (event.from === 'cookie') oracle.bind(event.sessionId, oracle.lastOf(peer)?.grant);
   });
   peer.manager.on('sessionEnded', (event) => {
     world.trace(() => `${peer.name} sessionEnded ${event.reason} ${event.sessionId}`);
@@ -86,6 +99,8 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
   peer.manager.on('refreshStarted', ({ reason, attempt }) => {
     world.trace(() => `${peer.name} refreshStarted ${reason}, attempt ${attempt}`);
     starts.push(world.now);
+    if (reason === 'resume' && !isCookie) world.violate('nothing to present', `${peer.name} refreshes no session`);
+    if (attempt === 1) peer.lastStart = { at: world.now, reason };
     if (starts.length <= MOST_STARTS) return;
     // listeners that ask again whenever they hear of a failure make a loop of their own
     const isLoop = world.now - (starts.shift() ?? 0) < LOOP_MS && !world.circumstances.hasRudeListeners;

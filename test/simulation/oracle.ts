@@ -3,7 +3,7 @@ import { createBudget } from './budget.js';
 import type { Peer } from './peer.js';
 import type { Heard, Presentation, Quiet, Stored } from './presentation.js';
 import { createRecordReader } from './record-reader.js';
-import type { Grant, SimServer } from './sim-server.js';
+import { type Grant, isOver, type SimServer } from './sim-server.js';
 import type { World } from './world.js';
 
 /** Sees everything, and knows what must not be. */
@@ -30,6 +30,10 @@ export interface Oracle {
   hasBound(sessionId: string | undefined, grant: Grant): boolean;
   lastOf(peer: Peer): Presentation | undefined;
   presentationsOf(grant: Grant): readonly Presentation[];
+  /** The session that is stored, and since when it is that one. */
+  present(): { readonly sessionId: string | undefined; readonly since: number };
+  /** Whether the storage ever took it. */
+  wasStored(sessionId: string): boolean;
   /** The session is gone, and must not come back. */
   erased(sessionId: string): void;
   clockJumped(): void;
@@ -53,7 +57,13 @@ export function createOracle(world: World, server: SimServer): Oracle {
   const presentations = new Map<Grant, Presentation[]>();
   const last = new Map<Peer, Presentation>();
   const quiet = new Map<string, Quiet>();
-  let present: { readonly record: Stored | undefined; readonly at: number } = { record: undefined, at: 0 };
+  let present: { readonly record: Stored | undefined; readonly at: number; readonly since: number } = {
+    record: undefined,
+    at: 0,
+    since: 0,
+  };
+  const storedIds = new Set<string>();
+  let erasedAt = Number.NEGATIVE_INFINITY;
 
   const { read, describe } = createRecordReader(world);
   const grantOfAccess = (token: string) => server.find(token)?.grant;
@@ -85,7 +95,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
     if (rotates && !isCookie && !isExcused && index < grant.storedUpTo) {
       world.violate('answered refresh token', `${token}, but a later one is stored`);
     }
-    const overlap = before.find(isUnderWay);
+    // whoever signs out lets go of a request at once, also where the cookie in it was another session's by then
+    const overlap = before.find((other) => isUnderWay(other) && !(isCookie && other.peer.endedAt >= other.at));
     if (overlap && !isExcused) world.violate('one refresh', `${token} while ${overlap.peer.name} refreshes`);
     checkQuiet(now, reason, token);
   }
@@ -97,11 +108,14 @@ export function createOracle(world: World, server: SimServer): Oracle {
     if (isCookie && pause.sessionId !== undefined && pause.sessionId !== sessionId) return;
     const isProbe = !pause.isNamed && (reason === 'asked' || peer.wakes > 0);
     // before there is a session, there is no record to tell others
+    // beside the record, which there is not, what the server has named is kept, until another record goes
+    const isLoading = reason === 'resume' && pause.isUnkept && pause.isNamed;
+    const isBeside = isLoading && erasedAt < pause.setAt && !isHeldUp(pause);
     const isHidden =
       (pause.by !== peer || (pause.isUnkept && reason !== 'resume')) &&
       (isShared ||
-        pause.isUnkept ||
-        reason === 'resume' ||
+        (pause.isUnkept && !isBeside) ||
+        (reason === 'resume' && !isBeside) ||
         pause.by.isDead ||
         faultAt() >= pause.setAt ||
         grant.excuses.size > 0);
@@ -109,6 +123,11 @@ export function createOracle(world: World, server: SimServer): Oracle {
     if (!isProbe && !isHidden) {
       world.violate('cool-down', `${token} (${reason}) ${pause.untilWall - world.wall()} ms before its time`);
     }
+  }
+
+  /** Who heard of it had not the time to keep it. */
+  function isHeldUp({ by, setAt }: Quiet): boolean {
+    return by.isFrozen || by.thawedAt >= setAt || world.now < setAt + 50;
   }
 
   function rest(presentation: Presentation, retryAfterS: number | undefined): void {
@@ -170,7 +189,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
       // a page finishes the sign-out of another one
       const isMarked = world.marks.get('evertoken:session:ended')?.includes(before.sessionId);
       if (isBlind || isReplaced || isMarked || peer.left.has(before.sessionId)) grant.isLeft = true;
-      if (!grant.isLeft && !isProven && !grant.isFoundDead) {
+      const isEnded = isProven || grant.isFoundDead || grant.hasStranger || isOver(world, grant);
+      if (!grant.isLeft && !isEnded) {
         world.violate('nobody is signed out', `${peer.name} erases ${grant.name} without a reason`);
       }
     } else if (after.sessionId === before.sessionId) {
@@ -268,8 +288,14 @@ export function createOracle(world: World, server: SimServer): Oracle {
     stored: (peer, before, after) => {
       const record = after === null ? undefined : read(after);
       checkChange(peer, before === null ? undefined : read(before), record);
-      present = { record, at: world.now };
+      const isSame = present.record?.sessionId === record?.sessionId;
+      present = { record, at: world.now, since: isSame ? present.since : world.now };
+      if (!record) erasedAt = world.now;
       if (!record) return;
+      storedIds.add(record.sessionId);
+      if (after?.includes('stranger')) {
+        world.violate('own subject', `${peer.name} stores the tokens of somebody else`);
+      }
       const access = server.find(record.accessToken);
       if (access) access.isStored = true;
       const located = record.refreshToken !== undefined && server.locate(record.refreshToken);
@@ -286,6 +312,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
     forgot: (text) => {
       if (text !== null) grantOfAccess(read(text).accessToken)?.excuses.add('forgotten');
       for (const grant of server.grants.values()) grant.excuses.add('forgotten');
+      present = { record: undefined, at: world.now, since: world.now };
       faults.set(undefined, world.now);
     },
     describe,
@@ -299,6 +326,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
     hasBound: (sessionId, grant) => bound.has(`${sessionId} ${grant.name}`),
     lastOf: (peer) => last.get(peer),
     presentationsOf: (grant) => presentations.get(grant) ?? [],
+    present: () => ({ sessionId: present.record?.sessionId, since: present.since }),
+    wasStored: (sessionId) => storedIds.has(sessionId),
     erased: (sessionId) => gone.add(sessionId),
     clockJumped: () => quiet.clear(),
     faultAt,

@@ -58,6 +58,12 @@ export interface Peer {
   disposed: boolean;
   /** When a write of its own was done, and told otherwise. */
   misledAt: number;
+  /** Sign-outs so far. */
+  ends: number;
+  /** When the last one was. */
+  endedAt: number;
+  /** The refresh that began last. */
+  lastStart: { readonly at: number; readonly reason: string } | undefined;
 }
 
 export function createPeer(world: World, slot: number, name: string): Peer {
@@ -144,6 +150,9 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     refreshedAt: 0,
     disposed: false,
     misledAt: Number.NEGATIVE_INFINITY,
+    ends: 0,
+    endedAt: Number.NEGATIVE_INFINITY,
+    lastStart: undefined,
   };
   return peer;
 }

@@ -24,7 +24,7 @@ interface Reply {
 
 export function createSimNetwork(world: World, server: SimServer, oracle: Oracle): SimNetwork {
   const { random } = world;
-  const { heedsSignal, isCookie } = world.circumstances;
+  const { heedsSignal, isCookie, hasIdTokens } = world.circumstances;
   const network: SimNetwork = { cookie: undefined, refreshFor };
 
   function delay(): number {
@@ -58,6 +58,10 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
     if (decision === 'dead') return { is: 'dead', text: '{"error":"invalid_grant"}', status: 400 };
     const { tokens } = decision;
     const access = server.find(tokens.access_token);
+    if (access && hasIdTokens && !isCookie && world.fails('another subject', 0.01)) {
+      // no more than a proof that this grant is over
+      return { is: 'dead', text: JSON.stringify(server.confuse(access.grant)), status: 200 };
+    }
     if (access && world.fails('token refused from the start', 0.08)) access.isRevoked = true;
     if (world.fails('answer garbled', 0.01)) return { is: 'none', text: '', status: random.pick([200, 502, 504]) };
     return { is: 'tokens', text: JSON.stringify(tokens), tokens, status: 200 };
@@ -90,6 +94,9 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
     return (request) =>
       new Promise((resolve, reject) => {
         const refreshToken = isCookie ? network.cookie : request.refreshToken;
+        if (refreshToken === undefined && !isCookie) {
+          world.violate('nothing to present', `${peer.name} asks without a refresh token`);
+        }
         const presentation = oracle.presents(peer, request, refreshToken);
         const fail = (message: string) => {
           if (oracle.hears(presentation, { is: 'none' })) reject(new TypeError(message));

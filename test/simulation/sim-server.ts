@@ -16,8 +16,12 @@ export interface Grant {
   isLeft: boolean;
   /** Who has noted that a refresh token is being presented: by position, the holdings of the lock. */
   readonly marks: Map<number, Set<unknown>>;
-  /** A peer has shown that the server refused it. */
+  /** A peer has shown that the server refused it, or that it is over. */
   isFoundDead: boolean;
+  /** A refresh of it was answered with the tokens of somebody else. */
+  hasStranger: boolean;
+  /** The newest access token. */
+  access: Access | undefined;
   /** Why some promises do not hold for it: the storage forgot it, a holder was presumed dead. */
   readonly excuses: Set<string>;
 }
@@ -52,6 +56,8 @@ export interface SimServer {
   /** The grant and the position of a refresh token. */
   locate(refreshToken: string): { readonly grant: Grant; readonly index: number } | undefined;
   readonly grants: ReadonlyMap<string, Grant>;
+  /** Tokens of somebody else, in the answer to a refresh of this grant, which is over. */
+  confuse(grant: Grant): TokenResponse;
   /** All access tokens so far are refused from now on. */
   revokeAccess(): void;
   /** How it answers: as it should, or not at all. */
@@ -61,19 +67,23 @@ export interface SimServer {
 const unheard = { expiresAt: undefined, heardAt: undefined, writtenAt: undefined, isStored: false };
 
 export function createSimServer(world: World): SimServer {
-  const { lifetimeMs, rotates } = world.circumstances;
+  const { lifetimeMs, rotates, hasIdTokens, givesRefreshTokens } = world.circumstances;
   const grants = new Map<string, Grant>();
   const accesses = new Map<string, Access>();
 
   function issue(grant: Grant): TokenResponse {
     const accessToken = `a-${grant.name}-${accesses.size + 1}`;
     const diesAt = world.now + (lifetimeMs ?? 1_800_000);
-    accesses.set(accessToken, { grant, index: grant.newest, diesAt, isRevoked: false, ...unheard });
+    const access = { grant, index: grant.newest, diesAt, isRevoked: false, ...unheard };
+    accesses.set(accessToken, access);
+    grant.access = access;
+    const hasRefreshToken = givesRefreshTokens && (rotates || grant.newest === 1);
     return {
       access_token: accessToken,
       token_type: 'Bearer',
       ...(lifetimeMs !== undefined && { expires_in: lifetimeMs / 1000 }),
-      ...((rotates || grant.newest === 1) && { refresh_token: `r-${grant.name}-${grant.newest}` }),
+      ...(hasIdTokens && { id_token: idTokenOf(grant.name) }),
+      ...(hasRefreshToken && { refresh_token: `r-${grant.name}-${grant.newest}` }),
     };
   }
 
@@ -99,6 +109,8 @@ export function createSimServer(world: World): SimServer {
         isLeft: false,
         marks: new Map(),
         isFoundDead: false,
+        hasStranger: false,
+        access: undefined,
         excuses: new Set(),
       };
       grants.set(grant.name, grant);
@@ -115,6 +127,12 @@ export function createSimServer(world: World): SimServer {
       if (rotates) grant.newest++;
       return { tokens: issue(grant) };
     },
+    confuse: (grant) => {
+      grant.isAlive = false;
+      grant.hasStranger = true;
+      const names = { access_token: 'a-stranger-1', refresh_token: 'r-stranger-1', id_token: idTokenOf('stranger') };
+      return { ...names, token_type: 'Bearer', expires_in: 300 };
+    },
     accepts: (accessToken) => {
       const { grant, isRevoked, diesAt } = accesses.get(accessToken) ?? { isRevoked: true, diesAt: 0 };
       return grant?.isAlive === true && !isRevoked && world.now < diesAt;
@@ -123,4 +141,18 @@ export function createSimServer(world: World): SimServer {
       for (const access of accesses.values()) access.isRevoked = true;
     },
   };
+}
+
+/** Without a refresh token, a session lasts as long as its access token: to its expiry or, without one, to a refusal. */
+export function isOver(world: World, { access, isAlive }: Grant): boolean {
+  const { givesRefreshTokens } = world.circumstances;
+  const { expiresAt, isRevoked = true, diesAt = 0 } = access ?? {};
+  const isPast = expiresAt === undefined ? !isAlive || isRevoked || world.now >= diesAt : world.wall() >= expiresAt;
+  return !givesRefreshTokens && isPast;
+}
+
+/** An ID token as far as a client reads it. */
+function idTokenOf(subject: string): string {
+  const claims = btoa(JSON.stringify({ iss: 'https://issuer.example', sub: subject }));
+  return `e30.${claims.replace(/=+$/, '')}.x`;
 }

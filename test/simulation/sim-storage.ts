@@ -1,3 +1,4 @@
+import { StorageError } from '../../src/errors.js';
 import type { TokenStorage } from '../../src/ports/storage.js';
 import type { Oracle } from './oracle.js';
 import type { Peer } from './peer.js';
@@ -9,16 +10,43 @@ export interface SimStorage {
   readonly text: string | null;
   /** Everything is gone, as when a user clears the site's data. */
   forget(): void;
+  /** Another client stores its session under our name; or takes it away again, if it is still there. */
+  intrude(isThere: boolean): void;
+  /** Another client's session is stored. */
+  readonly isIntruded: boolean;
+  /** It is dead for good, and this peer has found out. */
+  isKnownDead(peer: Peer): boolean;
   /** For a while nothing can be read or written. */
   isDown: boolean;
   /** For a while nothing can be written; reading and removing work. */
   isFull: boolean;
 }
 
+/** Whoever finds the storage dead has waited so long, and waits again after a minute. */
+const OPEN_MS = 4_000;
+const QUIET_MS = 60_000;
+
+/** The record of a client that is none of ours. */
+const STRANGER = JSON.stringify({
+  evertoken: 1,
+  sessionId: 'stranger',
+  revision: 9_000_000_000_000,
+  owner: 'stranger@https://server.example/token',
+  attemptId: 'stranger',
+  unanswered: false,
+  accessToken: 'a-stranger-1',
+  refreshToken: 'r-stranger-1',
+  scopes: [],
+  issuedAt: 0,
+});
+
 type Fate = 'done' | 'refused' | 'done, but refused' | 'slow' | 'never answered' | 'done, but never answered';
 
 export function createSimStorage(world: World, oracle: Oracle): SimStorage {
-  const { lock, isSyncStorage } = world.circumstances;
+  const { lock, isSyncStorage, storageDiesAt = Number.POSITIVE_INFINITY, isDeathTold } = world.circumstances;
+  const death = new StorageError('ERR_STORAGE_READ', 'this storage is dead');
+  /** When each peer last waited for the dead storage. */
+  const looks = new Map<Peer, number>();
   // without fences, one after the other for everybody; with them, each peer's own calls only
   const lanes = new Map<Peer | undefined, number>();
   let text: string | null = null;
@@ -39,7 +67,27 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
     ]);
   }
 
+  /** How long the dead storage takes to refuse. */
+  function refusalMs(peer: Peer): number {
+    oracle.storageFault(peer);
+    const lookedAt = looks.get(peer) ?? Number.NEGATIVE_INFINITY;
+    if (world.now < lookedAt + QUIET_MS) return world.random.between(0, 1);
+    looks.set(peer, world.now);
+    world.count('dead storage waited for');
+    return OPEN_MS;
+  }
+
   function submit<T>(peer: Peer, what: string, apply: () => T): Promise<T> {
+    if (world.now >= storageDiesAt) {
+      const { holding } = peer;
+      if (holding) holding.open++;
+      return new Promise((_, reject) => {
+        peer.deliver(refusalMs(peer), () => {
+          if (holding) holding.open--;
+          reject(death);
+        });
+      });
+    }
     const fate = draw(what);
     const { holding } = peer;
     const survives = world.random.chance(0.5);
@@ -98,12 +146,19 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
     oracle.writes(peer, next);
     const run = () => put(peer, next, fence);
     if (!isSyncStorage) return submit(peer, next === null ? 'remove' : 'write', run);
+    buryIfDead(peer);
     const isRefused = sim.isDown || (sim.isFull && next !== null);
     if (isRefused || world.fails('storage fault', 0.02)) {
       oracle.storageFault(peer);
       throw new Error('QuotaExceededError');
     }
     return run();
+  }
+
+  function buryIfDead(peer: Peer): void {
+    if (world.now < storageDiesAt) return;
+    refusalMs(peer);
+    throw death;
   }
 
   // a pause of before there is a session lies beside the record
@@ -119,6 +174,7 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
       getItem: (key) => {
         if (isPause(key)) return apart(peer, 'read', () => pause);
         if (!isSyncStorage) return submit(peer, 'read', () => text);
+        buryIfDead(peer);
         if (!sim.isDown && !world.fails('storage fault', 0.02)) return text;
         oracle.storageFault(peer);
         throw new Error('SecurityError');
@@ -127,6 +183,9 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
         isPause(key) ? apart(peer, 'write', () => keep(value)) : change(peer, value, options?.fence),
       removeItem: (key, options) =>
         isPause(key) ? apart(peer, 'remove', () => keep(null)) : change(peer, null, options?.fence),
+      get fault() {
+        return isDeathTold && sim.isKnownDead(peer) ? death : undefined;
+      },
     }),
     get text() {
       return text;
@@ -136,6 +195,16 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
       text = null;
       pause = null;
     },
+    intrude: (isThere) => {
+      if (isThere ? world.now >= storageDiesAt : text !== STRANGER) return;
+      world.trace(() => `another client ${isThere ? 'stores its session' : 'takes its session away'}`);
+      oracle.forgot(text);
+      text = isThere ? STRANGER : null;
+    },
+    get isIntruded() {
+      return text === STRANGER;
+    },
+    isKnownDead: (peer) => world.now >= storageDiesAt + OPEN_MS && looks.has(peer),
     isDown: false,
     isFull: false,
   };

@@ -1,4 +1,5 @@
 import { type Application, type Setting, startApplication } from './application.js';
+import { sessionsOf } from './budget.js';
 import { BOUND_MS, createCalls } from './calls.js';
 import { createOracle } from './oracle.js';
 import { createPeer, type Peer } from './peer.js';
@@ -77,7 +78,7 @@ export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
 /** Whatever happens, an hour sees two requests for each lifetime of a token, and some hundred more. */
 function checkRequests(world: World, perHour: number): void {
   const { lifetimeMs = Number.POSITIVE_INFINITY } = world.circumstances;
-  const most = MOST_REQUESTS + (2 * 3_600_000) / lifetimeMs;
+  const most = MOST_REQUESTS + (2 * sessionsOf(world) * 3_600_000) / lifetimeMs;
   if (world.now > TROUBLE_MS && perHour > most) {
     world.violate('few requests', `${Math.ceil(perHour)} an hour, more than ${most}`);
   }
@@ -104,7 +105,7 @@ function build(world: World): { setting: Setting; lock: () => SimLock | undefine
   const lockOf = (slot: number) => locks[isShared ? slot : 0] as SimLock;
   const peers: Peer[] = [];
   const applications = new Map<Peer, Application>();
-  const calls = createCalls(world, server, oracle);
+  const calls = createCalls(world, server, oracle, storage);
   const { marks } = world;
   const leave = (peer: Peer) => crash(peer, true);
   const setting: Setting = { world, server, network, storage, oracle, calls, peers, leave, abandoned: new Set() };
@@ -121,6 +122,7 @@ function build(world: World): { setting: Setting; lock: () => SimLock | undefine
       wakeups: peer.wakeups,
       clock: peer.clock,
       random: world.ownRandom.next,
+      background: circumstances.background,
       marks: {
         get: (key: string) => marks.get(key) ?? null,
         set: (key: string, value: string | null) => {
@@ -170,6 +172,7 @@ function calm({ world, server, storage }: Setting, create: () => void, alive: ()
   server.mood = 'up';
   storage.isDown = false;
   storage.isFull = false;
+  storage.intrude(false);
   if (alive().length === 0) create();
   for (const peer of alive()) {
     peer.thaw();
@@ -186,13 +189,26 @@ function judge(
   applications: Map<Peer, Application>,
 ): void {
   const isShared = world.circumstances.lock === 'shared' && world.circumstances.peers > 1;
+  const { storageDiesAt, isDeathTold, isCookie, givesRefreshTokens } = world.circumstances;
+  // peers may have refreshed a session that is stored where nobody can read it; whose a cookie is, the server knows
+  const canRefresh = (peer: Peer, sessionId: string | undefined) =>
+    givesRefreshTokens &&
+    (storageDiesAt === undefined ||
+      (isCookie && isDeathTold && storage.isKnownDead(peer)) ||
+      (sessionId !== undefined && !oracle.wasStored(sessionId)));
+  const isDead = storageDiesAt !== undefined;
   for (const peer of alive) {
     const { status, sessionId } = peer.manager.getSnapshot();
-    if (sessionId !== undefined && abandoned.has(sessionId)) {
+    if (sessionId !== undefined && abandoned.has(sessionId) && !isDead) {
       world.violate('sign-out wins', `${peer.name} has ${sessionId}, which a page had signed out of as it left`);
     }
     world.trace(() => `in the end ${peer.name} is ${status} ${sessionId ?? ''}`);
-    if (world.circumstances.hasChannel && sessionId !== undefined && storage.text?.includes(sessionId) === false) {
+    if (
+      world.circumstances.hasChannel &&
+      !isDead &&
+      sessionId !== undefined &&
+      storage.text?.includes(sessionId) === false
+    ) {
       world.violate(
         'fresh in the end',
         `${peer.name} has ${sessionId}, the storage has ${oracle.describe(storage.text)}`,
@@ -209,8 +225,10 @@ function judge(
         const isSame = now.sessionId === sessionId;
         // a clock that was set back makes a wait that the server asked for longer, by an hour at most
         const isLong = world.wasSetBack && (now.retryAt ?? 0) > world.wall();
-        if (now.status === 'loading') world.violate('fresh in the end', `${peer.name} still does not know its session`);
-        if (status !== 'active' || !isSame || isLong || isShared) return;
+        const isReadable = storageDiesAt === undefined || canRefresh(peer, undefined);
+        if (now.status === 'loading' && isReadable)
+          world.violate('fresh in the end', `${peer.name} still does not know its session`);
+        if (status !== 'active' || !isSame || isLong || isShared || !canRefresh(peer, sessionId)) return;
         if (!isAccepted) world.violate('fresh in the end', `${peer.name} is refused by the API`);
         else if ((now.expiresAt ?? Number.POSITIVE_INFINITY) <= world.wall() || (now.retryAt ?? 0) > world.wall())
           world.violate('fresh in the end', `${peer.name} has an old token, or still waits for its next attempt`);

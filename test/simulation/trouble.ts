@@ -60,6 +60,7 @@ function strike(victims: Victims): void {
     'storage down': 3,
     'storage full': 3,
     'storage forgets': 0.3,
+    'another client': 0.3,
     'lease lost': world.circumstances.lock === 'fenced' ? 2 : 0,
     'grant revoked': 0.5,
     'access revoked': 4,
@@ -105,7 +106,10 @@ function strike(victims: Victims): void {
       storage.isFull = false;
     });
   } else if (kind === 'storage forgets') storage.forget();
-  else if (kind === 'lease lost') lock.lose();
+  else if (kind === 'another client') {
+    storage.intrude(true);
+    until(30_000, () => storage.intrude(false));
+  } else if (kind === 'lease lost') lock.lose();
   else if (kind === 'grant revoked') {
     const grant = [...server.grants.values()].at(-1);
     if (grant) grant.isAlive = false;

@@ -29,6 +29,16 @@ export interface Circumstances {
   readonly hasRudeListeners: boolean;
   /** Every second lock comes late. */
   readonly hasSlowGrants: boolean;
+  /** The server says in an ID token whose tokens these are. */
+  readonly hasIdTokens: boolean;
+  /** False: the scope `offline_access` was forgotten. */
+  readonly givesRefreshTokens: boolean;
+  /** False: no refresh behind a token that was served. */
+  readonly background: boolean;
+  /** From this moment on the storage is dead, for good; undefined: never. */
+  readonly storageDiesAt: number | undefined;
+  /** It says so itself, by `fault`. */
+  readonly isDeathTold: boolean;
 }
 
 /** A sentence of BEHAVIOUR that did not hold. */
@@ -132,5 +142,10 @@ function draw(random: Random): Circumstances {
     heedsSignal: random.chance(0.6),
     hasRudeListeners: random.chance(0.2),
     hasSlowGrants: random.chance(0.2),
+    hasIdTokens: random.chance(0.5),
+    givesRefreshTokens: isCookie || random.chance(0.94),
+    background: random.chance(0.85),
+    storageDiesAt: random.chance(0.06) ? random.pick([0, random.between(0, 1_200_000)]) : undefined,
+    isDeathTold: random.chance(0.5),
   };
 }

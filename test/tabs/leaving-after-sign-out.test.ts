@@ -127,12 +127,13 @@ async function playRound(
       await leaver.goto(world.url);
     }
   }
+  // asked twice: the first page that answers may be on its way as well, as in Firefox after two navigations
   const found = await onceThere(() => next.run(look));
   await refreshing?.over;
   server.set({ delayMs: 0, answerDelayMs: 0 });
   const isRevoked = await until(() => server.counts.familiesRevoked > familiesRevoked);
   await beside.run(untilNobody, patienceMs); // it is told, and has nothing to ask for
-  const all = [found, await next.run(look), await beside.run(look)];
+  const all = [found, await onceThere(() => next.run(look)), await beside.run(look)];
   await next.run(settle); // it erases what the page before it left
   const stored = (await storedSession(next)).length;
   return { isSignedIn: !all.every((who) => nobody.test(who)) || stored > 0, isRevoked, seen: [...all, stored] };
@@ -146,7 +147,7 @@ async function startRefresh({ server }: SpaWorld, tab: Tab): Promise<{ over: Pro
   return { over };
 }
 
-/** What the next page says. A page that is on its way has no script yet, and a driver may never answer for it. */
+/** What the next page says. It may have no script yet, the page before it may still answer, or the driver never does. */
 async function onceThere<T>(ask: () => Promise<T>): Promise<T> {
   const endAt = Date.now() + 4 * patienceMs;
   for (;;) {
@@ -173,6 +174,7 @@ async function until(isTrue: () => boolean): Promise<boolean> {
 /** The recipe of the documentation, and besides, unless it is to be alone, a page that goes by itself. */
 async function signOutAndGo(way: Way, { jobs, ms }: Moment): Promise<void> {
   const { tokens } = page;
+  Object.assign(globalThis, { isLeaving: true });
   let isGoing = way === 'closing the tab';
   // once: the next page is the driver's, and a second leave would be in its way
   const go = (leave: () => void): void => {
@@ -210,6 +212,7 @@ function settle(): Promise<void> {
 
 /** Who is signed in, as far as this page knows once it knows, and what a caller gets. */
 async function look(): Promise<string> {
+  if ('isLeaving' in globalThis) throw new Error('This is still the page that leaves.');
   const { status } = await page.tokens.ready();
   const code = await page.tokens.getAccessToken().then(
     () => 'a token',
