@@ -15,6 +15,7 @@ const shared = {
     browser: 'src/presets/browser.ts',
     debug: 'src/integrations/debug.ts',
     device: 'src/integrations/device.ts',
+    dpop: 'src/dpop.ts',
     file: 'src/adapters/file.ts',
     'indexed-db': 'src/adapters/indexed-db.ts',
     loopback: 'src/integrations/loopback.ts',

@@ -7,6 +7,9 @@ import type { RequestRejection } from './session-events.js';
  */
 export const hooks: unique symbol = Symbol.for('evertoken.hooks') as never;
 
+/** Marks a `fetch` that signs requests with the key of the session, also across copies of the package. */
+export const signs: unique symbol = Symbol.for('evertoken.signs') as never;
+
 /** The token set that a request went out with. */
 export interface SentWith {
   readonly sessionId: string;
@@ -25,4 +28,6 @@ export interface IntegrationHooks {
   life?(): { readonly now: number; readonly expiresAt: number | undefined };
   /** The token set that a request is sent with now. Needed in cookie mode, where every access token is `''`. */
   present?(): SentWith | undefined;
+  /** The name of the key that an access token of ours, also a past one, is bound to; undefined: none, or not ours. */
+  bindingOf?(accessToken: string): string | undefined;
 }

@@ -4,6 +4,7 @@ import type { TokenEvents } from '../core/session-events.js';
 import type { TokenResponse } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
 
+export type { DpopKey, DpopKeys } from '../ports/keys.js';
 export type { RefreshTokens } from '../ports/refresh.js';
 
 /** Gives access tokens; all that an integration needs. */
