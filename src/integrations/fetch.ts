@@ -6,7 +6,7 @@ import { checkSender, createTargets, readAllowedOrigins, refuse } from './origin
 import { type Authorize, letGo, prepare, sign, urlOf } from './outgoing.js';
 import { judge, type Rejected, readRejection } from './rejection.js';
 import { replay, type Surroundings } from './replay.js';
-import { createSender } from './sender.js';
+import { checkSigner, createSender } from './sender.js';
 
 /** Where an access token may go, and how. */
 export interface FetchOptions {
@@ -58,7 +58,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   const before = globalThis.fetch;
   const { send, mark, returns } = createSender(given, before);
   const futile = createFutileRefreshes(tokens);
-  const around: Surroundings = { tokens, futile, send, rejected };
+  const around: Surroundings = { tokens, futile, send, rejected, authorize };
   const passedOver = new Set<string>();
 
   function passOver(origin: string): void {
@@ -91,6 +91,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
         return await send(outgoing.goal, { ...outgoing.init, headers: outgoing.headers });
       }
       if (outgoing.ready) await outgoing.ready;
+      checkSigner(tokens, accessToken, send, authorize);
       sign(outgoing, accessToken, false);
       // In cookie mode every access token is '', so the token set is noted instead.
       const sent = accessToken === '' ? tokens[hooks]?.present?.() : undefined;

@@ -1,8 +1,9 @@
 import { hooks, type SentWith } from '../core/hooks.js';
 import type { TokenSource } from '../manager/token-manager.js';
 import type { FutileRefreshes } from './futile-refreshes.js';
-import { letGo, type Outgoing, sign } from './outgoing.js';
+import { type Authorize, letGo, type Outgoing, sign } from './outgoing.js';
 import { judge, type Rejected, type Rejection, readRejection } from './rejection.js';
+import { checkSigner } from './sender.js';
 
 /** The `fetch` that a replay happens in. */
 export interface Surroundings {
@@ -10,6 +11,7 @@ export interface Surroundings {
   readonly futile: FutileRefreshes;
   readonly send: typeof fetch;
   readonly rejected: Rejected | undefined;
+  readonly authorize: Authorize | undefined;
 }
 
 /** What a request went out with. */
@@ -26,7 +28,7 @@ export async function replay(
   response: Response,
   rejection: Rejection,
 ): Promise<Response> {
-  const { tokens, futile, send, rejected } = around;
+  const { tokens, futile, send, rejected, authorize } = around;
   const { target, signal, goal, init } = outgoing;
 
   function tell({ challenges }: Rejection, { status }: Response, token: string, replayed: boolean): void {
@@ -49,6 +51,7 @@ export async function replay(
   }
   // No refresh is allowed, and there is no other token.
   if (!mayRefresh && next === accessToken) return response;
+  checkSigner(tokens, next, send, authorize);
   letGo(response.body);
   sign(outgoing, next, true);
   const { spare } = outgoing;

@@ -1,3 +1,7 @@
+import { hooks, signs } from '../core/hooks.js';
+import type { TokenSource } from '../manager/token-manager.js';
+import { optionError } from './origins.js';
+
 type Arguments = Parameters<typeof fetch>;
 
 /** What sends requests. What is given has no more than `send`. */
@@ -29,4 +33,11 @@ export function createSender(given: typeof fetch | undefined, before: typeof fet
     },
     returns: (init) => isSending || (init as { [seen]?: true } | undefined)?.[seen] === true,
   };
+}
+
+/** Throws `OptionsError` for an access token that is bound to a key where nothing signs: it would go out as `Bearer`. */
+export function checkSigner(tokens: TokenSource, accessToken: string, send: typeof fetch, authorize?: unknown): void {
+  if (tokens[hooks]?.bindingOf?.(accessToken) === undefined || (signs in send && !authorize)) return;
+  const what = 'this access token is bound to a key, and would go out as Bearer';
+  throw optionError('fetch', 'dpop().fetch(tokens), and no authorize', what);
 }

@@ -9,6 +9,10 @@ export function boundTokens(accessToken: string, binding: string, more: Partial<
     getSnapshot: () => ({ issuedAt: undefined, expiresAt: undefined }) as ReturnType<TokenManager['getSnapshot']>,
     ...more,
   };
-  const own = { bindingOf: (token: string) => (token === accessToken ? binding : undefined) };
+  const own = {
+    isRefreshing: () => false,
+    reject: () => undefined,
+    bindingOf: (token: string) => (token === accessToken ? binding : undefined),
+  };
   return Object.defineProperty(tokens, hooks, { value: own }) as TokenManager;
 }
