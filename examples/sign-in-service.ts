@@ -5,7 +5,7 @@ import { grant, oauthClient } from 'evertoken/oauth';
 export function createTokens(issuer: string, clientId: string, secret: string): TokenManager {
   const client = oauthClient({ issuer, clientId, authentication: { secret } });
   return createTokenManager({
-    refreshTokenIn: 'cookie', // there is none that we would have to keep
+    refreshTokenIn: 'none', // the client itself is the grant
     refresh: grant(client, 'client_credentials', { scope: 'orders.read' }),
   });
 }

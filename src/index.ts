@@ -2,6 +2,7 @@ export type { RetryPolicy } from './core/backoff.js';
 export type { Challenge } from './core/challenge.js';
 export type { RefreshFailure } from './core/refusal.js';
 export type { RefreshReason, RequestRejection, TokenEvents } from './core/session-events.js';
+export type { GrantEndpoints, SessionGrant, SignInGrant } from './core/session-grant.js';
 export type { TokenResponse } from './core/token-set.js';
 export { createTokenManager } from './create-token-manager.js';
 export {

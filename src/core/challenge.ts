@@ -8,6 +8,11 @@ export interface Challenge {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
+/** What a claims challenge asks for (OpenID Connect Core section 5.5); undefined for any other challenge. */
+export function claimsOf(challenge: Challenge | undefined): string | undefined {
+  return challenge?.parameters?.claims;
+}
+
 const MAX_LENGTH = 8192;
 const MAX_CHALLENGES = 16;
 const MAX_PARAMETERS = 32;

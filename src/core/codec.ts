@@ -1,3 +1,4 @@
+import { areVisible, isSoundGrant, isVisible, type SessionGrant } from './session-grant.js';
 import type { SessionRecord, StoredFailure } from './session-record.js';
 import type { TokenSet } from './token-set.js';
 
@@ -10,11 +11,9 @@ export type Decoded =
 
 type Stored = Omit<SessionRecord, 'tokens'> & TokenSet & { readonly evertoken: number };
 
-const VERSION = 1;
-
-/** The stored form of a session: JSON that names its version. */
+/** The stored form of a session: JSON that names the lowest version that can carry it. */
 export function encodeRecord({ tokens, ...record }: SessionRecord): string {
-  return JSON.stringify({ evertoken: VERSION, ...record, ...tokens });
+  return JSON.stringify({ evertoken: versionOf(record.grant), ...record, ...tokens });
 }
 
 /**
@@ -26,14 +25,15 @@ export function encodeRecord({ tokens, ...record }: SessionRecord): string {
 export function decodeRecord(text: string, own?: string, isHidden = false): Decoded {
   try {
     const stored = JSON.parse(text) as Stored;
-    if (stored.evertoken > VERSION) return { kind: 'newer' };
+    if (stored.evertoken > versionOf(stored.grant)) return { kind: 'newer' };
     if (!isSound(stored, isHidden)) return { kind: 'damaged' };
-    const { sessionId, revision, owner, attemptId, unanswered, failure } = stored;
+    const { sessionId, revision, owner, grant, claims, attemptId, unanswered, failure } = stored;
     if (owner !== undefined && owner !== own) return { kind: 'foreign', owner };
     const { refreshToken, idToken, scopes, issuedAt, expiresAt } = stored;
     const accessToken = isHidden ? '' : stored.accessToken;
     const tokens = { accessToken, refreshToken, idToken, scopes, issuedAt, expiresAt };
-    return { kind: 'record', record: { sessionId, revision, owner, attemptId, unanswered, failure, tokens } };
+    const record = { sessionId, revision, owner, attemptId, unanswered, failure, tokens };
+    return { kind: 'record', record: { ...record, ...(grant && { grant }), ...(claims && { claims }) } };
   } catch {
     return { kind: 'damaged' }; // without the parser's message, which quotes the text
   }
@@ -49,27 +49,28 @@ export function decodePause(text: unknown): StoredFailure | undefined {
   }
 }
 
+// Readers of version 1 know no keys, and would present a bound refresh token without a proof: they leave version 2 alone.
+function versionOf(grant: SessionGrant | undefined): number {
+  return grant?.binding === undefined ? 1 : 2;
+}
+
 function isSoundFailure({ code, retryAt, count }: StoredFailure): boolean {
   return isText(code) && Number.isFinite(retryAt) && count > 0;
 }
 
 function isSound({ failure, ...stored }: Stored, isHidden: boolean): boolean {
   return (
-    stored.evertoken === VERSION &&
+    stored.evertoken === versionOf(stored.grant) &&
     [stored.sessionId, stored.attemptId].every(isVisible) &&
     (isHidden || isVisible(stored.accessToken)) &&
-    [stored.refreshToken, stored.idToken, stored.owner].every((text) => text === undefined || isVisible(text)) &&
+    areVisible([stored.refreshToken, stored.idToken, stored.owner, stored.claims]) &&
     Number.isSafeInteger(stored.revision) &&
     Number.isFinite(stored.issuedAt) &&
     (stored.expiresAt === undefined || Number.isFinite(stored.expiresAt)) &&
     stored.scopes.every(isText) &&
+    (stored.grant === undefined || isSoundGrant(stored.grant)) &&
     (failure === undefined || isSoundFailure(failure))
   );
-}
-
-// Any other character makes `Headers` throw an error that quotes the token.
-function isVisible(value: unknown): boolean {
-  return isText(value) && /^[ -~]+$/.test(value as string);
 }
 
 function isText(value: unknown): boolean {

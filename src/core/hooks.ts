@@ -1,4 +1,5 @@
 import type { RequestRejection } from './session-events.js';
+import type { GrantEndpoints, SessionGrant } from './session-grant.js';
 
 /**
  * Names the member that integrations use to call a manager, also across copies of the package.
@@ -9,6 +10,14 @@ export const hooks: unique symbol = Symbol.for('evertoken.hooks') as never;
 
 /** Marks a `fetch` that signs requests with the key of the session, also across copies of the package. */
 export const signs: unique symbol = Symbol.for('evertoken.signs') as never;
+
+/** A refresh request by which the refresh function can tell the manager something. */
+export interface RequestWithHooks {
+  readonly [hooks]?: {
+    /** The endpoints have moved; they are stored together with the tokens that this request brings. */
+    moved(endpoints: GrantEndpoints): void;
+  };
+}
 
 /** The token set that a request went out with. */
 export interface SentWith {
@@ -30,4 +39,10 @@ export interface IntegrationHooks {
   present?(): SentWith | undefined;
   /** The name of the key that an access token of ours, also a past one, is bound to; undefined: none, or not ours. */
   bindingOf?(accessToken: string): string | undefined;
+  /** The `key` of the manager: what follows `evertoken:` in the names of storage, lock and channel. */
+  readonly key?: string;
+  /** The last ID token of the session, expired or not. */
+  idToken?(): string | undefined;
+  /** Who granted the session, and to which key, as far as that was told. */
+  grant?(): SessionGrant | undefined;
 }

@@ -1,5 +1,6 @@
 import type { RefreshErrorCode } from '../errors.js';
 import type { Repeats } from './backoff.js';
+import type { SessionGrant } from './session-grant.js';
 import { isSameSubject, type TokenSet } from './token-set.js';
 
 /** The session as it is stored: one record, one key, one write. */
@@ -10,7 +11,11 @@ export interface SessionRecord {
   readonly revision: number;
   /** Whose it is: the endpoint and the client that the refresh token belongs to; absent where that is not known. */
   readonly owner?: string | undefined;
+  /** Who granted the refresh token, and to which key; absent where `startSession()` was not told. */
+  readonly grant?: SessionGrant | undefined;
   readonly tokens: TokenSet;
+  /** What a claims challenge had asked for when these tokens were asked for. */
+  readonly claims?: string | undefined;
   /** Stays the same while the same refresh token is presented. */
   readonly attemptId: string;
   /** The refresh token was presented and no answer has come: if it is refused later, a rotation may have been lost. */

@@ -54,7 +54,7 @@ export type SessionInput =
       readonly wasStored: boolean;
       readonly error?: AnyTokenError | undefined;
     }
-  | { readonly type: 'started'; readonly record: SessionRecord; readonly from: 'sign-in' | 'cookie' | 'grant' }
+  | { readonly type: 'started'; readonly record: SessionRecord; readonly from: TokenEvents['sessionStarted']['from'] }
   | {
       readonly type: 'ended';
       readonly reason: EndReason;

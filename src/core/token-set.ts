@@ -123,7 +123,12 @@ export function isSameSubject(a: string | undefined, b: string | undefined): boo
   return (!sub || !otherSub || sub === otherSub) && (!iss || !otherIss || iss === otherIss);
 }
 
-function readSubject(idToken: string): readonly string[] {
+/** Whether two ID tokens show that they are about one subject: both name the same `sub` and `iss`. */
+export function hasSameSubject(a: string | undefined, b: string | undefined): boolean {
+  return isSameSubject(a, b) && [...readSubject(a), ...readSubject(b)].every(Boolean);
+}
+
+function readSubject(idToken: string | undefined): readonly string[] {
   const { sub, iss } = readClaims(idToken) ?? {};
   // Google's issuer comes with or without the scheme.
   return [String(sub ?? ''), String(iss ?? '').replace(/^https:\/\//, '')];

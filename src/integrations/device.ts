@@ -2,17 +2,17 @@ import { delayOf, readInterval, readPoll } from '../core/poll.js';
 import { readRetryAfter } from '../core/retry-after.js';
 import type { TokenManagerOptions } from '../manager/options.js';
 import type { TokenManager } from '../manager/token-manager.js';
-import { serverToKeep } from './oauth/begin.js';
 import { checkScopes, internalsOf, type OAuthClient } from './oauth/client.js';
 import { detachable } from './oauth/detachable.js';
+import { serverToKeep } from './oauth/kept-server.js';
 import { requireEndpoint, type ServerMetadata } from './oauth/metadata.js';
 import { networkError } from './oauth/network-error.js';
 import { readTokens, tokensOf } from './oauth/read-tokens.js';
 import type { Answered } from './oauth/request.js';
 import { revokeTokens } from './oauth/revoke-with.js';
 import { sendForm } from './oauth/send-form.js';
+import { grantOf } from './oauth/session-grant.js';
 import { readErrorCode, SignInError, type SignInErrorCode } from './oauth/sign-in-error.js';
-import { grantOf, startSession } from './oauth/start-session.js';
 import { refuse } from './origins.js';
 
 export { SignInError, type SignInErrorCode } from './oauth/sign-in-error.js';
@@ -98,7 +98,7 @@ export async function deviceSignIn(options: DeviceSignInOptions): Promise<void> 
     };
     const response = readTokens(body, expected);
     if (signal?.aborted) throw signal.reason;
-    await startSession(tokens, response, grantOf(kept, requestedAt));
+    await tokens.startSession(response, grantOf(kept, requestedAt));
   } catch (error) {
     await revokeTokens(client, server, tokensOf(body)).catch(() => undefined);
     throw error;

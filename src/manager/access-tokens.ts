@@ -1,3 +1,4 @@
+import { claimsOf } from '../core/challenge.js';
 import { dueAt, freshFrom, freshness, isUsable, outlives } from '../core/freshness.js';
 import type { SentWith } from '../core/hooks.js';
 import { isFinal, renewal } from '../core/renewal.js';
@@ -131,12 +132,15 @@ export class AccessTokens {
     }
     if (!state) return this.#waitForToken(options.signal);
     const { tokens } = state.record;
-    const { settings, refresher } = this.#parts;
-    if (settings.isHidden ? this.#isPresent(state.record, sent) : tokens.accessToken === rejected) {
-      // A refresh under way may have begun before the rejected token came, and end with it.
+    const { settings, refresher, session } = this.#parts;
+    const isRejected = settings.isHidden ? this.#isPresent(state.record, sent) : tokens.accessToken === rejected;
+    const claims = claimsOf(options.challenge);
+    const isMet = () => claims === undefined || session.record?.claims === claims;
+    if (isRejected || !isMet()) {
+      // A refresh under way may have begun before the rejected token came, and end with it; or ask for no claims, or others.
       const isJoined = refresher.isRunning;
       const token = await this.#refresh(state, 'rejected', options);
-      return token === rejected && isJoined ? this.replace(rejected, options) : token;
+      return isJoined && (token === rejected || !isMet()) ? this.replace(rejected, options) : token;
     }
     const isGood = isUsable(tokens, settings.platform.clock.now());
     return isGood ? tokens.accessToken : this.#refresh(state, 'expired', options);

@@ -3,6 +3,7 @@ import type { SessionRecord } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 import { SessionError, type SessionErrorCode } from '../errors.js';
 import type { Refused } from './answer.js';
+import type { Settings } from './options.js';
 
 /** The session is over, as an attempt to refresh it has shown. */
 export interface AttemptEnd {
@@ -22,6 +23,16 @@ const CODES: Record<AttemptEnd['reason'], SessionErrorCode> = {
 /** Why there is nothing to present, and what to do about it. */
 export const NO_REFRESH_TOKEN =
   'the server gave no refresh token (ask for the scope offline_access at sign-in, or set refreshTokenIn)';
+
+/** Whether a refusal proves that the session is over. */
+export function isProof({ failure }: Refused, { endsSession }: Settings): boolean {
+  if (failure.status === undefined && failure.oauthError === undefined && failure.kind !== 'dead') return false;
+  try {
+    return endsSession(failure) === true;
+  } catch {
+    return false; // a check that throws proves nothing
+  }
+}
 
 /** The server refused the refresh token for good. */
 export function refusal(current: SessionRecord | undefined, { failure }: Refused): AttemptEnd {

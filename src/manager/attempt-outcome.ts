@@ -1,8 +1,9 @@
-import type { Repeats } from '../core/backoff.js';
+import type { Refusal, Repeats } from '../core/backoff.js';
 import { failureError } from '../core/failure-error.js';
 import type { SessionRecord, StoredFailure } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
 import type { AttemptEnd } from './attempt-end.js';
+import type { SessionStore } from './session-store.js';
 
 /** What one attempt came to; published after the lock was released. */
 export type AttemptOutcome =
@@ -60,4 +61,9 @@ export function failed(
 export function unavailable(error: AnyTokenError, now: number): AttemptFailure {
   Object.assign(error, { retryAt: now });
   return failed(error, { retryAt: now, named: false }, undefined, false, true);
+}
+
+/** The failure before this one, where there is no record to tell it. */
+export function lastRefusal({ failing }: SessionStore): Refusal | undefined {
+  return failing && { repeats: failing.repeats, ...(failing.error as Refusal) };
 }

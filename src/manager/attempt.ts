@@ -1,14 +1,16 @@
-import { backoffDelay, countRepeats, lastingDelay, type Refusal } from '../core/backoff.js';
-import type { Challenge } from '../core/challenge.js';
+import { backoffDelay, countRepeats, lastingDelay } from '../core/backoff.js';
+import { type Challenge, claimsOf } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
+import { hooks } from '../core/hooks.js';
 import { isFinal } from '../core/renewal.js';
 import type { RefreshReason } from '../core/session-events.js';
+import type { GrantEndpoints, SessionGrant } from '../core/session-grant.js';
 import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
 import { isSameSubject, type TokenSet, withRefreshToken } from '../core/token-set.js';
 import type { Answer, Refused } from './answer.js';
-import { type AttemptEnd, expired, otherSubject, refusal } from './attempt-end.js';
-import { type AttemptOutcome, failed, failureOfPeer, unavailable } from './attempt-outcome.js';
+import { type AttemptEnd, expired, isProof, otherSubject, refusal } from './attempt-end.js';
+import { type AttemptOutcome, failed, failureOfPeer, lastRefusal, unavailable } from './attempt-outcome.js';
 import type { Demands } from './demands.js';
 import type { Exchange } from './exchange.js';
 import { lockLost } from './hold-lock.js';
@@ -63,6 +65,8 @@ export class Attempt {
   #hadPause = false;
   /** The storage could not be read, and is not written. */
   #isBlind = false;
+  /** The grant, where its endpoints turned out to have moved. */
+  #grant: SessionGrant | undefined;
 
   constructor(parts: AttemptParts, run: RefreshRun, request: AttemptRequest, storage: LockedStorage) {
     this.#parts = parts;
@@ -137,7 +141,7 @@ export class Attempt {
 
   /** The record to go on with, or the outcome that makes asking needless. */
   #choose(found: SessionRecord | undefined): { readonly current: SessionRecord | undefined } | AttemptOutcome {
-    const { base, reason, isSignIn } = this.#request;
+    const { base, reason, isSignIn, challenge } = this.#request;
     if (isSignIn) return { current: undefined };
     const standing = this.#parts.store.standing(base, found);
     if (standing === 'neither') return base ? { kind: 'replaced', record: undefined } : { current: undefined };
@@ -150,7 +154,9 @@ export class Attempt {
     // In a cookie, access tokens cannot be told apart, and a newer one counts.
     const rejected = reason === 'rejected' && !settings.isHidden ? base?.tokens.accessToken : undefined;
     const isRejected = found.tokens.accessToken === rejected;
-    if (isNewer && !isRejected && isUsable(found.tokens, settings.platform.clock.now())) {
+    const claims = claimsOf(challenge);
+    const isEnough = isNewer && !isRejected && (claims === undefined || found.claims === claims);
+    if (isEnough && isUsable(found.tokens, settings.platform.clock.now())) {
       return { kind: 'refreshed', by: 'peer', record: found };
     }
     const { failure } = found;
@@ -165,8 +171,13 @@ export class Attempt {
     const { settings, records, exchange, unstored } = this.#parts;
     const { reason, attempt, challenge } = this.#request;
     const { accessToken, refreshToken, scopes = [] } = current?.tokens ?? {};
+    const moved = (endpoints: GrantEndpoints) => {
+      this.#grant = { ...current?.grant, endpoints };
+    };
     return exchange.request(
       {
+        ...current?.grant,
+        [hooks]: { moved },
         ...(refreshToken !== undefined && !settings.isGrant && { refreshToken }),
         ...(challenge && { challenge }),
         accessToken: settings.isHidden ? undefined : accessToken,
@@ -192,7 +203,8 @@ export class Attempt {
       return this.#confirmEnd(current, otherSubject(current, tokens));
     }
     const wasUsable = isUsable(tokens, clock.now());
-    const record = records.next(current, tokens);
+    const claims = request ? claimsOf(this.#request.challenge) : undefined;
+    const record = records.next(current, tokens, this.#grant, claims);
     await this.#write(record);
     // A token that expires before it is published, because the storage or the lock is slow, is replaced once.
     const isBestAvailable = !wasUsable || this.#request.attempt > 1;
@@ -278,18 +290,4 @@ export class Attempt {
     if (mayWrite) await this.#storage.write(record).catch(() => reconciler.schedule());
     else reconciler.schedule();
   }
-}
-
-function isProof({ failure }: Refused, { endsSession }: Settings): boolean {
-  if (failure.status === undefined && failure.oauthError === undefined && failure.kind !== 'dead') return false;
-  try {
-    return endsSession(failure) === true;
-  } catch {
-    return false; // a check that throws proves nothing
-  }
-}
-
-/** The failure before this one, where there is no record to tell it. */
-function lastRefusal({ failing }: SessionStore): Refusal | undefined {
-  return failing && { repeats: failing.repeats, ...(failing.error as Refusal) };
 }

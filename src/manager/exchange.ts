@@ -1,3 +1,4 @@
+import type { RequestWithHooks } from '../core/hooks.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { RefreshRequest } from '../ports/refresh.js';
 import { type Answer, type Asked, noAnswer, readAnswer, readThrown } from './answer.js';
@@ -24,7 +25,7 @@ export class Exchange {
 
   /** Asks for tokens; settles within `limitMs`. Tokens that come later go to `onLate`. */
   request(
-    request: Omit<RefreshRequest, 'signal'>,
+    request: Omit<RefreshRequest, 'signal'> & RequestWithHooks,
     previous: TokenSet | undefined,
     limitMs: number,
     onLate: (tokens: TokenSet) => void,

@@ -129,9 +129,9 @@ export class Manager implements Observers, Parts {
   }
 
   /** Tells the server that tokens are of no use any more; nobody waits for it. */
-  revoke(tokens: TokenSet | undefined, sessionId: string | undefined): Promise<void> {
-    const revocation = revoke(this.settings, tokens).then((error) => {
-      if (error) this.emit({ type: 'revokeFailed', payload: { error }, sessionId });
+  revoke(tokens: TokenSet | undefined, of: SessionRecord | undefined): Promise<void> {
+    const revocation = revoke(this.settings, tokens, of?.grant).then((error) => {
+      if (error) this.emit({ type: 'revokeFailed', payload: { error }, sessionId: of?.sessionId });
     });
     return this.work.track(revocation);
   }

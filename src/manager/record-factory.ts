@@ -1,3 +1,4 @@
+import type { SessionGrant } from '../core/session-grant.js';
 import type { SessionRecord } from '../core/session-record.js';
 import { isSameSubject, type TokenSet } from '../core/token-set.js';
 import type { Settings } from './options.js';
@@ -17,13 +18,23 @@ export class RecordFactory {
     return [clock.now(), ++this.#ids, random(), random()].map((part) => part.toString(36).replace('0.', '')).join('');
   }
 
-  /** The record of the same session with new tokens; of a new one where there is none yet, or the subject is another. */
-  next(current: SessionRecord | undefined, tokens: TokenSet): SessionRecord {
+  /**
+   * The record of the same session with new tokens; of a new one where there is none yet, or the subject is another.
+   *
+   * The grant is the one before, unless there is another.
+   */
+  next(
+    current: SessionRecord | undefined,
+    tokens: TokenSet,
+    granted?: SessionGrant | undefined,
+    claims?: string | undefined,
+  ): SessionRecord {
     const isSame = current && isSameSubject(current.tokens.idToken, tokens.idToken);
     const sessionId = isSame ? current.sessionId : this.newId();
     const revision = current?.revision ?? 0;
     const attemptId = this.newId();
     const { owner, isGrant } = this.#settings;
+    const grant = granted ?? (isSame && current.grant);
     return {
       sessionId,
       revision: revision + 1,
@@ -32,6 +43,8 @@ export class RecordFactory {
       attemptId,
       unanswered: false,
       failure: undefined,
+      ...(grant && { grant }),
+      ...(claims && { claims }),
     };
   }
 }

@@ -23,7 +23,7 @@ export interface RefreshParts extends AttemptParts {
   readonly callers: Waiters<SessionRecord>;
   readonly work: PendingWork;
   /** Tells the server that tokens are of no use to anybody. */
-  revoke(tokens: TokenSet, sessionId: string | undefined): Promise<void>;
+  revoke(tokens: TokenSet, of: SessionRecord | undefined): Promise<void>;
 }
 
 /** Single-flight: at most one refresh, its attempts, and the publishing of their outcomes. */
@@ -286,7 +286,7 @@ export class Refresher {
       session.dispatch({ type: 'found', record: outcome.record, wasStored: true });
     } else if (outcome.kind === 'ended') {
       session.dispatch({ type: 'ended', reason: outcome.reason, error: base && outcome.error, own });
-      if (outcome.unused) void this.#parts.revoke(outcome.unused, base?.sessionId);
+      if (outcome.unused) void this.#parts.revoke(outcome.unused, base);
     } else if (!this.#run) {
       session.dispatch({ type: 'abandoned' });
     }

@@ -1,3 +1,4 @@
+import type { SessionGrant } from '../core/session-grant.js';
 import type { TokenSet } from '../core/token-set.js';
 import { RefreshError } from '../errors.js';
 import { withDeadline } from './deadline.js';
@@ -9,12 +10,17 @@ import { safeCause } from './safe-cause.js';
  *
  * Resolves with what went wrong, if something did.
  */
-export async function revoke(settings: Settings, tokens: TokenSet | undefined): Promise<RefreshError | undefined> {
+export async function revoke(
+  settings: Settings,
+  tokens: TokenSet | undefined,
+  grant: SessionGrant | undefined,
+): Promise<RefreshError | undefined> {
   const { revoke: call, isCookie, timeoutMs, platform } = settings;
   if (!call || !(tokens || isCookie)) return undefined;
   const { refreshToken, accessToken, idToken } = tokens ?? {};
   const controller = new AbortController();
   const request = {
+    ...grant,
     ...(refreshToken !== undefined && { refreshToken }),
     ...(accessToken && { accessToken }),
     ...(idToken !== undefined && { idToken }),

@@ -1,10 +1,11 @@
 import { mistakenTokens } from '../core/mistaken-tokens.js';
 import type { TokenEvent } from '../core/session-events.js';
-import { isSameTokenSet, type SessionRecord } from '../core/session-record.js';
-import { readTokenResponse, type TokenResponse, type TokenSet } from '../core/token-set.js';
+import { isSoundGrant, type SessionGrant, type SignInGrant } from '../core/session-grant.js';
+import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
+import { hasSameSubject, readTokenResponse, type TokenResponse, type TokenSet } from '../core/token-set.js';
 import { LockError, OptionsError, SessionError } from '../errors.js';
 import { announce } from './announce.js';
-import type { Settings } from './options.js';
+import { fail, type Settings } from './options.js';
 import type { PendingCommands } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
 import type { Reconciler } from './reconciler.js';
@@ -13,6 +14,7 @@ import type { RecordStore, StorageObserver } from './record-store.js';
 import type { Refresher } from './refresher.js';
 import type { SessionStore } from './session-store.js';
 import type { StorageReader } from './storage-reader.js';
+import type { Waiters } from './waiters.js';
 
 /** The parts that sign-in and sign-out need. */
 export interface CommandParts extends Pick<StorageObserver, 'storageFailed'> {
@@ -25,9 +27,11 @@ export interface CommandParts extends Pick<StorageObserver, 'storageFailed'> {
   readonly refresher: Refresher;
   readonly reader: StorageReader;
   readonly work: PendingWork;
+  /** Callers who wait for the outcome of a refresh. */
+  readonly callers: Waiters<SessionRecord>;
   emit(event: TokenEvent): void;
   /** Tells the server that tokens are of no use any more. */
-  revoke(tokens: TokenSet | undefined, sessionId: string | undefined): Promise<void>;
+  revoke(tokens: TokenSet | undefined, of: SessionRecord | undefined): Promise<void>;
 }
 
 const NONE: readonly string[] = [];
@@ -44,19 +48,28 @@ export class SessionCommands {
   }
 
   /** Starts a session with a token response; with none, in cookie mode, with what the endpoint says now. */
-  async start(response: TokenResponse | undefined): Promise<void> {
+  async start(response: TokenResponse | undefined, grant?: SignInGrant): Promise<void> {
     const { platform, isCookie, isHidden } = this.#parts.settings;
-    if (response === undefined && isCookie) return this.#parts.refresher.signIn('resume');
+    if (response === undefined && isCookie && !grant) return this.#parts.refresher.signIn('resume');
     const mistake = mistakenTokens(response, isHidden);
     const now = platform.clock.now();
-    const { tokens, problem } = { tokens: undefined, ...readTokenResponse(response, now, now, undefined, isHidden) };
+    const { requestedAt = now, continues = false, ...granted } = Object(grant) as SignInGrant;
+    const isKnown = Object.keys(granted).every((name) => /^(issuer|endpoints|binding)$/.test(name));
+    if (!(isKnown && isSoundGrant(granted) && Number.isFinite(requestedAt) && typeof continues === 'boolean')) {
+      fail('grant', 'issuer, endpoints, binding, requestedAt, continues', grant);
+    }
+    const read = (previous?: TokenSet) => ({
+      tokens: undefined,
+      ...readTokenResponse(response, requestedAt, now, previous, isHidden),
+    });
+    const { tokens, problem } = read();
     if (!tokens || mistake) {
       const expected = 'Expected startSession() to be given a token response (RFC 6749 section 5.1)';
       const what = mistake ?? `${problem} came; check the answer to the sign-in`;
       throw new OptionsError('ERR_OPTIONS', `${expected}, but ${what}.`);
     }
     try {
-      await this.#start(tokens);
+      await this.#start(tokens, grant && granted, continues, (previous) => read(previous).tokens ?? tokens);
     } finally {
       void this.#parts.reader.read(false); // a read during the start was of no use
     }
@@ -87,20 +100,32 @@ export class SessionCommands {
       .catch(() => reconciler.schedule());
     if (!ended) return;
     const { record } = ended;
-    const revocation = this.#parts.revoke(record?.tokens, record?.sessionId);
+    const revocation = this.#parts.revoke(record?.tokens, record);
     if (settings.isCookie) await revocation; // until then, the cookie may still bring the session back
   }
 
-  async #start(tokens: TokenSet): Promise<void> {
-    const { settings, session, store, records, pending, refresher } = this.#parts;
-    const first = records.next(undefined, tokens);
+  /** `after`: the tokens with what is kept of those before. */
+  async #start(
+    tokens: TokenSet,
+    granted: SessionGrant | undefined,
+    continues: boolean,
+    after: (previous: TokenSet) => TokenSet,
+  ): Promise<void> {
+    const { settings, session, store, records, pending, refresher, callers } = this.#parts;
+    const first = records.next(undefined, tokens, granted);
     const { sessionId } = first;
     const startedAt = settings.platform.clock.now();
     const turn = pending.beginStart(sessionId);
-    void refresher.detach();
+    // A refresh under way may bring the refresh token that a session goes on with.
+    if (!continues || tokens.refreshToken !== undefined) void refresher.detach();
+    /** The session that goes on. */
+    let base: SessionRecord | undefined;
+    const goOn = (current: SessionRecord | undefined) => {
+      base = continues && hasSameSubject(current?.tokens.idToken, tokens.idToken) ? current : undefined;
+    };
     // Counted from the clock, the later of two sessions is the newer one also for peers that cannot see each other's writes.
     const recordAfter = (revision = 0): SessionRecord => ({
-      ...first,
+      ...(base ? records.next(base, after(base.tokens), granted) : first),
       revision: Math.floor(Math.max(revision, session.state.revision, startedAt)) + turn.turn,
     });
     let record: SessionRecord | undefined;
@@ -108,6 +133,10 @@ export class SessionCommands {
       await store.withLock(async (storage) => {
         const found = await storage.read().catch(() => undefined);
         if (!turn.isLatest() || turn.isEnded()) return;
+        const held = session.record;
+        const standing = found && !found.damage ? store.standing(held, found.record) : 'held';
+        goOn(standing === 'neither' ? undefined : standing === 'held' ? held : found?.record);
+        if (!base) void refresher.detach();
         record = recordAfter(found?.record?.revision);
         await storage.write(record);
         if (turn.isEnded()) await storage.erase(); // signing out wins, also over a write under way
@@ -120,17 +149,26 @@ export class SessionCommands {
       // The session lives in memory, and storing it is tried again; what it replaced may still be stored.
       this.#reportLock('write', error);
       if (error instanceof LockError) record = undefined; // its revision has to follow what others stored meanwhile
+      if (!record) goOn(session.record);
       const replaced = turn.isLatest() && !turn.isEnded() ? session.record?.sessionId : sessionId;
-      this.#erase(replaced);
+      this.#erase(base ? undefined : replaced);
     }
     turn.finish(); // before the session is published: a listener may ask for a refresh at once
     if (turn.isEnded()) {
-      void this.#parts.revoke(tokens, sessionId);
+      void this.#parts.revoke(tokens, first);
       throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
     }
     this.#tellEnds();
-    if (turn.isLatest()) session.dispatch({ type: 'started', record: record ?? recordAfter(), from: 'sign-in' });
-    else if (record) this.#erase(sessionId); // the later start has replaced it, and may fail to store that
+    if (!turn.isLatest()) {
+      if (record) this.#erase(sessionId); // the later start has replaced it, and may fail to store that
+      return;
+    }
+    record ??= recordAfter();
+    if (base && isSameSession(session.record, base)) {
+      const facts = { by: 'us', reason: 'asked', attempts: 0, durationMs: 0 } as const;
+      session.dispatch({ type: 'refreshed', base, record, ...facts });
+      callers.resolve(record);
+    } else session.dispatch({ type: 'started', record, from: base ? 'storage' : 'sign-in' });
   }
 
   async #end(): Promise<void> {
@@ -143,12 +181,12 @@ export class SessionCommands {
     const inFlight = refresher.detach(); // before the session ends, which detaches the refresh as well
     session.dispatch({ type: 'ended', reason: 'ended' });
     const revoked = new Set<string | undefined>();
-    const revokeOnce = (sessionId: string | undefined, tokens: TokenSet | undefined) => {
-      if (!revoked.has(tokens?.accessToken)) void this.#parts.revoke(tokens, sessionId);
+    const revokeOnce = (of: SessionRecord | undefined, tokens = of?.tokens) => {
+      if (!revoked.has(tokens?.accessToken)) void this.#parts.revoke(tokens, of);
       revoked.add(tokens?.accessToken);
     };
-    revokeOnce(own?.sessionId, own?.tokens);
-    void work.track(inFlight.then((tokens) => tokens && revokeOnce(own?.sessionId, tokens)));
+    revokeOnce(own);
+    void work.track(inFlight.then((tokens) => tokens && revokeOnce(own, tokens)));
     announce(settings); // a peer that sees the marks goes on from here, should the page leave
     let erased = own;
     try {
@@ -161,7 +199,7 @@ export class SessionCommands {
         await storage.erase();
         const isNewer = record && !isSameTokenSet(record, own) && record.revision >= (own?.revision ?? 0);
         // a session that is being started is revoked by its start
-        if (isNewer && !startingIds.includes(record.sessionId)) revokeOnce(record.sessionId, record.tokens);
+        if (isNewer && !startingIds.includes(record.sessionId)) revokeOnce(record);
       });
       unmark();
       announce(settings);

@@ -35,9 +35,9 @@ export function startTokenManager(settings: Settings): TokenManager {
     getAccessToken: (options) => accessTokens.get(options),
     replaceAccessToken: (rejected, options) => accessTokens.replace(rejected, options),
     refresh: (options) => accessTokens.refresh(options),
-    startSession: async (tokens) => {
+    startSession: async (tokens, grant) => {
       manager.activate();
-      return manager.track(manager.commands.start(tokens));
+      return manager.track(manager.commands.start(tokens, grant));
     },
     endSession: async () => {
       manager.activate();
@@ -65,9 +65,28 @@ export function startTokenManager(settings: Settings): TokenManager {
 
 /** What is there for integrations, `using`, and those who print a manager; not in sight, and without any secret. */
 function addHidden(visible: VisibleMembers, manager: Manager): object {
-  const { session, exchange, accessTokens } = manager;
+  const { session } = manager;
   const show = () => ({ ...session.snapshot, claims: undefined });
-  const own: SourceHooks = {
+  // Made for the first integration: a session that none has asked about stays small.
+  let own: SourceHooks | undefined;
+  Object.defineProperty(visible, hooks, {
+    get: () => {
+      own ??= makeHooks(manager);
+      return own;
+    },
+  });
+  const hidden: [PropertyKey, unknown][] = [
+    ['toJSON', show],
+    [Symbol.for('nodejs.util.inspect.custom'), show],
+  ];
+  if (Symbol.dispose) hidden.push([Symbol.dispose, visible.dispose]);
+  for (const [key, value] of hidden) Object.defineProperty(visible, key, { value });
+  return visible;
+}
+
+function makeHooks(manager: Manager): SourceHooks {
+  const { session, exchange, accessTokens, reader, settings } = manager;
+  return {
     isRefreshing: (signal) => exchange.isInside(signal),
     present: () => {
       const { record } = session;
@@ -86,14 +105,13 @@ function addHidden(visible: VisibleMembers, manager: Manager): object {
       const { sessionId } = session.record ?? {};
       manager.emit({ type: 'requestPassedOver', payload: { origin }, sessionId });
     },
-    life: () => ({ now: manager.settings.platform.clock.now(), expiresAt: session.snapshot.expiresAt }),
+    life: () => ({ now: settings.platform.clock.now(), expiresAt: session.snapshot.expiresAt }),
+    key: settings.name.slice('evertoken:'.length),
+    look: async () => {
+      manager.activate();
+      await reader.read(false);
+    },
+    idToken: () => session.record?.tokens.idToken,
+    grant: () => session.record?.grant,
   };
-  const hidden: [PropertyKey, unknown][] = [
-    [hooks, own],
-    ['toJSON', show],
-    [Symbol.for('nodejs.util.inspect.custom'), show],
-  ];
-  if (Symbol.dispose) hidden.push([Symbol.dispose, visible.dispose]);
-  for (const [key, value] of hidden) Object.defineProperty(visible, key, { value });
-  return visible;
 }

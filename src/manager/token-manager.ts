@@ -1,6 +1,7 @@
 import type { Challenge } from '../core/challenge.js';
 import type { hooks, IntegrationHooks, SentWith } from '../core/hooks.js';
 import type { TokenEvents } from '../core/session-events.js';
+import type { SignInGrant } from '../core/session-grant.js';
 import type { TokenResponse } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
 
@@ -41,6 +42,8 @@ export interface TokenSource {
 
 /** What integrations may ask the manager that takes time. */
 export interface SourceHooks extends IntegrationHooks {
+  /** Looks at the storage now; resolves when the session is up to date. Rejects after `dispose()` alone. */
+  look?(): Promise<void>;
   /** As {@link TokenSource.replaceAccessToken}, for a request that went out with what was `present()` then. */
   replace?(
     rejected: string,
@@ -64,9 +67,10 @@ export interface TokenManager extends TokenSource, ForUsing {
    *
    * Resolves when the session lives, in memory if the storage fails (`storageFailed` says so).
    *
-   * @throws {OptionsError} `ERR_OPTIONS`: this is no token response
+   * @param grant Who granted the tokens, for the refresh and revoke functions; whether the session goes on. Kept with it.
+   * @throws {OptionsError} `ERR_OPTIONS`: this is no token response, or no grant
    */
-  startSession(tokens?: TokenResponse): Promise<void>;
+  startSession(tokens?: TokenResponse, grant?: SignInGrant): Promise<void>;
   /**
    * Ends the session here and tells the server, in the turn of the call; then in storage and in every peer.
    *

@@ -1,9 +1,10 @@
 import type { Challenge } from '../core/challenge.js';
 import type { RefreshReason } from '../core/session-events.js';
+import type { SessionGrant } from '../core/session-grant.js';
 import type { TokenResponse } from '../core/token-set.js';
 
-/** What the refresh function is given. */
-export interface RefreshRequest {
+/** What the refresh function is given; `issuer`, `endpoints` and `binding` where `startSession()` was told. */
+export interface RefreshRequest extends SessionGrant {
   /** The refresh token; absent in cookie mode. */
   readonly refreshToken?: string;
   /** The access token that is being replaced, if there is one. */
@@ -31,8 +32,8 @@ export interface RefreshRequest {
  */
 export type RefreshTokens = (request: RefreshRequest) => Promise<Response | TokenResponse>;
 
-/** What the revoke function is given. */
-export interface RevokeRequest {
+/** What the revoke function is given; `issuer`, `endpoints` and `binding` where `startSession()` was told. */
+export interface RevokeRequest extends SessionGrant {
   /** The newest refresh token of the session that ended. */
   readonly refreshToken?: string;
   /** The newest access token of the session that ended. */

@@ -58,6 +58,67 @@ describe('the owner of a record', () => {
   });
 });
 
+describe('the grant of a record', () => {
+  const endpoints = {
+    token: 'https://auth.test/token',
+    revocation: 'https://auth.test/revoke',
+    endSession: 'https://auth.test/end',
+    authMethods: ['none', 'client_secret_post'],
+  };
+  const grant = { issuer: 'https://auth.test', endpoints };
+  const read = (text: string) => decodeRecord(text).record?.grant;
+  const version = (made: SessionRecord) => JSON.parse(encodeRecord(made)).evertoken;
+
+  test.each([
+    ['issuer and endpoints', grant],
+    ['the issuer alone', { issuer: 'https://auth.test' }],
+    ['the token endpoint alone', { endpoints: { token: 'https://auth.test/token' } }],
+    ['a key as well', { ...grant, binding: 'thumbprint' }],
+  ])('travels with it: %s', (_, made) => {
+    expect(read(encodeRecord({ ...record, grant: made }))).toEqual(made);
+  });
+
+  test('is written in the lowest version that can carry it, so that older readers leave a bound session alone', () => {
+    expect([record, { ...record, grant }].map(version)).toEqual([1, 1]);
+    expect(version({ ...record, grant: { ...grant, binding: 'thumbprint' } })).toBe(2);
+    expect(version({ ...record, grant: { binding: 'thumbprint' } })).toBe(2);
+  });
+
+  test('costs a record without one not a byte', () => {
+    expect(encodeRecord(record)).not.toContain('grant');
+    expect(decodeRecord(encodeRecord(record)).record).not.toHaveProperty('grant');
+  });
+
+  test('members that a newer package has added to version 1 are left out', () => {
+    const text = change({ others: { x: 1 }, grant });
+    expect(decodeRecord(text)).toEqual({ kind: 'record', record: { ...record, grant } });
+  });
+
+  test('and so do the claims that its tokens were asked for with', () => {
+    expect(decodeRecord(encodeRecord({ ...record, claims: 'e30=' })).record?.claims).toBe('e30=');
+    expect(decodeRecord(change({ claims: 5 })).kind).toBe('damaged');
+  });
+
+  test.each([
+    ['null', null],
+    ['an issuer that is no text', { issuer: 5 }],
+    ['an issuer with a line break', { issuer: 'https://auth.test\n' }],
+    ['no token endpoint', { endpoints: { revocation: 'https://auth.test/revoke' } }],
+    ['endpoints that are no object', { endpoints: 'https://auth.test/token' }],
+    ['an endpoint that is no text', { endpoints: { ...endpoints, endSession: 1 } }],
+    ['methods that are no list', { endpoints: { ...endpoints, authMethods: 'none' } }],
+    ['a method that is no text', { endpoints: { ...endpoints, authMethods: [1] } }],
+  ])('%s: the record is damaged', (_, broken) => {
+    expect(decodeRecord(change({ grant: broken })).kind).toBe('damaged');
+  });
+
+  test('a key in version 1 is damage, and version 2 without one is newer', () => {
+    expect(decodeRecord(change({ grant: { binding: 'thumbprint' } })).kind).toBe('damaged');
+    expect(decodeRecord(change({ evertoken: 2, grant })).kind).toBe('newer');
+    expect(decodeRecord(change({ evertoken: 3, grant: { binding: 'thumbprint' } })).kind).toBe('newer');
+  });
+});
+
 test('a stored record is one flat JSON document that names its version', () => {
   expect(JSON.parse(encodeRecord(record))).toMatchObject({
     evertoken: 1,

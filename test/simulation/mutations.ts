@@ -79,7 +79,7 @@ export const mutations: readonly Mutation[] = [
   mutation(
     '429 and 503 end the session',
     'Any answer with a status of 429 or more counts as proof that the grant is dead.',
-    ATTEMPT,
+    'manager/attempt-end.ts',
     'endsSession(failure) === true',
     'endsSession(failure) || (failure.status ?? 0) >= 429',
   ),
@@ -192,7 +192,7 @@ export const mutations: readonly Mutation[] = [
     'a refresh under way may give a rejected token back',
     '`replaceAccessToken` resolves with the rejected token when it joined a refresh that had begun before and ends with that very token.',
     'manager/access-tokens.ts',
-    'token === rejected && isJoined',
+    'isJoined && (token === rejected || !isMet())',
     'token === rejected && isJoined && !token',
   ),
 ];

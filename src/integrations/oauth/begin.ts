@@ -4,6 +4,7 @@ import type { SessionSnapshot } from '../../manager/token-manager.js';
 import { refuse } from '../origins.js';
 import { challengeParameters, challengeScopes } from './challenge.js';
 import { checkScopes, internalsOf, type OAuthClient } from './client.js';
+import { defined, serverToKeep } from './kept-server.js';
 import { endpointOf, requireEndpoint, type ServerMetadata } from './metadata.js';
 import type { Secrets } from './random.js';
 import type { Answered } from './request.js';
@@ -154,24 +155,4 @@ async function pushed(client: OAuthClient, server: ServerMetadata, form: Form): 
     `Expected the server to take the pushed request, but it answered ${oauthError ?? `status ${status}`}.`,
     { oauthError, status, again: isBusy ? 'begin' : undefined },
   );
-}
-
-/** The part of a server's metadata that is needed to finish a sign-in. Throws `SignInError` without a token endpoint. */
-export function serverToKeep(server: ServerMetadata): PendingSignIn['server'] {
-  return {
-    issuer: server.issuer,
-    token_endpoint: requireEndpoint(server, 'token_endpoint'),
-    ...defined({
-      revocation_endpoint: endpointOf(server, 'revocation_endpoint'),
-      end_session_endpoint: endpointOf(server, 'end_session_endpoint'),
-      authorization_response_iss_parameter_supported: server.authorization_response_iss_parameter_supported,
-      token_endpoint_auth_methods_supported: server.token_endpoint_auth_methods_supported,
-      id_token_signing_alg_values_supported: server.id_token_signing_alg_values_supported,
-    }),
-  };
-}
-
-/** The members that are not undefined. */
-function defined<T extends object>(members: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never;
 }

@@ -1,3 +1,4 @@
+import { hooks } from '../../core/hooks.js';
 import {
   freeSlot,
   type PendingSignIn,
@@ -16,8 +17,8 @@ import { exchangeCode } from './exchange-code.js';
 import type { ServerMetadata } from './metadata.js';
 import { tokensOf } from './read-tokens.js';
 import { revokeTokens } from './revoke-with.js';
+import { grantOf } from './session-grant.js';
 import { SignInError } from './sign-in-error.js';
-import { grantOf, startSession } from './start-session.js';
 
 /** What is known when a sign-in is over. */
 export interface SignedIn {
@@ -57,8 +58,9 @@ export async function finish(
 }
 
 /** Whether there is a session, after the storage was read. */
-async function isSignedIn({ store, snapshot }: SignInContext): Promise<boolean> {
-  return snapshot().status === 'active' || (await store.session()) !== undefined;
+async function isSignedIn({ store, snapshot, tokens }: FinishContext): Promise<boolean> {
+  await tokens[hooks]?.look?.();
+  return snapshot().status === 'active' || store.hasSession();
 }
 
 type FinishContext = Parameters<typeof finish>[0];
@@ -151,12 +153,12 @@ async function start(
   try {
     await store.change(async (signIns, write) => {
       if (!signIns.traces.some((trace) => trace.id === id) || ends !== context.ends()) throw cancelled(entry);
-      await startSession(context.tokens, response, grant);
+      await context.tokens.startSession(response, grant);
       await write(withoutTrace(signIns, id)).catch(() => undefined);
     });
   } catch (error) {
     // An unreadable storage does not prevent a sign-in.
-    if (error instanceof StorageError && ends === context.ends()) return startSession(context.tokens, response, grant);
+    if (error instanceof StorageError && ends === context.ends()) return context.tokens.startSession(response, grant);
     await revokeTokens(client, server as unknown as ServerMetadata, tokensOf({ ...response })).catch(() => undefined);
     throw isTokenError(error) && error.name === 'SessionError' ? cancelled(entry) : error;
   }

@@ -1,10 +1,13 @@
+import { hooks, type RequestWithHooks } from '../../core/hooks.js';
 import type { RefreshTokens } from '../../manager/token-manager.js';
 import { readClaimsChallenge } from './challenge.js';
 import { internalsOf, type OAuthClient } from './client.js';
+import { serverToKeep } from './kept-server.js';
 import { requireEndpoint, type ServerMetadata } from './metadata.js';
 import { forManager } from './network-error.js';
-import { type Granted, serverOf } from './revoke-with.js';
+import { serverOf } from './revoke-with.js';
 import { formRequest } from './send-form.js';
+import { endpointsOf } from './session-grant.js';
 
 type RefreshRequest = Parameters<RefreshTokens>[0];
 
@@ -14,8 +17,9 @@ const MOVED = [404, 405, 410];
 /**
  * Refreshes at the server of this client (RFC 6749 section 6).
  *
- * A refresh token is presented to the server that granted it and to no other. Where the endpoint has moved, the server is
- * asked once where to. What an API asked for in a claims challenge is asked of the server.
+ * A refresh token is presented to the server that granted it and to no other, at the endpoint that the session keeps. Where
+ * that has moved (404, 405, 410), the server is asked once where to, and the session keeps what it says. What an API asked
+ * for in a claims challenge is asked of the server.
  *
  * @example
  * const tokens = createTokenManager({ refresh: refreshWith(client), revoke: revokeWith(client), platform: browser() });
@@ -36,7 +40,7 @@ export function refreshWith(client: OAuthClient): RefreshTokens {
     return fetch(requireEndpoint(server, 'token_endpoint'), { ...made, redirect: 'manual', signal });
   }
 
-  return async (request: RefreshRequest & Granted) => {
+  return async (request: RefreshRequest & RequestWithHooks) => {
     if (request.issuer !== undefined && request.issuer !== client.issuer) {
       throw refusal('unauthorized_client', 'another server granted this session; sign in again at this one');
     }
@@ -47,7 +51,10 @@ export function refreshWith(client: OAuthClient): RefreshTokens {
     const response = await send(server, request);
     if (!MOVED.includes(response.status)) return response;
     const now = await metadata(true).catch(() => server);
-    return now.token_endpoint === server.token_endpoint ? response : send(now, request);
+    const found = requireEndpoint(now, 'token_endpoint');
+    if (found === requireEndpoint(server, 'token_endpoint')) return response;
+    request[hooks]?.moved(endpointsOf(serverToKeep(now)));
+    return send(now, request);
   };
 }
 

@@ -1,3 +1,4 @@
+import type { SessionGrant } from '../../core/session-grant.js';
 import type { TokenManagerOptions } from '../../manager/options.js';
 import { type ClientInternals, internalsOf, type OAuthClient } from './client.js';
 import { endpointOf, type ServerMetadata } from './metadata.js';
@@ -5,16 +6,6 @@ import { formRequest } from './send-form.js';
 
 type RevokeTokens = NonNullable<TokenManagerOptions['revoke']>;
 type RevokeRequest = Parameters<RevokeTokens>[0];
-
-/** What a session remembers of the server that granted it; there where the manager keeps it. */
-export interface Granted {
-  readonly issuer?: string;
-  readonly endpoints?: {
-    readonly token?: string;
-    readonly revocation?: string;
-    readonly authMethods?: readonly string[];
-  };
-}
 
 /**
  * Tells the server that a session is over (RFC 7009), in a way that outlives the page.
@@ -27,7 +18,7 @@ export interface Granted {
  */
 export function revokeWith(client: OAuthClient): RevokeTokens {
   const internal = internalsOf(client);
-  return async (request: RevokeRequest & Granted) => {
+  return async (request: RevokeRequest) => {
     if (request.issuer !== undefined && request.issuer !== client.issuer) return undefined;
     const server = await serverOf(client, internal, request);
     return revokeTokens(client, server, request, request.signal);
@@ -55,9 +46,9 @@ export async function revokeTokens(
 export async function serverOf(
   client: OAuthClient,
   { metadata }: ClientInternals,
-  { endpoints }: Granted,
+  { endpoints }: SessionGrant,
 ): Promise<ServerMetadata> {
-  if (endpoints?.token === undefined) return metadata();
+  if (endpoints === undefined) return metadata();
   return {
     issuer: client.issuer,
     token_endpoint: endpoints.token,

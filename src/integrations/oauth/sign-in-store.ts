@@ -1,6 +1,5 @@
 import { decodeRecord } from '../../core/codec.js';
 import { decodeSignIns, encodeSignIns, type SignIns } from '../../core/pending-sign-ins.js';
-import type { SessionRecord } from '../../core/session-record.js';
 import { isTokenError, LockError, StorageError } from '../../errors.js';
 import type { TokenManagerOptions } from '../../manager/options.js';
 
@@ -14,8 +13,8 @@ export type Step<T> = (signIns: SignIns, write: (signIns: SignIns) => Promise<vo
 export interface SignInStore {
   /** Reads, decides and writes under the lock of the sign-ins. Throws `StorageError` and `LockError`. */
   change<T>(step: Step<T>): Promise<T>;
-  /** The session as it is stored; `'unreadable'` for one of a newer version, undefined where none is to be had. */
-  session(): Promise<SessionRecord | 'unreadable' | undefined>;
+  /** Whether a session is stored, also one of a newer version; false where the storage cannot be read. */
+  hasSession(): Promise<boolean>;
   /** Marks a sign-in as being finished here, until the function returned is called, or the page is gone. */
   hold(slot: number): Promise<() => void>;
   /** Resolves when no page is finishing the sign-in in that slot any more. */
@@ -74,11 +73,9 @@ export function signInStore(platform: Platform, name: string): SignInStore {
           return write(signIns, fence);
         }),
       ),
-    async session() {
+    async hasSession() {
       const text = await guarded('ERR_STORAGE_READ', () => storage.getItem(name)).catch(() => null);
-      if (typeof text !== 'string') return undefined;
-      const { kind, record } = decodeRecord(text);
-      return kind === 'newer' ? 'unreadable' : record;
+      return typeof text === 'string' && /record|newer/.test(decodeRecord(text).kind);
     },
     hold: (slot) =>
       new Promise((granted, failed) => {

@@ -1,14 +1,14 @@
 import { hooks } from '../../core/hooks.js';
 import type { TokenManager } from '../../manager/token-manager.js';
 import { refuse } from '../origins.js';
-import { type BeginOptions, begin, withQuery } from './begin.js';
+import { type BeginOptions, begin } from './begin.js';
 import { readCallback } from './callback.js';
 import { internalsOf, type OAuthClient } from './client.js';
 import { detachable } from './detachable.js';
 import { finish, type SignedIn } from './finish.js';
-import { endpointOf } from './metadata.js';
 import { type CryptoLike, secretsFrom } from './random.js';
 import { type Platform, signInStore } from './sign-in-store.js';
+import { signOut } from './sign-out.js';
 
 /** What signing in needs. */
 export interface SignInOptions {
@@ -56,8 +56,6 @@ export interface SignIn {
 }
 
 const MAX_SHARED = 16;
-/** Longer addresses are cut off on the way; then the server has to ask whom to sign out. */
-const MAX_URL = 2_000;
 
 /**
  * Signs users in by code with PKCE (RFC 6749, RFC 7636, RFC 9207), and out again.
@@ -74,14 +72,15 @@ const MAX_URL = 2_000;
  * if (done) history.replaceState(null, '', done.returnTo ?? '/');
  */
 export function createSignIn(options: SignInOptions): SignIn {
-  const { client, tokens, platform, key = 'session', crypto } = Object(options) as SignInOptions;
-  const internal = internalsOf(client);
+  const { client, tokens, platform, crypto } = Object(options) as SignInOptions;
+  const _internal = internalsOf(client);
   if (typeof tokens?.startSession !== 'function') refuse('tokens', 'a token manager', tokens);
   for (const port of ['storage', 'lock', 'clock'] as const) {
     if (typeof platform?.[port] !== 'object') refuse('platform', 'the platform of the token manager', platform);
   }
-  const own = (tokens[hooks] as { key?: string } | undefined)?.key ?? key;
-  if (typeof key !== 'string' || !key || own !== key) refuse('key', 'the key of the token manager', key);
+  const own = tokens[hooks]?.key;
+  const { key = own ?? 'session' } = options;
+  if (typeof key !== 'string' || !key || (own ?? key) !== key) refuse('key', 'the key of the token manager', key);
   const name = `evertoken:${key}`;
   let ends = 0;
   const context = {
@@ -114,28 +113,10 @@ export function createSignIn(options: SignInOptions): SignIn {
   return {
     begin: (asked = {}) => begin(context, asked),
     finish: (url, { signal } = {}) => detachable(finishOnce(String(url)), signal),
-    async end({ returnTo } = {}) {
+    end: ({ returnTo } = {}) => {
       ends++;
       shared.clear();
-      // Pending sign-ins first, because they could still start a session.
-      const failure = await context.store
-        .change((_, write) => write({ pending: new Map(), traces: [] }))
-        .then(
-          () => undefined,
-          (error: unknown) => ({ error }),
-        );
-      // The storage has the newest tokens: this tab may have been suspended.
-      const stored = await context.store.session();
-      const hint = stored === 'unreadable' ? undefined : stored?.tokens.idToken;
-      await tokens.endSession();
-      if (failure) throw failure.error;
-      const server = await internal.metadata().catch(() => undefined);
-      const address = server && endpointOf(server, 'end_session_endpoint');
-      if (address === undefined) return undefined;
-      const more = { client_id: client.clientId, post_logout_redirect_uri: returnTo };
-      const state = returnTo === undefined ? undefined : context.secrets.random();
-      const url = withQuery(address, { id_token_hint: hint, ...more, state });
-      return url.length <= MAX_URL ? url : withQuery(address, { ...more, state });
+      return signOut(context, returnTo);
     },
   };
 }
