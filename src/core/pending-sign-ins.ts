@@ -12,6 +12,8 @@ export interface PendingSignIn {
   readonly resource?: string;
   /** The most seconds since the user's authentication (`max_age`). */
   readonly maxAge?: number;
+  /** The name of the key that the session will be bound to (RFC 7638). */
+  readonly binding?: string;
   /** The session is continued if the same user signs in. */
   readonly continues?: boolean;
   /** The metadata of the server at the time when the user was sent there. */
@@ -40,32 +42,47 @@ export interface SignInTrace {
   readonly at: number;
   readonly redirectUri: string;
   readonly returnTo?: string;
+  /** The key that is in use while it is finished. */
+  readonly binding?: string;
+}
+
+/** A key that was made for a sign-in, by its name. */
+export interface SignInKey {
+  readonly name: string;
+  /** Epoch milliseconds at which it was made. */
+  readonly at: number;
 }
 
 /** All sign-ins of one key. */
 export interface SignIns {
   readonly pending: ReadonlyMap<string, PendingSignIn>;
   readonly traces: readonly SignInTrace[];
+  /** The names of keys that were made for sign-ins here, and not removed since; absent where there are none. */
+  readonly keys?: readonly SignInKey[];
 }
 
 /** The stored form: pairs instead of an object, because a `state` may be a name such as `__proto__`. */
 interface Stored {
   readonly pending: readonly [string, PendingSignIn][];
   readonly traces: readonly SignInTrace[];
+  readonly keys?: readonly SignInKey[];
 }
 
 const MAX_PENDING = 8;
 const MAX_AGE_MS = 3_600_000;
+/** Beginning a sign-in takes less than this. */
+const BEGIN_MS = 60_000;
 const NONE: SignIns = { pending: new Map(), traces: [] };
 
 /** Reads what is stored. Damaged text counts as empty; entries older than an hour are left out. */
 export function decodeSignIns(text: string | null, now: number): SignIns {
   try {
-    const { evertoken, pending, traces } = JSON.parse(text ?? '{}') as { evertoken?: number } & Stored;
+    const { evertoken, pending, traces, keys } = JSON.parse(text ?? '{}') as { evertoken?: number } & Stored;
     if (evertoken !== 1) return NONE;
     return {
       pending: new Map(pending.filter(([state, entry]) => isPending(state, entry) && isYoung(entry, now))),
       traces: traces.filter((trace) => isTrace(trace) && isYoung(trace, now)),
+      ...withKeys(keys?.filter(({ name, at }) => typeof name === 'string' && Number.isFinite(at))),
     };
   } catch {
     return NONE; // without the parser's message, which quotes the text
@@ -73,9 +90,9 @@ export function decodeSignIns(text: string | null, now: number): SignIns {
 }
 
 /** The text to store; undefined if nothing is left. */
-export function encodeSignIns({ pending, traces }: SignIns): string | undefined {
-  if (pending.size + traces.length === 0) return undefined;
-  return JSON.stringify({ evertoken: 1, pending: [...pending], traces });
+export function encodeSignIns({ pending, traces, keys = [] }: SignIns): string | undefined {
+  if (pending.size + traces.length + keys.length === 0) return undefined;
+  return JSON.stringify({ evertoken: 1, pending: [...pending], traces, ...withKeys(keys) });
 }
 
 /** Adds a sign-in; of more than eight, the oldest is dropped. */
@@ -100,6 +117,39 @@ export function freeSlot({ traces }: SignIns): number {
 /** Removes a pending sign-in. */
 export function withoutSignIn(signIns: SignIns, state: string): SignIns {
   return { ...signIns, pending: new Map([...signIns.pending].filter(([name]) => name !== state)) };
+}
+
+/** Notes a key that was made for a sign-in. */
+export function addKey(signIns: SignIns, name: string, at: number): SignIns {
+  return { ...signIns, keys: [...(signIns.keys ?? []), { name, at }] };
+}
+
+/**
+ * The keys that nothing refers to, neither a sign-in under way or being finished nor a session bound to one of `used`; and
+ * what is left without them.
+ *
+ * A young key belongs to a sign-in that is just being begun, unless it is known to be `over`. Keys that were made elsewhere are
+ * not among them: somebody else may refer to those.
+ */
+export function dropKeys(
+  signIns: SignIns,
+  used: readonly (string | undefined)[],
+  over: readonly (string | undefined)[],
+  now: number,
+): [names: readonly string[], rest: SignIns] {
+  const { keys = [], ...others } = signIns;
+  const referred = new Set([
+    ...used,
+    ...[...signIns.pending.values(), ...signIns.traces].map(({ binding }) => binding),
+  ]);
+  const isKept = ({ name, at }: SignInKey) =>
+    referred.has(name) || (Math.abs(now - at) < BEGIN_MS && !over.includes(name));
+  const kept = keys.filter(isKept);
+  return [keys.filter((key) => !isKept(key)).map(({ name }) => name), { ...others, ...withKeys(kept) }];
+}
+
+function withKeys(keys: readonly SignInKey[] | undefined): { keys?: readonly SignInKey[] } {
+  return keys?.length ? { keys } : {};
 }
 
 /** Removes the trace of a finished sign-in. */

@@ -41,3 +41,20 @@ export function checkSigner(tokens: TokenSource, accessToken: string, send: type
   const what = 'this access token is bound to a key, and would go out as Bearer';
   throw optionError('fetch', 'dpop().fetch(tokens), and no authorize', what);
 }
+
+/** What signs requests to a server's own endpoints; `dpop()` makes one. */
+export interface EndpointSigner {
+  endpoint(binding: string, send?: typeof fetch): typeof fetch;
+}
+
+/** What sends to a server's own endpoints: with proofs by the key of the session, if that is bound to one. */
+export function senderFor(
+  binding: string | undefined,
+  { dpop, fetch }: { dpop?: EndpointSigner | undefined; fetch?: typeof globalThis.fetch | undefined },
+): typeof globalThis.fetch {
+  if (binding === undefined) return fetch ?? globalThis.fetch;
+  if (dpop) return dpop.endpoint(binding, fetch);
+  // Read by the manager as the answer of a server: a refresh token is not presented without its proof.
+  const error = optionError('dpop', 'what dpop() gave', 'the session is bound to a key');
+  throw Object.assign(error, { error: 'unauthorized_client' });
+}

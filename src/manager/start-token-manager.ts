@@ -111,6 +111,7 @@ function makeHooks(manager: Manager): SourceHooks {
       manager.activate();
       await reader.read(false);
     },
+    bindingOf: (accessToken) => manager.marks.bindingOf(accessToken),
     idToken: () => session.record?.tokens.idToken,
     grant: () => session.record?.grant,
   };

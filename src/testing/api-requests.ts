@@ -1,8 +1,8 @@
 import type { World } from './auth-world.js';
 import { type Answer, type Exchange, json, readDpopNonce } from './exchange.js';
 import type { TokenFacts } from './grants.js';
+import { refuseProof } from './judge-proof.js';
 import { base64 } from './mint.js';
-import { refuseProof } from './proofs.js';
 import type { ApiRequest, Writable } from './request-log.js';
 
 /** A request on its arrival, as the lists and scripts show it. */

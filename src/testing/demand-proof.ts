@@ -1,6 +1,6 @@
 import type { World } from './auth-world.js';
 import { type Answer, type Exchange, readDpopNonce, refusal } from './exchange.js';
-import { refuseProof } from './proofs.js';
+import { refuseProof } from './judge-proof.js';
 
 /** Refuses a request to the server itself whose DPoP proof is missing or wrong (RFC 9449 sections 5 and 8). */
 export function demandProof(world: World, exchange: Exchange): Answer | undefined {

@@ -142,8 +142,8 @@ describe('a token response becomes a token set', () => {
     'a session that is bound to a key takes the type %j',
     (token_type) => {
       const body = { access_token: 'a', token_type, refresh_token: 'r' };
-      expect(readTokenResponse(body, REQUESTED, RECEIVED, undefined, false, true).tokens).toMatchObject({
-        accessToken: 'a',
+      expect(readTokenResponse(body, REQUESTED, RECEIVED, undefined, false, true)).toMatchObject({
+        tokens: { accessToken: 'a' },
       });
     },
   );

@@ -1,6 +1,7 @@
+import { keyGone } from '../../core/lost-key.js';
 import { asciiBytes, proofHeader, proofInput, proofUrl, signedProof } from '../../core/proof.js';
 import { serverTime } from '../../core/skew.js';
-import { SessionError, StorageError } from '../../errors.js';
+import { StorageError } from '../../errors.js';
 import type { DpopKey, DpopKeys } from '../../manager/token-manager.js';
 import type { Secrets } from '../oauth/random.js';
 import { refuse } from '../origins.js';
@@ -88,8 +89,7 @@ async function find(keys: DpopKeys, binding: string): Promise<Loaded> {
     throw unavailable('be found', cause);
   }
   if (key) return { key, header: proofHeader(key.publicKey) };
-  const message = 'The key that this session is bound to (DPoP) is gone from this device: sign in again.';
-  throw new SessionError('ERR_SESSION_LOST', message);
+  throw keyGone(binding);
 }
 
 function unavailable(what: string, cause: unknown): StorageError {
