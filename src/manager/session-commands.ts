@@ -60,7 +60,7 @@ export class SessionCommands {
     }
     const read = (previous?: TokenSet) => ({
       tokens: undefined,
-      ...readTokenResponse(response, requestedAt, now, previous, isHidden, grant.binding !== undefined),
+      ...readTokenResponse(response, requestedAt, now, previous, isHidden, grant?.binding !== undefined),
     });
     const { tokens, problem } = read();
     if (!tokens || mistake) {
