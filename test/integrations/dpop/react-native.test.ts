@@ -1,18 +1,17 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { dpop, jwkKeys } from '../../../src/dpop.js';
+import { dpop, jwkKeys, type SubtleLike } from '../../../src/dpop.js';
 import { createFetch, createTokenManager, inProcess } from '../../../src/index.js';
 import { createSignIn, oauthClient, refreshWith, revokeWith } from '../../../src/integrations/oauth.js';
 import { createAuthServer } from '../../../src/testing.js';
-import { createAsyncStorage } from '../../support/async-storage.js';
 
 // what a native module brings: no global at all, not even CryptoKey
 const { subtle } = crypto;
-const nativeSubtle = {
-  generateKey: (...args: Parameters<typeof subtle.generateKey>) => subtle.generateKey(...args),
-  exportKey: (format: 'jwk', key: CryptoKey) => subtle.exportKey(format, key),
-  importKey: (...args: Parameters<typeof subtle.importKey>) => subtle.importKey(...args),
-  sign: (...args: Parameters<typeof subtle.sign>) => subtle.sign(...args),
-  digest: (...args: Parameters<typeof subtle.digest>) => subtle.digest(...args),
+const nativeSubtle: SubtleLike = {
+  generateKey: (...args) => subtle.generateKey(...(args as Parameters<typeof subtle.generateKey>)),
+  exportKey: (format, key) => subtle.exportKey(format, key as CryptoKey),
+  importKey: (...args) => subtle.importKey(...(args as unknown as Parameters<typeof subtle.importKey>)),
+  sign: (...args) => subtle.sign(...(args as Parameters<typeof subtle.sign>)),
+  digest: (...args) => subtle.digest(...(args as Parameters<typeof subtle.digest>)),
 };
 const nativeCrypto = {
   getRandomValues: (bytes: Uint8Array) => bytes.map(() => Math.random() * 256),
@@ -52,7 +51,7 @@ test('React Native with keys given: it signs in, calls its API, refreshes and si
       bare();
     }
   };
-  const storage = createAsyncStorage();
+  const { storage } = inProcess();
   const keys = dpop({ keys: jwkKeys({ storage, subtle: nativeSubtle }), crypto: nativeCrypto });
   const client = oauthClient({
     issuer: server.origin,

@@ -173,7 +173,7 @@ describe('J35: a bound token is never sent as Bearer; an unbound one is never ac
     const page = world.tab();
     await world.signIn(page);
     await clock.advance(60_000);
-    server.next({ body: (own) => ({ ...(own as object), token_type: 'Bearer' }) });
+    server.next({ body: (own: object) => ({ ...own, token_type: 'Bearer' }) });
     expect(await reason(page.tokens.getAccessToken())).toMatchObject({
       code: 'ERR_REFRESH_CONFIG',
       message: expect.stringMatching(/not bound to the key of the session/),
@@ -187,7 +187,7 @@ describe('J35: a bound token is never sent as Bearer; an unbound one is never ac
     const { server, reason, run } = world;
     const page = world.tab();
     const url = await run(page.signIn.begin());
-    server.next({ body: (own) => ({ ...(own as object), token_type: 'Bearer' }) });
+    server.next({ body: (own: object) => ({ ...own, token_type: 'Bearer' }) });
     expect(await reason(page.signIn.finish(await world.visit(url)))).toMatchObject({ code: 'ERR_SIGN_IN_RESPONSE' });
     expect(server.counts.familiesRevoked).toBe(1);
   });
