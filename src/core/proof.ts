@@ -72,15 +72,11 @@ export function asciiBytes(text: string): Uint8Array<ArrayBuffer> {
 /** Bytes in base64url, without padding (RFC 7515 section 2). */
 export function base64url(bytes: Uint8Array): string {
   let text = '';
-  for (let at = 0; at < bytes.length; at += 3) {
-    const [a = 0, b = 0, c = 0] = [bytes[at], bytes[at + 1], bytes[at + 2]];
-    text += letter(a >> 2) + letter((a << 4) | (b >> 4)) + letter((b << 2) | (c >> 6)) + letter(c);
+  for (let bit = 0; bit < bytes.length * 8; bit += 6) {
+    const [high = 0, low = 0] = [bytes[bit >> 3], bytes[(bit >> 3) + 1]];
+    text += ALPHABET[(((high << 8) | low) >> (10 - (bit & 7))) & 63];
   }
-  return text.slice(0, Math.ceil((bytes.length * 4) / 3));
-}
-
-function letter(bits: number): string {
-  return ALPHABET.charAt(bits & 63);
+  return text;
 }
 
 // Whatever is not ASCII, such as in a method of one's own, is escaped: then each character is a byte.

@@ -58,6 +58,11 @@ export interface Dpop {
   endpoint(binding: string, send?: typeof fetch): typeof fetch;
 }
 
+interface SigningParts extends Signer {
+  /** How far the server's clock is ahead, by an access token. */
+  assume(tokens: TokenManager, accessToken: string): number | undefined;
+}
+
 const OPTIONS = ['keys', 'clock', 'crypto'];
 
 /**
@@ -77,7 +82,8 @@ export function dpop(options: DpopOptions): Dpop {
   for (const name in options) if (!OPTIONS.includes(name)) refuse(name, `one of ${OPTIONS.join(', ')}`, '');
   if (typeof keys?.find !== 'function') refuse('keys', 'keys such as browserKeys()', keys);
   const secrets = secretsFrom(crypto);
-  const signer: Signer = {
+  const signer: SigningParts = {
+    assume: createAssumption(),
     prover: createProver(keys, secrets),
     nonces: createNonces(),
     clocks: createServerClocks(),
@@ -92,7 +98,7 @@ export function dpop(options: DpopOptions): Dpop {
       if (binding === undefined) return { authorization: `Bearer ${accessToken}` };
       const target = targetOf(url.replace(/^ws/i, 'http'));
       const prove = await signer.prover.prepare({ binding, method: proofMethod(method), url: target.url, accessToken });
-      const skewMs = signer.clocks.skewOf(target.origin) ?? assumedSkew(tokens, accessToken);
+      const skewMs = signer.clocks.skewOf(target.origin) ?? signer.assume(tokens, accessToken);
       const proof = await prove({ now: signer.now(), skewMs, nonce: signer.nonces.get(target.origin) });
       return { authorization: `DPoP ${accessToken}`, dpop: proof };
     },
@@ -114,7 +120,7 @@ export function dpop(options: DpopOptions): Dpop {
   };
 }
 
-function createSigningFetch(signer: Signer, tokens: TokenManager, given: typeof fetch | undefined): typeof fetch {
+function createSigningFetch(signer: SigningParts, tokens: TokenManager, given: typeof fetch | undefined): typeof fetch {
   checkSender(given, 'send');
   const before = globalThis.fetch;
   const { send, mark, returns } = createSender(given, before);
@@ -148,7 +154,7 @@ function createSigningFetch(signer: Signer, tokens: TokenManager, given: typeof 
         method,
         isEndpoint: false,
         isOneShot: spare === null || (typeof body === 'object' && isStream(body)),
-        assumedSkewMs: assumedSkew(tokens, accessToken),
+        assumedSkewMs: signer.assume(tokens, accessToken),
         transmit: (proof, isAgain) => {
           isSpareUsed ||= isAgain;
           return transmit(proof, isAgain);
@@ -176,10 +182,16 @@ function bindingOf(tokens: TokenManager, accessToken: string): string | undefine
   return tokens[hooks]?.bindingOf?.(accessToken);
 }
 
-/** The server's clock by the access token itself, which needs neither an answer nor a storage. */
-function assumedSkew(tokens: TokenManager, accessToken: string): number | undefined {
-  const { issuedAt, expiresAt } = tokens.getSnapshot();
-  return skewOfToken(readClaims(accessToken), issuedAt, expiresAt);
+/** The server's clock by the access token itself, which needs neither an answer nor a storage; read once, while it is new. */
+function createAssumption(): (tokens: TokenManager, accessToken: string) => number | undefined {
+  let read: { readonly accessToken: string; readonly skewMs: number | undefined } | undefined;
+  return (tokens, accessToken) => {
+    if (read?.accessToken !== accessToken) {
+      const { issuedAt, expiresAt } = tokens.getSnapshot();
+      read = { accessToken, skewMs: skewOfToken(readClaims(accessToken), issuedAt, expiresAt) };
+    }
+    return read.skewMs;
+  };
 }
 
 function copyOf(request: Request): Request | null {

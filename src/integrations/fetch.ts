@@ -1,4 +1,4 @@
-import { hooks } from '../core/hooks.js';
+import { hooks, signs } from '../core/hooks.js';
 import { isTokenError } from '../errors.js';
 import type { TokenManager, TokenSource } from '../manager/token-manager.js';
 import { createFutileRefreshes } from './futile-refreshes.js';
@@ -6,7 +6,7 @@ import { checkSender, createTargets, readAllowedOrigins, refuse } from './origin
 import { type Authorize, letGo, prepare, sign, urlOf } from './outgoing.js';
 import { judge, type Rejected, readRejection } from './rejection.js';
 import { replay, type Surroundings } from './replay.js';
-import { checkSigner, createSender } from './sender.js';
+import { createSender, refuseBound } from './sender.js';
 
 /** Where an access token may go, and how. */
 export interface FetchOptions {
@@ -58,7 +58,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   const before = globalThis.fetch;
   const { send, mark, returns } = createSender(given, before);
   const futile = createFutileRefreshes(tokens);
-  const around: Surroundings = { tokens, futile, send, rejected, authorize };
+  const around: Surroundings = { tokens, futile, send, rejected, isSigned: !authorize && signs in send };
   const passedOver = new Set<string>();
 
   function passOver(origin: string): void {
@@ -91,7 +91,7 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
         return await send(outgoing.goal, { ...outgoing.init, headers: outgoing.headers });
       }
       if (outgoing.ready) await outgoing.ready;
-      checkSigner(tokens, accessToken, send, authorize);
+      if (!around.isSigned) refuseBound(tokens, accessToken);
       sign(outgoing, accessToken, false);
       // In cookie mode every access token is '', so the token set is noted instead.
       const sent = accessToken === '' ? tokens[hooks]?.present?.() : undefined;

@@ -1,9 +1,9 @@
 import { hooks, type SentWith } from '../core/hooks.js';
 import type { TokenSource } from '../manager/token-manager.js';
 import type { FutileRefreshes } from './futile-refreshes.js';
-import { type Authorize, letGo, type Outgoing, sign } from './outgoing.js';
+import { letGo, type Outgoing, sign } from './outgoing.js';
 import { judge, type Rejected, type Rejection, readRejection } from './rejection.js';
-import { checkSigner } from './sender.js';
+import { refuseBound } from './sender.js';
 
 /** The `fetch` that a replay happens in. */
 export interface Surroundings {
@@ -11,7 +11,8 @@ export interface Surroundings {
   readonly futile: FutileRefreshes;
   readonly send: typeof fetch;
   readonly rejected: Rejected | undefined;
-  readonly authorize: Authorize | undefined;
+  /** What sends signs requests with the key of the session. */
+  readonly isSigned: boolean;
 }
 
 /** What a request went out with. */
@@ -28,7 +29,7 @@ export async function replay(
   response: Response,
   rejection: Rejection,
 ): Promise<Response> {
-  const { tokens, futile, send, rejected, authorize } = around;
+  const { tokens, futile, send, rejected, isSigned } = around;
   const { target, signal, goal, init } = outgoing;
 
   function tell({ challenges }: Rejection, { status }: Response, token: string, replayed: boolean): void {
@@ -51,7 +52,7 @@ export async function replay(
   }
   // No refresh is allowed, and there is no other token.
   if (!mayRefresh && next === accessToken) return response;
-  checkSigner(tokens, next, send, authorize);
+  if (!isSigned) refuseBound(tokens, next);
   letGo(response.body);
   sign(outgoing, next, true);
   const { spare } = outgoing;

@@ -1,4 +1,4 @@
-import { hooks, signs } from '../core/hooks.js';
+import { hooks } from '../core/hooks.js';
 import type { TokenSource } from '../manager/token-manager.js';
 import { optionError } from './origins.js';
 
@@ -35,11 +35,10 @@ export function createSender(given: typeof fetch | undefined, before: typeof fet
   };
 }
 
-/** Throws `OptionsError` for an access token that is bound to a key where nothing signs: it would go out as `Bearer`. */
-export function checkSigner(tokens: TokenSource, accessToken: string, send: typeof fetch, authorize?: unknown): void {
-  if (tokens[hooks]?.bindingOf?.(accessToken) === undefined || (signs in send && !authorize)) return;
-  const what = 'this access token is bound to a key, and would go out as Bearer';
-  throw optionError('fetch', 'dpop().fetch(tokens), and no authorize', what);
+/** Throws `OptionsError` for an access token that is bound to a key: without what signs, it would go out as `Bearer`. */
+export function refuseBound(tokens: TokenSource, accessToken: string): void {
+  if (tokens[hooks]?.bindingOf?.(accessToken) === undefined) return;
+  throw optionError('fetch', 'dpop().fetch(tokens), and no authorize', 'the access token is bound to a key');
 }
 
 /** What signs requests to a server's own endpoints; `dpop()` makes one. */
