@@ -70,8 +70,6 @@ interface Stored {
 
 const MAX_PENDING = 8;
 const MAX_AGE_MS = 3_600_000;
-/** Beginning a sign-in takes less than this. */
-const BEGIN_MS = 60_000;
 const NONE: SignIns = { pending: new Map(), traces: [] };
 
 /** Reads what is stored. Damaged text counts as empty; entries older than an hour are left out. */
@@ -82,7 +80,7 @@ export function decodeSignIns(text: string | null, now: number): SignIns {
     return {
       pending: new Map(pending.filter(([state, entry]) => isPending(state, entry) && isYoung(entry, now))),
       traces: traces.filter((trace) => isTrace(trace) && isYoung(trace, now)),
-      ...withKeys(keys?.filter(({ name, at }) => typeof name === 'string' && Number.isFinite(at))),
+      ...(keys && { keys: keys.filter(({ name, at }) => typeof name === 'string' && Number.isFinite(at)) }),
     };
   } catch {
     return NONE; // without the parser's message, which quotes the text
@@ -92,7 +90,7 @@ export function decodeSignIns(text: string | null, now: number): SignIns {
 /** The text to store; undefined if nothing is left. */
 export function encodeSignIns({ pending, traces, keys = [] }: SignIns): string | undefined {
   if (pending.size + traces.length + keys.length === 0) return undefined;
-  return JSON.stringify({ evertoken: 1, pending: [...pending], traces, ...withKeys(keys) });
+  return JSON.stringify({ evertoken: 1, pending: [...pending], traces, ...(keys.length > 0 && { keys }) });
 }
 
 /** Adds a sign-in; of more than eight, the oldest is dropped. */
@@ -117,39 +115,6 @@ export function freeSlot({ traces }: SignIns): number {
 /** Removes a pending sign-in. */
 export function withoutSignIn(signIns: SignIns, state: string): SignIns {
   return { ...signIns, pending: new Map([...signIns.pending].filter(([name]) => name !== state)) };
-}
-
-/** Notes a key that was made for a sign-in. */
-export function addKey(signIns: SignIns, name: string, at: number): SignIns {
-  return { ...signIns, keys: [...(signIns.keys ?? []), { name, at }] };
-}
-
-/**
- * The keys that nothing refers to, neither a sign-in under way or being finished nor a session bound to one of `used`; and
- * what is left without them.
- *
- * A young key belongs to a sign-in that is just being begun, unless it is known to be `over`. Keys that were made elsewhere are
- * not among them: somebody else may refer to those.
- */
-export function dropKeys(
-  signIns: SignIns,
-  used: readonly (string | undefined)[],
-  over: readonly (string | undefined)[],
-  now: number,
-): [names: readonly string[], rest: SignIns] {
-  const { keys = [], ...others } = signIns;
-  const referred = new Set([
-    ...used,
-    ...[...signIns.pending.values(), ...signIns.traces].map(({ binding }) => binding),
-  ]);
-  const isKept = ({ name, at }: SignInKey) =>
-    referred.has(name) || (Math.abs(now - at) < BEGIN_MS && !over.includes(name));
-  const kept = keys.filter(isKept);
-  return [keys.filter((key) => !isKept(key)).map(({ name }) => name), { ...others, ...withKeys(kept) }];
-}
-
-function withKeys(keys: readonly SignInKey[] | undefined): { keys?: readonly SignInKey[] } {
-  return keys?.length ? { keys } : {};
 }
 
 /** Removes the trace of a finished sign-in. */

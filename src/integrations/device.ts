@@ -3,6 +3,7 @@ import { readRetryAfter } from '../core/retry-after.js';
 import { isTokenError } from '../errors.js';
 import type { TokenManagerOptions } from '../manager/options.js';
 import type { TokenManager } from '../manager/token-manager.js';
+import { sessionKeys } from './dpop/session-keys.js';
 import { checkScopes, internalsOf, type OAuthClient } from './oauth/client.js';
 import { detachable } from './oauth/detachable.js';
 import { serverToKeep } from './oauth/kept-server.js';
@@ -13,7 +14,6 @@ import type { Answered } from './oauth/request.js';
 import { revokeTokens } from './oauth/revoke-with.js';
 import { sendForm } from './oauth/send-form.js';
 import { grantOf } from './oauth/session-grant.js';
-import { createKey, removeKeys } from './oauth/session-keys.js';
 import { readErrorCode, SignInError, type SignInErrorCode } from './oauth/sign-in-error.js';
 import { refuse } from './origins.js';
 
@@ -83,11 +83,12 @@ export async function deviceSignIn(options: DeviceSignInOptions): Promise<void> 
   const scopes = options.scopes ?? given.scopes ?? [];
   checkScopes(scopes);
   const server = await detachable(metadata(), signal);
-  const binding = await createKey(client);
+  const keys = given.dpop?.[sessionKeys];
+  const binding = await keys?.create();
   try {
     await confirm({ ...options, clock, scopes }, server, binding);
   } catch (error) {
-    await removeKeys(client, [binding]);
+    await keys?.remove([binding]);
     throw error;
   }
 }

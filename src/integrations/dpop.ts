@@ -9,6 +9,7 @@ import { createNonces } from './dpop/nonces.js';
 import { createProver } from './dpop/prover.js';
 import { type Signer, sendSigned } from './dpop/send-signed.js';
 import { createServerClocks } from './dpop/server-clocks.js';
+import { createSessionKeys, type SessionKeys, sessionKeys } from './dpop/session-keys.js';
 import { type CryptoLike, secretsFrom } from './oauth/random.js';
 import { checkSender, readTarget, refuse, type Target } from './origins.js';
 import { isStream, letGo, urlOf } from './outgoing.js';
@@ -56,6 +57,8 @@ export interface Dpop {
    * @throws {StorageError} `ERR_STORAGE_READ`, from the function: the key cannot be had now
    */
   endpoint(binding: string, send?: typeof fetch): typeof fetch;
+  /** For `evertoken/oauth` only. */
+  readonly [sessionKeys]: SessionKeys;
 }
 
 interface SigningParts extends Signer {
@@ -91,6 +94,7 @@ export function dpop(options: DpopOptions): Dpop {
   };
   return {
     keys,
+    [sessionKeys]: createSessionKeys(keys),
     fetch: (tokens, send) => createSigningFetch(signer, checkTokens(tokens), send),
     async headers(tokens, { url, method }) {
       const accessToken = await checkTokens(tokens).getAccessToken();

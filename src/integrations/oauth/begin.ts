@@ -1,5 +1,6 @@
 import type { Challenge } from '../../core/challenge.js';
 import { addSignIn, type PendingSignIn } from '../../core/pending-sign-ins.js';
+import { sessionKeys } from '../dpop/session-keys.js';
 import { refuse } from '../origins.js';
 import { challengeParameters, challengeScopes } from './challenge.js';
 import { checkScopes, internalsOf, type OAuthClient } from './client.js';
@@ -8,7 +9,6 @@ import { endpointOf, requireEndpoint, type ServerMetadata } from './metadata.js'
 import type { Answered } from './request.js';
 import { readReturnTo } from './return-to.js';
 import { type Form, sendForm } from './send-form.js';
-import { beginKey, pruneKeys } from './session-keys.js';
 import type { SignInContext } from './sign-in-context.js';
 import { adviceOn, readErrorCode, SignInError } from './sign-in-error.js';
 
@@ -38,11 +38,12 @@ export interface BeginOptions {
 export async function begin(context: SignInContext, options: BeginOptions): Promise<string> {
   const asked = readAsked(context, options);
   const server = await internalsOf(context.client).metadata();
-  const binding = await beginKey(context);
+  const keys = internalsOf(context.client).options.dpop?.[sessionKeys];
+  const binding = await keys?.begin(context);
   try {
     return await ask(context, options, { asked, server, binding });
   } catch (error) {
-    if (binding !== undefined) await pruneKeys(context, [binding]);
+    await keys?.prune(context, [binding]);
     throw error;
   }
 }

@@ -10,6 +10,7 @@ import {
 import type { TokenResponse } from '../../core/token-set.js';
 import { isTokenError, StorageError } from '../../errors.js';
 import type { TokenManager } from '../../manager/token-manager.js';
+import { sessionKeys } from '../dpop/session-keys.js';
 import { addressOf, type Callback, readCallback, readCode } from './callback.js';
 import { internalsOf } from './client.js';
 import { exchangeCode } from './exchange-code.js';
@@ -18,7 +19,6 @@ import type { ServerMetadata } from './metadata.js';
 import { tokensOf } from './read-tokens.js';
 import { revokeTokens } from './revoke-with.js';
 import { grantOf } from './session-grant.js';
-import { pruneKeys } from './session-keys.js';
 import type { SignInContext } from './sign-in-context.js';
 import { SignInError } from './sign-in-error.js';
 
@@ -136,7 +136,7 @@ async function complete(
         return write(isBusy && wasThere ? { ...rest, pending } : rest);
       })
       .catch(() => undefined);
-    if (!isBusy) await pruneKeys(context, [entry.binding]);
+    if (!isBusy) await internalsOf(client).options.dpop?.[sessionKeys].prune(context, [entry.binding]);
     throw error;
   }
   return { returnTo: entry.returnTo };

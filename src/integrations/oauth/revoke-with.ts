@@ -1,9 +1,9 @@
 import type { SessionGrant } from '../../core/session-grant.js';
 import type { TokenManagerOptions } from '../../manager/options.js';
+import { sessionKeys } from '../dpop/session-keys.js';
 import { type ClientInternals, internalsOf, type OAuthClient } from './client.js';
 import { endpointOf, type ServerMetadata } from './metadata.js';
 import { formRequest } from './send-form.js';
-import { removeKeys } from './session-keys.js';
 
 type RevokeTokens = NonNullable<TokenManagerOptions['revoke']>;
 type RevokeRequest = Parameters<RevokeTokens>[0];
@@ -25,7 +25,7 @@ export function revokeWith(client: OAuthClient): RevokeTokens {
       const server = await serverOf(client, internal, request);
       return await revokeTokens(client, server, request, request.signal);
     } finally {
-      await removeKeys(client, [request.binding]);
+      await internal.options.dpop?.[sessionKeys].remove([request.binding]);
     }
   };
 }

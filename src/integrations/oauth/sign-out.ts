@@ -1,10 +1,10 @@
 import { hooks } from '../../core/hooks.js';
 import type { SessionGrant } from '../../core/session-grant.js';
 import type { TokenManager } from '../../manager/token-manager.js';
+import { sessionKeys } from '../dpop/session-keys.js';
 import { withQuery } from './begin.js';
 import { internalsOf, type OAuthClient } from './client.js';
 import { endpointOf } from './metadata.js';
-import { pruneKeys } from './session-keys.js';
 import type { SignInContext } from './sign-in-context.js';
 
 /** Longer addresses are cut off on the way; then the server has to ask whom to sign out. */
@@ -32,7 +32,7 @@ export async function signOut(
   const hint = tokens[hooks]?.idToken?.();
   const grant = tokens[hooks]?.grant?.();
   await tokens.endSession();
-  await pruneKeys(context, [...over, grant?.binding]);
+  await internalsOf(client).options.dpop?.[sessionKeys].prune(context, [...over, grant?.binding]);
   if (failure) throw failure.error;
   const address = await addressFor(client, grant);
   if (address === undefined) return undefined;
