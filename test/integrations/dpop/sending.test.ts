@@ -130,6 +130,21 @@ describe('nonces', () => {
     expect(seen).toHaveLength(60);
   });
 
+  test('J28: of two demands that come at once, each is answered with its own nonce', async () => {
+    let open: () => void = () => undefined;
+    const both = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const { api, seen } = worldOf(async ({ nonce }, count) => {
+      if (nonce !== undefined) return new Response('fine');
+      if (count === 2) open();
+      await both;
+      return demand(`n${count}`);
+    });
+    await Promise.all([api(API), api(API)]);
+    expect(seen.map(({ nonce }) => nonce).sort()).toEqual(['n1', 'n2', undefined, undefined]);
+  });
+
   test('a page that can read the nonce and no challenge signs anew; one that reads another challenge does not', async () => {
     const bare = worldOf(({ nonce }) =>
       nonce ? new Response('fine') : new Response('', { status: 401, headers: { 'dpop-nonce': 'n' } }),
