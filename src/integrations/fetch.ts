@@ -60,6 +60,8 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   const futile = createFutileRefreshes(tokens);
   const around: Surroundings = { tokens, futile, send, rejected, isSigned: !authorize && signs in send };
   const passedOver = new Set<string>();
+  /** The last access token that was seen to be bound to no key. */
+  let unbound: string | undefined;
 
   function passOver(origin: string): void {
     if (passedOver.has(origin) || passedOver.size === MAX_PASSED_OVER) return;
@@ -91,7 +93,8 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
         return await send(outgoing.goal, { ...outgoing.init, headers: outgoing.headers });
       }
       if (outgoing.ready) await outgoing.ready;
-      if (!around.isSigned) refuseBound(tokens, accessToken);
+      if (!around.isSigned && accessToken !== unbound) refuseBound(tokens, accessToken);
+      unbound = accessToken;
       sign(outgoing, accessToken, false);
       // In cookie mode every access token is '', so the token set is noted instead.
       const sent = accessToken === '' ? tokens[hooks]?.present?.() : undefined;
