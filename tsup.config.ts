@@ -18,6 +18,7 @@ const shared = {
     device: 'src/integrations/device.ts',
     encryption: 'src/adapters/encryption.ts',
     devtools: 'src/integrations/devtools.ts',
+    dpop: 'src/dpop.ts',
     file: 'src/adapters/file.ts',
     fleet: 'src/services/fleet.ts',
     'indexed-db': 'src/adapters/indexed-db.ts',

@@ -1,5 +1,6 @@
 // The measured claims, each a ratio within one process. Ends with exit code 1 when one of them is above its bound.
 import { createFetch, createTokenManager, inProcess } from 'evertoken';
+import { dpop, memoryKeys } from 'evertoken/dpop';
 import { measureCrowd } from './crowd.mjs';
 import { bestOfThree, compare, median } from './measure.mjs';
 import { measureObserved, measureObservedBytes } from './observed.mjs';
@@ -105,6 +106,23 @@ async function fetchBesideRecipe(init) {
   return result;
 }
 
+/** A proof, beside the signature alone, of which nearly all of its time is. */
+async function proof() {
+  const keys = dpop({ keys: memoryKeys() });
+  const { binding, sign } = await keys.keys.create();
+  const { tokens } = await signedIn(inProcess());
+  await tokens.startSession({ ...tokenResponse(0), token_type: 'DPoP' }, { binding });
+  const what = { url, method: 'GET' };
+  const bytes = new Uint8Array(400);
+  const result = await compare({
+    ours: () => keys.headers(tokens, what),
+    theirs: () => sign(bytes),
+    times: 100,
+  });
+  tokens.dispose();
+  return result;
+}
+
 /** Nanoseconds per caller when so many ask at once for a token that has expired; they cost one refresh. */
 async function crowd({ tokens, state }, time, callers) {
   time.skippedMs += lifetimeMs + 1000;
@@ -151,6 +169,7 @@ const claims = [
   { name: 'createFetch, POST / a wrapper that sets the header', bound: 1.5, measure: () => fetchOverhead(post) },
   { name: 'createFetch, GET / ten lines by hand, both over a stub', bound: 1.6, measure: () => fetchBesideRecipe() },
   { name: 'createFetch, POST / the same ten lines', bound: 1.4, measure: () => fetchBesideRecipe(post) },
+  { name: 'a DPoP proof / the signature in it', bound: 1.8, measure: proof },
   { name: 'expired, 1 request: per caller of 10 000 / of 1 000', bound: 2.5, measure: crowdGrowth },
 ];
 

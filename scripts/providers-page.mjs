@@ -10,12 +10,12 @@ const PAGE = new URL('../docs/providers.md', import.meta.url);
 /** What a user has to set or to know; a provider that is missing here needs nothing. */
 const ADVICE = {
   Auth0: 'In the tenant: a rotation overlap of 15 s or more.',
-  Okta: 'Nothing. With DPoP: a refresh function of your own, which asks again with the nonce of the answer.',
+  Okta: 'Nothing. With DPoP: [`evertoken/dpop`](dpop.md).',
   'Microsoft Entra ID': 'Nothing. For browser apps register the redirect URI as `spa`; their sessions end after 24 h.',
   Google: 'Nothing. The refresh token is not sent again; the one of the sign-in is kept.',
   Keycloak: 'With *Revoke Refresh Token* on: a *Refresh Token Max Reuse* of 1.',
   'Ory Hydra': 'On the server: a grace period of 15 s or more.',
-  Logto: 'Nothing. With DPoP: a refresh function of your own.',
+  Logto: 'Nothing. With DPoP: [`evertoken/dpop`](dpop.md).',
   'Clerk (session tokens)':
     "A refresh function of your own that returns `{ access_token: jwt }`, and `refreshTokenIn: 'cookie'`; expiry is read from the JWT. On `missing_expired_token` it asks again with `request.accessToken`.",
   'WorkOS AuthKit': 'Nothing. Expiry is read from the JWT.',
@@ -28,11 +28,9 @@ const ADVICE = {
     '`parameters: { redirect_uri }`. A refresh stops the old access token at once: requests under way meet a 401, and `createFetch` replays them.',
   Salesforce: 'Nothing. Without `expires_in` a token is used until an API answers 401.',
   Xero: 'Unknown: no refusal is on file.',
-  'Duende IdentityServer':
-    'Nothing. With DPoP: a refresh function of your own, which asks again with the nonce of the answer.',
+  'Duende IdentityServer': 'Nothing. With DPoP: [`evertoken/dpop`](dpop.md).',
   'Spring Authorization Server': 'Nothing. Refresh tokens live 60 minutes unless the server is told otherwise.',
-  'node oidc-provider':
-    'Nothing. With DPoP: a refresh function of your own, which asks again with the nonce of the answer.',
+  'node oidc-provider': 'Nothing. With DPoP: [`evertoken/dpop`](dpop.md).',
   'Django OAuth Toolkit': 'On the server: a `REFRESH_TOKEN_GRACE_PERIOD_SECONDS` of 15 or more.',
 };
 

@@ -6,6 +6,11 @@ export {
   channelContract,
 } from './testing/channel-contract.js';
 export { type ContractCheck, type ContractOptions, runContract } from './testing/contract.js';
+export {
+  type DpopKeysContractOptions,
+  type DpopKeysUnderTest,
+  dpopKeysContract,
+} from './testing/dpop-keys-contract.js';
 export { type DueIndexUnderTest, dueIndexContract } from './testing/due-index-contract.js';
 export { type FakeClock, fakeClock } from './testing/fake-clock.js';
 export type { GateState } from './testing/gate.js';

@@ -21,7 +21,7 @@ export function failureError(
   const seen = [detail, status, oauthError].filter((fact) => fact !== undefined).join(', ');
   return new RefreshError(
     code,
-    `The token endpoint ${MESSAGES[code] ?? ''}${seen && ` (${seen})`}.${lasts(code, repeats, retryAt)}`,
+    `The token endpoint ${MESSAGES[code] ?? ''}${seen && ` (${seen})`}.${/^invalid_dpop/.test(oauthError ?? '') ? ' Check the clock of this device.' : ''}${lasts(code, repeats, retryAt)}`,
     {
       status,
       oauthError,

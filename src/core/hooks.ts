@@ -8,6 +8,9 @@ import type { GrantEndpoints, SessionGrant } from './session-grant.js';
  */
 export const hooks: unique symbol = Symbol.for('evertoken.hooks') as never;
 
+/** Marks a `fetch` that signs requests with the key of the session, also across copies of the package. */
+export const signs: unique symbol = Symbol.for('evertoken.signs') as never;
+
 /** A refresh request by which the refresh function can tell the manager something. */
 export interface RequestWithHooks {
   readonly [hooks]?: {
@@ -34,6 +37,8 @@ export interface IntegrationHooks {
   life?(): { readonly now: number; readonly expiresAt: number | undefined };
   /** The token set that a request is sent with now. Needed in cookie mode, where every access token is `''`. */
   present?(): SentWith | undefined;
+  /** The name of the key that an access token of ours, also a past one, is bound to; undefined: none, or not ours. */
+  bindingOf?(accessToken: string): string | undefined;
   /** The `key` of the manager: what follows `evertoken:` in the names of storage, lock and channel. */
   readonly key?: string;
   /** The last ID token of the session, expired or not. */

@@ -12,6 +12,8 @@ export interface PendingSignIn {
   readonly resource?: string;
   /** The most seconds since the user's authentication (`max_age`). */
   readonly maxAge?: number;
+  /** The name of the key that the session will be bound to (RFC 7638). */
+  readonly binding?: string;
   /** The session is continued if the same user signs in. */
   readonly continues?: boolean;
   /** The metadata of the server at the time when the user was sent there. */
@@ -40,18 +42,30 @@ export interface SignInTrace {
   readonly at: number;
   readonly redirectUri: string;
   readonly returnTo?: string;
+  /** The key that is in use while it is finished. */
+  readonly binding?: string;
+}
+
+/** A key that was made for a sign-in, by its name. */
+export interface SignInKey {
+  readonly name: string;
+  /** Epoch milliseconds at which it was made. */
+  readonly at: number;
 }
 
 /** All sign-ins of one key. */
 export interface SignIns {
   readonly pending: ReadonlyMap<string, PendingSignIn>;
   readonly traces: readonly SignInTrace[];
+  /** The names of keys that were made for sign-ins here, and not removed since; absent where there are none. */
+  readonly keys?: readonly SignInKey[];
 }
 
 /** The stored form: pairs instead of an object, because a `state` may be a name such as `__proto__`. */
 interface Stored {
   readonly pending: readonly [string, PendingSignIn][];
   readonly traces: readonly SignInTrace[];
+  readonly keys?: readonly SignInKey[];
 }
 
 const MAX_PENDING = 8;
@@ -61,11 +75,12 @@ const NONE: SignIns = { pending: new Map(), traces: [] };
 /** Reads what is stored. Damaged text counts as empty; entries older than an hour are left out. */
 export function decodeSignIns(text: string | null, now: number): SignIns {
   try {
-    const { evertoken, pending, traces } = JSON.parse(text ?? '{}') as { evertoken?: number } & Stored;
+    const { evertoken, pending, traces, keys } = JSON.parse(text ?? '{}') as { evertoken?: number } & Stored;
     if (evertoken !== 1) return NONE;
     return {
       pending: new Map(pending.filter(([state, entry]) => isPending(state, entry) && isYoung(entry, now))),
       traces: traces.filter((trace) => isTrace(trace) && isYoung(trace, now)),
+      ...(keys && { keys: keys.filter(({ name, at }) => typeof name === 'string' && Number.isFinite(at)) }),
     };
   } catch {
     return NONE; // without the parser's message, which quotes the text
@@ -73,9 +88,9 @@ export function decodeSignIns(text: string | null, now: number): SignIns {
 }
 
 /** The text to store; undefined if nothing is left. */
-export function encodeSignIns({ pending, traces }: SignIns): string | undefined {
-  if (pending.size + traces.length === 0) return undefined;
-  return JSON.stringify({ evertoken: 1, pending: [...pending], traces });
+export function encodeSignIns({ pending, traces, keys = [] }: SignIns): string | undefined {
+  if (pending.size + traces.length + keys.length === 0) return undefined;
+  return JSON.stringify({ evertoken: 1, pending: [...pending], traces, ...(keys.length > 0 && { keys }) });
 }
 
 /** Adds a sign-in; of more than eight, the oldest is dropped. */

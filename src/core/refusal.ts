@@ -28,7 +28,7 @@ const SIGNS: readonly (readonly [RefreshFailure['kind'], RegExp])[] = [
   ],
   [
     'config',
-    /^(invalid_client|invalid_scope|invalid_target|unsupported_grant_type|incorrect_client_credentials|PROJECT_NUMBER_MISMATCH|.*=(API key not valid\. Please pass a valid API key\.|Token is not linked to client)|invalid_grant=Incorrect Token type or clientID)$/,
+    /^(invalid_client|invalid_scope|invalid_target|invalid_dpop_proof|unsupported_grant_type|incorrect_client_credentials|PROJECT_NUMBER_MISMATCH|.*=(API key not valid\. Please pass a valid API key\.|Token is not linked to client)|invalid_grant=Incorrect Token type or clientID)$/,
   ],
   [
     'dead',

@@ -4,7 +4,11 @@ import { jwtDecode } from 'jwt-decode';
 export interface TokenResponse {
   /** The access token; visible ASCII characters only, at most 65 536 of them. */
   access_token: string;
-  /** Anything but `DPoP`, `PoP`, `MAC` and `N_A`, which are bound to a key; what is no `Bearer` by name is used as one. */
+  /**
+   * `DPoP` where the session is bound to a key, and nothing else there (RFC 9449).
+   *
+   * Otherwise anything but `DPoP`, `PoP`, `MAC` and `N_A`; what is no `Bearer` by name is used as one.
+   */
   token_type?: string | undefined;
   /** Lifetime of the access token in seconds, as a number or a numeric string; a Unix time is recognised as such. */
   expires_in?: number | string | undefined;
@@ -41,7 +45,12 @@ export interface TokenSet {
 /** A token set, or what is wrong with the answer, with its refresh token, which must still be kept. */
 export type ReadTokens =
   | { readonly tokens: TokenSet; readonly problem?: undefined }
-  | { readonly problem: string; readonly refreshToken: string | undefined; readonly isBound?: boolean };
+  | {
+      readonly problem: string;
+      readonly refreshToken: string | undefined;
+      /** The access token is bound to a key, or to none, unlike the session. */
+      readonly isBound?: boolean;
+    };
 
 const MAX_TOKEN_LENGTH = 65_536;
 const MAX_DEPTH = 32;
@@ -58,7 +67,8 @@ const REFRESH_LIFETIMES = [
 /**
  * Reads a token response (RFC 6749 section 5.1) that was requested at `requestedAt` and received at `receivedAt`.
  *
- * If the access token is hidden in a cookie, it is `''` here, and every answer without an `error` is accepted.
+ * If the access token is hidden in a cookie, it is `''` here, and every answer without an `error` is accepted. `isKeyed`: the
+ * session is bound to a key, so its tokens have to be.
  */
 export function readTokenResponse(
   body: unknown,
@@ -66,6 +76,7 @@ export function readTokenResponse(
   receivedAt: number,
   previous?: TokenSet,
   isHidden = false,
+  isKeyed = false,
 ): ReadTokens {
   const idToken = readToken(own(body, 'id_token'), /^[!-~]+$/);
   // Nothing is carried over from the tokens of another subject.
@@ -73,9 +84,11 @@ export function readTokenResponse(
   const refreshToken = readToken(own(body, 'refresh_token'), /^[ -~]+$/);
   const accessToken = isHidden ? '' : readToken(own(body, 'access_token'), /^[!-~]+$/);
   const type = (!isHidden && own(body, 'token_type')) || '';
-  const isBound = typeof type === 'string' && /^(dpop|pop|mac|n_a)$/i.test(type);
-  const problem = isBound
-    ? `a token that is bound to a key (${type})`
+  const isOther = typeof type === 'string' && (isKeyed ? !/^(dpop)?$/i.test(type) : /^(dpop|pop|mac|n_a)$/i.test(type));
+  const problem = isOther
+    ? isKeyed
+      ? 'a token that is not bound to the key of the session (DPoP)'
+      : `a token that is bound to a key (${type})`
     : isHostile(body, MAX_DEPTH)
       ? 'an object that nests too deeply or has a __proto__ member'
       : accessToken === undefined
@@ -91,7 +104,7 @@ export function readTokenResponse(
             : undefined;
   if (problem !== undefined || accessToken === undefined) {
     const rotated = kept === previous ? refreshToken : undefined;
-    return { problem: problem ?? '', refreshToken: rotated, ...(isBound && { isBound }) };
+    return { problem: problem ?? '', refreshToken: rotated, ...(isOther && { isBound: true }) };
   }
   return {
     tokens: {

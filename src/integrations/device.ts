@@ -1,7 +1,9 @@
 import { delayOf, readInterval, readPoll } from '../core/poll.js';
 import { readRetryAfter } from '../core/retry-after.js';
+import { isTokenError } from '../errors.js';
 import type { TokenManagerOptions } from '../manager/options.js';
 import type { TokenManager } from '../manager/token-manager.js';
+import { sessionKeys } from './dpop/session-keys.js';
 import { checkScopes, internalsOf, type OAuthClient } from './oauth/client.js';
 import { detachable } from './oauth/detachable.js';
 import { serverToKeep } from './oauth/kept-server.js';
@@ -75,30 +77,47 @@ const machine: Clock = {
  */
 export async function deviceSignIn(options: DeviceSignInOptions): Promise<void> {
   const { client, tokens, onCode, signal, clock = machine } = Object(options) as DeviceSignInOptions;
-  const { metadata, options: given, resources } = internalsOf(client);
+  const { metadata, options: given } = internalsOf(client);
   if (typeof tokens?.startSession !== 'function') refuse('tokens', 'a token manager', tokens);
   if (typeof onCode !== 'function') refuse('onCode', 'a function', onCode);
   const scopes = options.scopes ?? given.scopes ?? [];
   checkScopes(scopes);
   const server = await detachable(metadata(), signal);
+  const keys = given.dpop?.[sessionKeys];
+  const binding = await keys?.create();
+  try {
+    await confirm({ ...options, clock, scopes }, server, binding);
+  } catch (error) {
+    await keys?.remove([binding]);
+    throw error;
+  }
+}
+
+async function confirm(
+  options: DeviceSignInOptions & { readonly clock: Clock; readonly scopes: readonly string[] },
+  server: ServerMetadata,
+  binding: string | undefined,
+): Promise<void> {
+  const { client, tokens, onCode, scopes, clock, signal } = options;
   const url = requireEndpoint(server, 'device_authorization_endpoint');
   const kept = serverToKeep(server);
   const begunAt = clock.now();
-  const form = { scope: scopes.join(' ') || undefined, resource: resources[0] };
+  const form = { scope: scopes.join(' ') || undefined, resource: internalsOf(client).resources[0] };
   const answer = await sendForm(client, server, url, form, { signal }).catch((error) => leave(signal, error));
   const device = readDevice(answer, begunAt);
   onCode(device.code);
-  const { body, requestedAt } = await poll(options, clock, server, device);
+  const { body, requestedAt } = await poll(options, server, { ...device, binding });
   try {
     const expected = {
       ...kept,
       clientId: client.clientId,
       scopes,
+      binding,
       algorithms: kept.id_token_signing_alg_values_supported,
     };
     const response = readTokens(body, expected);
     if (signal?.aborted) throw signal.reason;
-    await tokens.startSession(response, grantOf(kept, requestedAt));
+    await tokens.startSession(response, grantOf(kept, requestedAt, { binding }));
   } catch (error) {
     await revokeTokens(client, server, tokensOf(body)).catch(() => undefined);
     throw error;
@@ -139,10 +158,9 @@ function readDevice({ status, body }: Answered, now: number): Device {
 
 /** Polls until the user has decided, or the code expires. */
 async function poll(
-  { client, onPoll, signal }: DeviceSignInOptions,
-  clock: Clock,
+  { client, onPoll, clock, signal }: DeviceSignInOptions & { readonly clock: Clock },
   server: ServerMetadata,
-  { deviceCode, intervalMs: first, code: { expiresAt } }: Device,
+  { deviceCode, intervalMs: first, code: { expiresAt }, binding }: Device & { readonly binding: string | undefined },
 ): Promise<{ body: Readonly<Record<string, unknown>>; requestedAt: number }> {
   const url = requireEndpoint(server, 'token_endpoint');
   const form = { grant_type: GRANT_TYPE, device_code: deviceCode };
@@ -155,8 +173,8 @@ async function poll(
     const requestedAt = clock.now();
     if (requestedAt >= expiresAt) throw over('ERR_SIGN_IN_EXPIRED', 'nobody confirmed the code in time');
     const limited = limit(clock, Math.min(POLL_LIMIT_MS, expiresAt - requestedAt), signal);
-    const answer = await sendForm(client, server, url, form, { signal: limited.signal })
-      .catch(() => undefined)
+    const answer = await sendForm(client, server, url, form, { signal: limited.signal, binding })
+      .catch(unlessLost)
       .finally(limited.clear);
     if (signal?.aborted) throw signal.reason;
     notBefore = readRetryAfter(answer?.headers.get('retry-after'), clock.now()) ?? 0;
@@ -218,6 +236,11 @@ function limit(
       signal?.removeEventListener('abort', abort);
     },
   };
+}
+
+/** Without its key, nothing more can be asked; any other failure passes. */
+function unlessLost(error: unknown): undefined {
+  if (isTokenError(error) && error.code === 'ERR_SESSION_LOST') throw error;
 }
 
 function leave(signal: AbortSignal | undefined, error: unknown): never {

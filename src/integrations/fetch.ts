@@ -1,4 +1,4 @@
-import { hooks } from '../core/hooks.js';
+import { hooks, signs } from '../core/hooks.js';
 import { isTokenError } from '../errors.js';
 import type { TokenManager, TokenSource } from '../manager/token-manager.js';
 import { createFutileRefreshes } from './futile-refreshes.js';
@@ -6,7 +6,7 @@ import { checkSender, createTargets, readAllowedOrigins, refuse } from './origin
 import { type Authorize, letGo, prepare, sign, urlOf } from './outgoing.js';
 import { judge, type Rejected, readRejection } from './rejection.js';
 import { replay, type Surroundings } from './replay.js';
-import { createSender } from './sender.js';
+import { createSender, refuseBound } from './sender.js';
 
 /** Where an access token may go, and how. */
 export interface FetchOptions {
@@ -58,8 +58,10 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
   const before = globalThis.fetch;
   const { send, mark, returns } = createSender(given, before);
   const futile = createFutileRefreshes(tokens);
-  const around: Surroundings = { tokens, futile, send, rejected };
+  const around: Surroundings = { tokens, futile, send, rejected, isSigned: !authorize && signs in send };
   const passedOver = new Set<string>();
+  /** The last access token that was seen to be bound to no key. */
+  let unbound: string | undefined;
 
   function passOver(origin: string): void {
     if (passedOver.has(origin) || passedOver.size === MAX_PASSED_OVER) return;
@@ -91,6 +93,8 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
         return await send(outgoing.goal, { ...outgoing.init, headers: outgoing.headers });
       }
       if (outgoing.ready) await outgoing.ready;
+      if (!around.isSigned && accessToken !== unbound) refuseBound(tokens, accessToken);
+      unbound = accessToken;
       sign(outgoing, accessToken, false);
       // In cookie mode every access token is '', so the token set is noted instead.
       const sent = accessToken === '' ? tokens[hooks]?.present?.() : undefined;

@@ -181,8 +181,9 @@ async function serialize(made: Response, headers: Headers, init: Init): Promise<
   if (!headers.has('content-type')) headers.set('content-type', String(made.headers.get('content-type')));
 }
 
+/** Whether a body can be read only once. */
 // The package form-data makes a legacy Node stream.
-function isStream(body: object): boolean {
+export function isStream(body: object): boolean {
   return 'getReader' in body || Symbol.asyncIterator in body || 'pipe' in body;
 }
 

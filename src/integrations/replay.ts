@@ -3,6 +3,7 @@ import type { TokenSource } from '../manager/token-manager.js';
 import type { FutileRefreshes } from './futile-refreshes.js';
 import { letGo, type Outgoing, sign } from './outgoing.js';
 import { judge, type Rejected, type Rejection, readRejection } from './rejection.js';
+import { refuseBound } from './sender.js';
 
 /** The `fetch` that a replay happens in. */
 export interface Surroundings {
@@ -10,6 +11,8 @@ export interface Surroundings {
   readonly futile: FutileRefreshes;
   readonly send: typeof fetch;
   readonly rejected: Rejected | undefined;
+  /** What sends signs requests with the key of the session. */
+  readonly isSigned: boolean;
 }
 
 /** What a request went out with. */
@@ -26,7 +29,7 @@ export async function replay(
   response: Response,
   rejection: Rejection,
 ): Promise<Response> {
-  const { tokens, futile, send, rejected } = around;
+  const { tokens, futile, send, rejected, isSigned } = around;
   const { target, signal, goal, init } = outgoing;
 
   function tell({ challenges }: Rejection, { status }: Response, token: string, replayed: boolean): void {
@@ -49,6 +52,7 @@ export async function replay(
   }
   // No refresh is allowed, and there is no other token.
   if (!mayRefresh && next === accessToken) return response;
+  if (!isSigned) refuseBound(tokens, next);
   letGo(response.body);
   sign(outgoing, next, true);
   const { spare } = outgoing;

@@ -1,6 +1,7 @@
 import { nameOwner, owner } from '../core/owner.js';
 import type { RefreshTokens } from '../manager/token-manager.js';
 import { checkEndpoint, checkSender, readTarget, refuse } from './origins.js';
+import { type EndpointSigner, senderFor } from './sender.js';
 
 /** Where and how to trade a refresh token. */
 export interface TokenEndpointOptions {
@@ -16,6 +17,8 @@ export interface TokenEndpointOptions {
   parameters?: Readonly<Record<string, string>> | undefined;
   /** More headers of the request. */
   headers?: Readonly<Record<string, string>> | undefined;
+  /** What `dpop()` gave, for sessions that are bound to a key (RFC 9449); without it, one that is bound is not refreshed. */
+  dpop?: EndpointSigner | undefined;
   /** What sends. Default: the global `fetch`, looked up on each call. */
   fetch?: typeof fetch | undefined;
   /** Also accept an `http:` endpoint that is not loopback. Default `false`. */
@@ -43,8 +46,8 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
     refuse('authentication', "'basic' or 'post' with a clientSecret, 'none' without", authentication);
   }
   checkSender(options.fetch);
-  const refresh: RefreshTokens = async ({ refreshToken, signal }) => {
-    const send = options.fetch ?? globalThis.fetch;
+  const refresh: RefreshTokens = async ({ refreshToken, binding, signal }) => {
+    const send = senderFor(binding, options);
     // Older React Native supports only this constructor of URLSearchParams.
     const body = new URLSearchParams({
       ...parameters,

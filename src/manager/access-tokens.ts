@@ -18,7 +18,7 @@ import type { Refresher } from './refresher.js';
 import type { SessionStore } from './session-store.js';
 import type { StorageReader } from './storage-reader.js';
 import type { TokenManager } from './token-manager.js';
-import { TokenMarks } from './token-marks.js';
+import type { TokenMarks } from './token-marks.js';
 import { abortReason, type Waiters } from './waiters.js';
 
 /** The parts that serving needs. */
@@ -32,6 +32,7 @@ export interface AccessParts {
   readonly refresher: Refresher;
   readonly reader: StorageReader;
   readonly alarm: Alarm;
+  readonly marks: TokenMarks;
   /** Loads at first use; throws after `dispose()`. */
   activate(): void;
   /** Waits for work that goes on by itself. */
@@ -53,7 +54,6 @@ type RefreshOptions = NonNullable<Parameters<TokenManager['replaceAccessToken']>
 /** Serves access tokens: at once while usable, after a refresh otherwise. */
 export class AccessTokens {
   readonly #parts: AccessParts;
-  readonly #marks = new TokenMarks();
   /** The access token, ready to be handed out from `#freshFrom` until `#dueAt`. */
   #fresh: Promise<string> | undefined;
   #freshFrom = 0;
@@ -74,7 +74,7 @@ export class AccessTokens {
     if (!isSameTokenSet(next, last)) {
       const { leewayMs, needsRefreshToken, platform } = this.#parts.settings;
       const accessToken = next?.tokens.accessToken;
-      this.#marks.add(accessToken, isSameSession(next, last));
+      this.#parts.marks.add(accessToken, isSameSession(next, last), next?.grant?.binding);
       this.#fresh = accessToken === undefined ? undefined : Promise.resolve(accessToken);
       this.#freshFrom = next ? freshFrom(next.tokens) : 0;
       // The last tokens of a session are good to their end, and the alarm ends the session then.
@@ -96,7 +96,7 @@ export class AccessTokens {
 
   /** Whether an access token is known as one of a session that is over. */
   isOfPastSession(accessToken: string): boolean {
-    return this.#marks.isPast(accessToken);
+    return this.#parts.marks.isPast(accessToken);
   }
 
   get(options?: GetOptions): Promise<string> {

@@ -1,9 +1,10 @@
+import { lostKey } from '../core/lost-key.js';
 import { isProgrammingError } from '../core/programming-error.js';
 import { containsPart, redact } from '../core/redact.js';
 import { parseBody, type RefreshFailure, readRefusal } from '../core/refusal.js';
 import { readRetryAfter } from '../core/retry-after.js';
 import { type ReadTokens, readTokenResponse, type TokenSet } from '../core/token-set.js';
-import type { RefreshErrorCode } from '../errors.js';
+import type { RefreshErrorCode, SessionError } from '../errors.js';
 import { safeCause } from './safe-cause.js';
 
 /** What came of one request to the token endpoint. */
@@ -20,6 +21,8 @@ export interface Refused {
   readonly refreshToken?: string | undefined;
   readonly detail?: string | undefined;
   readonly cause?: Error | undefined;
+  /** The key that the session is bound to is gone. */
+  readonly lost?: SessionError;
 }
 
 /** What reading an answer depends on. */
@@ -29,6 +32,8 @@ export interface Asked {
   readonly secrets: readonly (string | undefined)[];
   /** The access token comes in a cookie. */
   readonly isHidden: boolean;
+  /** The name of the key that the session is bound to. */
+  readonly binding?: string | undefined;
   now(): number;
 }
 
@@ -57,6 +62,8 @@ export async function readAnswer(value: unknown, asked: Asked): Promise<Answer> 
 /** Reads what the refresh function threw: an HTTP client's error with the answer in it, an OAuth error, or anything. */
 export async function readThrown(error: unknown, asked: Asked): Promise<Answer> {
   const cause = safeCause(error, asked.secrets);
+  const lost = lostKey(error, asked.binding);
+  if (lost) return { ...noAnswer('ERR_REFRESH_NETWORK'), lost };
   const { response, data, error: code, status = member(response, 'status') } = Object(error) as Record<string, unknown>;
   try {
     if (isResponse(response) && !response.bodyUsed) return { ...(await readAnswer(response, asked)), cause };
@@ -142,8 +149,8 @@ function withoutSecret(
   return isEcho ? failure : { ...failure, oauthError };
 }
 
-function readTokens(body: unknown, { requestedAt, previous, isHidden, now }: Asked): ReadTokens {
-  return readTokenResponse(body, requestedAt, now(), previous, isHidden);
+function readTokens(body: unknown, { requestedAt, previous, isHidden, binding, now }: Asked): ReadTokens {
+  return readTokenResponse(body, requestedAt, now(), previous, isHidden, binding !== undefined);
 }
 
 function unreadable(detail: string | undefined, status: number | undefined, found?: ReadTokens): Refused {

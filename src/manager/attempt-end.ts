@@ -25,7 +25,8 @@ export const NO_REFRESH_TOKEN =
   'the server gave no refresh token (ask for the scope offline_access at sign-in, or set refreshTokenIn)';
 
 /** Whether a refusal proves that the session is over. */
-export function isProof({ failure }: Refused, { endsSession }: Settings): boolean {
+export function isProof({ failure, lost }: Refused, { endsSession }: Settings): boolean {
+  if (lost) return true;
   if (failure.status === undefined && failure.oauthError === undefined && failure.kind !== 'dead') return false;
   try {
     return endsSession(failure) === true;
@@ -35,7 +36,8 @@ export function isProof({ failure }: Refused, { endsSession }: Settings): boolea
 }
 
 /** The server refused the refresh token for good. */
-export function refusal(current: SessionRecord | undefined, { failure }: Refused): AttemptEnd {
+export function refusal(current: SessionRecord | undefined, { failure, lost }: Refused): AttemptEnd {
+  if (lost) return { kind: 'ended', reason: 'lost', error: lost };
   const { status, oauthError } = failure;
   const said = [status, oauthError].filter((fact) => fact !== undefined).join(', ');
   return current?.unanswered

@@ -36,7 +36,8 @@ export class Exchange {
     const { signal } = controller;
     owners.set(signal, this);
     const secrets = [request.refreshToken, request.accessToken, previous?.idToken];
-    const asked: Asked = { requestedAt: clock.now(), previous, secrets, isHidden, now: () => clock.now() };
+    const { binding } = request;
+    const asked: Asked = { requestedAt: clock.now(), previous, secrets, isHidden, binding, now: () => clock.now() };
     let answer: Answer | undefined;
     const work = async (): Promise<Answer> => {
       try {

@@ -22,6 +22,7 @@ import { revoke } from './revoke.js';
 import { type CommandParts, SessionCommands } from './session-commands.js';
 import { type SessionObserver, SessionStore } from './session-store.js';
 import { type ReaderParts, StorageReader } from './storage-reader.js';
+import { TokenMarks } from './token-marks.js';
 import { type UnstoredObserver, UnstoredTokens } from './unstored-tokens.js';
 import { Waiters, type WaitersObserver } from './waiters.js';
 import type { Watcher } from './watcher.js';
@@ -45,6 +46,7 @@ export class Manager implements Observers, Parts {
   declare readonly refresher: Refresher;
   declare readonly reader: StorageReader;
   declare readonly alarm: Alarm;
+  declare readonly marks: TokenMarks;
   declare readonly accessTokens: AccessTokens;
   declare readonly commands: SessionCommands;
   #emitter: Emitter | undefined;
@@ -70,6 +72,7 @@ export class Manager implements Observers, Parts {
     this.refresher = new Refresher(this);
     this.reader = new StorageReader(this);
     this.alarm = new Alarm(this);
+    this.marks = new TokenMarks();
     this.accessTokens = new AccessTokens(this);
     this.commands = new SessionCommands(this);
   }

@@ -58,7 +58,7 @@ export class SessionCommands {
     }
     const read = (previous?: TokenSet) => ({
       tokens: undefined,
-      ...readTokenResponse(response, requestedAt, now, previous, isHidden),
+      ...readTokenResponse(response, requestedAt, now, previous, isHidden, grant?.binding !== undefined),
     });
     const { tokens, problem } = read();
     if (!tokens || mistake) {

@@ -1,4 +1,3 @@
-import { redactChallenges } from '../core/challenge.js';
 import { hooks } from '../core/hooks.js';
 import type { TokenEvents } from '../core/session-events.js';
 import { Manager } from './manager.js';
@@ -66,31 +65,9 @@ export function startTokenManager(settings: Settings): TokenManager {
 
 /** What is there for integrations, `using`, and those who print a manager; not in sight, and without any secret. */
 function addHidden(visible: VisibleMembers, manager: Manager): object {
-  const { session, exchange, accessTokens } = manager;
-  const show = () => ({ ...session.snapshot, claims: undefined });
-  const own: SourceHooks = {
-    isRefreshing: (signal) => exchange.isInside(signal),
-    present: () => {
-      const { record } = session;
-      return record && { sessionId: record.sessionId, revision: record.revision };
-    },
-    replace: (rejected, sent, options) => manager.waited(accessTokens.replace(rejected, options, sent)),
-    watch: (watcher) => manager.watch(watcher),
-    reject: ({ challenges, ...rejection }, accessToken) => {
-      const { tokens, sessionId } = session.record ?? {};
-      const secrets = [accessToken, tokens?.accessToken, tokens?.refreshToken, tokens?.idToken];
-      const payload = { ...rejection, challenges: redactChallenges(challenges, secrets) };
-      // a refused token of a past session says nothing about the present one
-      const isPast = accessTokens.isOfPastSession(accessToken);
-      manager.emit({ type: 'requestRejected', payload, sessionId: isPast ? undefined : sessionId });
-    },
-    passOver: (origin) => {
-      manager.emit({ type: 'requestPassedOver', payload: { origin }, sessionId: session.record?.sessionId });
-    },
-    life: () => ({ now: manager.settings.platform.clock.now(), expiresAt: session.snapshot.expiresAt }),
-  };
+  const show = () => ({ ...manager.session.snapshot, claims: undefined });
   const hidden: [PropertyKey, unknown][] = [
-    [hooks, Object.assign(new SessionHooks(manager), own)],
+    [hooks, new SessionHooks(manager) satisfies SourceHooks],
     ['toJSON', show],
     [Symbol.for('nodejs.util.inspect.custom'), show],
   ];

@@ -6,6 +6,7 @@ import type { TokenResponse } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
 import type { Watcher } from './watcher.js';
 
+export type { DpopKey, DpopKeys } from '../ports/keys.js';
 export type { RefreshTokens } from '../ports/refresh.js';
 
 /** Gives access tokens; all that an integration needs. */

@@ -10,14 +10,26 @@ const KEPT = 100;
 export class TokenMarks {
   #present: readonly number[] = [];
   #past: readonly number[] = [];
+  /** By the mark of an access token that is bound to a key, the name of that key; undefined while there was none. */
+  #bindings: Map<number, string> | undefined;
 
   /** Notes an access token, of the same session as those before or of another one. */
-  add(accessToken: string | undefined, isSameSession: boolean): void {
+  add(accessToken: string | undefined, isSameSession: boolean, binding?: string): void {
     if (!isSameSession) {
       this.#past = this.#past.concat(this.#present).slice(-KEPT);
       this.#present = [];
     }
-    if (accessToken !== undefined) this.#present = this.#present.concat(markOf(accessToken)).slice(-KEPT);
+    if (accessToken === undefined) return;
+    const mark = markOf(accessToken);
+    this.#present = this.#present.concat(mark).slice(-KEPT);
+    if (binding === undefined) return;
+    this.#bindings = new Map(this.#bindings).set(mark, binding);
+    for (const oldest of this.#bindings.keys()) if (this.#bindings.size > KEPT) this.#bindings.delete(oldest);
+  }
+
+  /** The name of the key that an access token is bound to, also one of a past session; undefined: none, or not known. */
+  bindingOf(accessToken: string): string | undefined {
+    return this.#bindings?.get(markOf(accessToken));
   }
 
   /** Whether an access token is known as one of a session that is over. */

@@ -1,10 +1,13 @@
+import { demandBinding } from './api-requests.js';
 import type { World } from './auth-world.js';
 import { authenticate } from './clients.js';
 import { type Answer, type Exchange, json, page, readForm, readParameters, redirect, refusal } from './exchange.js';
 
 /** Says who an access token is for (OpenID Connect Core section 5.3). */
-export function actOnUserInfo(world: World, { headers }: Exchange): Answer {
-  const token = /^(?:bearer|dpop) +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1];
+export function actOnUserInfo(world: World, exchange: Exchange): Answer {
+  const token = /^(?:bearer|dpop) +(\S+)$/i.exec(exchange.headers.get('authorization') ?? '')?.[1];
+  const unproven = world.switches.dpop === 'ignored' ? undefined : demandBinding(world, exchange, token);
+  if (unproven) return unproven;
   const facts = token === undefined ? undefined : world.grants.find(token);
   if (facts?.kind !== 'access' || !facts.active) {
     return refusal(401, 'invalid_token', 'no good access token', {

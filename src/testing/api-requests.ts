@@ -1,6 +1,7 @@
 import type { World } from './auth-world.js';
 import { type Answer, type Exchange, json, readDpopNonce } from './exchange.js';
 import type { TokenFacts } from './grants.js';
+import { refuseProof } from './judge-proof.js';
 import { base64 } from './mint.js';
 import type { ApiRequest, Writable } from './request-log.js';
 
@@ -18,11 +19,14 @@ export function readApiRequest(world: World, { method, url, headers, body }: Exc
 }
 
 /** Lets a good access token in (RFC 6750) and echoes the request, without the token. */
-export function actOnApi(world: World, { url, headers, method, body }: Exchange, { accessToken }: ApiRequest): Answer {
-  const nonce = world.switches.apiDpopNonce;
-  if (nonce !== undefined && readDpopNonce(headers) !== nonce) {
+export function actOnApi(world: World, exchange: Exchange, { accessToken }: ApiRequest): Answer {
+  const { url, headers, method, body } = exchange;
+  const { dpop, apiDpopNonce: nonce } = world.switches;
+  if (dpop === 'ignored' && nonce !== undefined && readDpopNonce(headers) !== nonce) {
     return challenge(401, 'DPoP', { error: 'use_dpop_nonce' }, { 'DPoP-Nonce': nonce });
   }
+  const unproven = dpop === 'ignored' ? undefined : demandBinding(world, exchange, accessToken);
+  if (unproven) return unproven;
   if (accessToken === undefined) return challenge(401, 'Bearer', { realm: 'api' });
   const facts = world.grants.find(accessToken);
   if (facts?.kind !== 'access' || !facts.active) {
@@ -40,6 +44,18 @@ export function actOnApi(world: World, { url, headers, method, body }: Exchange,
     body: new TextDecoder().decode(body),
     bodyBase64: base64(body),
   });
+}
+
+/** Refuses a bound access token without a proof by its key, and a proof beside one that is not bound (RFC 9449 section 7). */
+export function demandBinding(world: World, exchange: Exchange, accessToken = ''): Answer | undefined {
+  const { dpop, apiDpopNonce: nonce } = world.switches;
+  const { jkt } = world.grants.find(accessToken) ?? {};
+  const isProof = /^dpop /i.test(exchange.headers.get('authorization') ?? '');
+  const refuse = (error: string, headers = {}) => challenge(401, 'DPoP', { algs: 'ES256', error }, headers);
+  if (!isProof) return jkt !== undefined || dpop === 'required' ? refuse('invalid_token') : undefined;
+  const refused = refuseProof(world, exchange, { nonce, accessToken });
+  if (refused) return refuse(refused.error, nonce === undefined ? {} : { 'DPoP-Nonce': nonce });
+  return jkt === undefined || jkt === exchange.proof?.jkt ? undefined : refuse('invalid_token');
 }
 
 /** What some paths want beyond an access token: a scope, a way or an age of the sign-in, a claim, a resource. */

@@ -33,9 +33,24 @@ export interface AuthServerSwitches {
   answerDelayMs: number;
   /** How many token requests each client may make in a window; more get 429 with `Retry-After`. Default no limit. */
   rateLimit: { requests: number; windowMs: number } | undefined;
-  /** The nonce that a DPoP proof at the token endpoint must carry (RFC 9449 section 8). The proof is not verified. Default none. */
+  /**
+   * Whether tokens are bound to the key of a DPoP proof (RFC 9449): `accepted` where there is one, `required` always.
+   *
+   * Proofs are verified, their signature where there is `crypto.subtle`; none is good twice. A public client's refresh token
+   * is bound too. Default `ignored`: no proof is looked at, but for the nonces below.
+   */
+  dpop: 'ignored' | 'accepted' | 'required';
+  /** How often each nonce is good that the server gives, demanded at both ends; 1: another with every answer. Default none. */
+  dpopNonceUses: number | undefined;
+  /** How far `iat` of a proof may be from the server's clock, in milliseconds. Default 300 000. */
+  dpopWindowMs: number;
+  /** Whether `iat` is looked at although the nonce is right. Default `unless-nonce`: it is not. */
+  dpopIat: 'checked' | 'unless-nonce';
+  /** Whether a refresh token or code is spent before the proof is looked at, as some servers do. Default `false`. */
+  dpopSpendsFirst: boolean;
+  /** The nonce that a DPoP proof at the token endpoint must carry (RFC 9449 section 8). The proof is verified only with `dpop`. Default none. */
   dpopNonce: string | undefined;
-  /** The nonce that a DPoP proof at the API must carry (RFC 9449 section 9). The proof is not verified. Default none. */
+  /** The nonce that a DPoP proof at the API must carry (RFC 9449 section 9). The proof is verified only with `dpop`. Default none. */
   apiDpopNonce: string | undefined;
   /** Where the refresh token travels. `cookie`: in an HttpOnly cookie, never in an answer's body. Default `response`. */
   refreshTokenIn: 'response' | 'cookie';
@@ -83,6 +98,11 @@ const DEFAULTS: AuthServerSwitches = {
   delayMs: 0,
   answerDelayMs: 0,
   rateLimit: undefined,
+  dpop: 'ignored',
+  dpopNonceUses: undefined,
+  dpopWindowMs: 300_000,
+  dpopIat: 'unless-nonce',
+  dpopSpendsFirst: false,
   dpopNonce: undefined,
   apiDpopNonce: undefined,
   refreshTokenIn: 'response',

@@ -6,6 +6,7 @@ import { createGrants, type Grants, type TokenFacts } from './grants.js';
 import { type ListeningServer, listen } from './listen.js';
 import { createMint } from './mint.js';
 import { createMswHandlers } from './msw-handlers.js';
+import { createProofBook } from './proofs.js';
 import type { ApiRequest, TokenRequest } from './request-log.js';
 import { createScript, type Endpoint, type Scripted } from './script.js';
 import { createResponder, createServerFetch, type Responder } from './server-fetch.js';
@@ -139,7 +140,7 @@ export function createAuthServer(options: AuthServerOptions = {}): AuthServer {
     reset: () => {
       world.mint = createMint(options.random);
       Object.assign(world, { grants: freshGrants(world), desk: freshDesk(world) });
-      Object.assign(world, { switches: readSwitches(options), jar: undefined });
+      Object.assign(world, { switches: readSwitches(options), jar: undefined, proofs: createProofBook() });
       for (const list of [tokenRequests, apiRequests]) list.length = 0;
       script.clear();
       world.windows.clear();
@@ -165,6 +166,7 @@ function createWorld(options: AuthServerOptions): World {
     apiRequests: [],
     windows: new Map(),
     load: { now: 0, most: 0 },
+    proofs: createProofBook(),
     switches: readSwitches(options),
     jar: undefined,
   };

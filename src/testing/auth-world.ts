@@ -3,6 +3,7 @@ import type { AuthClient, AuthServerSwitches } from './auth-server-options.js';
 import type { Desk } from './desk.js';
 import type { Grants } from './grants.js';
 import type { Mint } from './mint.js';
+import type { ProofBook } from './proofs.js';
 import type { ApiRequest, TokenRequest, Writable } from './request-log.js';
 import type { Script } from './script.js';
 
@@ -23,6 +24,8 @@ export interface World {
   grants: Grants;
   /** Authorizations that are under way. */
   desk: Desk;
+  /** DPoP proofs that were seen, and nonces that were given. */
+  proofs: ProofBook;
   switches: AuthServerSwitches;
   /** The refresh token cookie shared by all uses of `server.fetch` and `server.handlers`, as in one browser. */
   jar: string | undefined;

@@ -1,5 +1,6 @@
 import type { World } from './auth-world.js';
 import { authenticate } from './clients.js';
+import { demandProof } from './demand-proof.js';
 import type { AuthorizationRequest } from './desk.js';
 import { type Answer, type Exchange, json, page, readParameters, redirect, refusal } from './exchange.js';
 
@@ -48,6 +49,13 @@ export function actOnPushed(world: World, exchange: Exchange): Answer {
   if (!parameters) return refusal(400, 'invalid_request', 'only application/x-www-form-urlencoded');
   const client = authenticate(world.clients, exchange.headers, Object.fromEntries(parameters));
   if ('refusal' in client) return client.refusal;
+  const proven = demandProof(world, exchange);
+  if (proven) return proven;
+  const { jkt } = exchange.proof ?? {};
+  if (jkt !== undefined && (parameters.get('dpop_jkt') ?? jkt) !== jkt) {
+    return refusal(400, 'invalid_dpop_proof', 'dpop_jkt is another key than that of the proof');
+  }
+  if (jkt !== undefined) parameters.set('dpop_jkt', jkt);
   if (parameters.has('request_uri')) return refusal(400, 'invalid_request', 'request_uri cannot be pushed');
   if (client.clientId !== undefined) parameters.set('client_id', client.clientId);
   parameters.delete('client_secret');
@@ -106,6 +114,7 @@ function readRequest(parameters: URLSearchParams): AuthorizationRequest {
     codeChallenge: get('code_challenge'),
     codeChallengeMethod: get('code_challenge_method'),
     nonce: get('nonce'),
+    dpopJkt: get('dpop_jkt'),
     responseType: get('response_type'),
     responseMode: get('response_mode'),
     prompt: words('prompt'),

@@ -9,6 +9,8 @@ export interface AuthorizationRequest {
   readonly codeChallenge: string | undefined;
   readonly codeChallengeMethod: string | undefined;
   readonly nonce: string | undefined;
+  /** The thumbprint of the key that the code is for (RFC 9449 section 10). */
+  readonly dpopJkt: string | undefined;
   readonly responseType: string | undefined;
   readonly responseMode: string | undefined;
   readonly prompt: readonly string[];

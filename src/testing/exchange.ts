@@ -1,9 +1,13 @@
+import type { Proof } from './proofs.js';
+
 /** A request as it arrived, whichever way it came. */
 export interface Exchange {
   readonly method: string;
   readonly url: URL;
   readonly headers: Headers;
   readonly body: Uint8Array;
+  /** The DPoP proof, where there is one that is looked at. */
+  readonly proof?: Proof | undefined;
   /** The refresh token in the cookie, where there is one. */
   readonly cookie: string | undefined;
   /** Aborts when the client goes away. */

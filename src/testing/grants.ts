@@ -17,6 +17,8 @@ export interface Grant {
   readonly acr?: string | undefined;
   /** Epoch milliseconds of that authentication. */
   readonly authenticatedAt?: number;
+  /** The thumbprint of the key that refresh tokens are bound to (RFC 9449 section 5). */
+  readonly jkt?: string | undefined;
 }
 
 /** Options of a single answer. */
@@ -29,6 +31,8 @@ export interface IssueOptions {
   readonly resource?: string | undefined;
   /** Names of claims that the access token was asked to meet (OpenID Connect Core section 5.5). */
   readonly met?: readonly string[];
+  /** The thumbprint of the key that this access token is bound to. */
+  readonly jkt?: string | undefined;
 }
 
 /** All the tokens that descend from one sign-in. */
@@ -50,6 +54,7 @@ interface AccessRecord {
   readonly expiresAt: number;
   readonly resource: string | undefined;
   readonly met: readonly string[];
+  readonly jkt: string | undefined;
 }
 
 /** What the server knows about one token; no secret in it. */
@@ -74,6 +79,8 @@ export interface TokenFacts {
   readonly authenticatedAt?: number;
   /** Names of claims that an access token was asked to meet. */
   readonly met?: readonly string[];
+  /** The thumbprint of the key that the token is bound to (RFC 9449), where it is. */
+  readonly jkt?: string;
 }
 
 /** The outcome of presenting a refresh token. */
@@ -161,12 +168,12 @@ function revokeFamily(book: Book, family: Family): boolean {
 function issue(book: Book, secret: string, family: Family, scope: string, options: IssueOptions): TokenResponse {
   const { accessTokenLifetimeMs, refreshTokenLifetimeMs } = book.switches();
   const now = book.now();
-  const { resource = family.resources?.[0], met = [] } = options;
+  const { resource = family.resources?.[0], met = [], jkt } = options;
   const repeat = composer(book, family, scope, { ...options, resource });
   const tokens = repeat(secret);
   book.prune();
   const expiresAt = now + accessTokenLifetimeMs;
-  book.accesses.set(fingerprint(tokens.access_token), { family, scope, expiresAt, resource, met });
+  book.accesses.set(fingerprint(tokens.access_token), { family, scope, expiresAt, resource, met, jkt });
   if (tokens.refresh_token) {
     const presented = book.refreshes.get(fingerprint(secret));
     if (presented) presented.used = { at: now, repeat };
@@ -181,7 +188,7 @@ interface Presented extends IssueOptions {
   readonly scope: string | undefined;
 }
 
-function refresh(book: Book, { presented, clientId, scope = '', resource, met }: Presented): RefreshOutcome {
+function refresh(book: Book, { presented, clientId, scope = '', resource, met, jkt }: Presented): RefreshOutcome {
   const record = book.refreshes.get(fingerprint(presented));
   const used = record?.used;
   const reused = used !== undefined;
@@ -190,6 +197,7 @@ function refresh(book: Book, { presented, clientId, scope = '', resource, met }:
   const { family, expiresAt } = record;
   if (family.clientId !== undefined && family.clientId !== clientId) return deny('it was issued to another client');
   if (family.revoked) return deny('its family is revoked');
+  if (family.jkt !== undefined && family.jkt !== jkt) return deny('it is bound to another key');
   if (used && book.now() - used.at >= book.switches().reuseWindowMs) {
     book.counts.reusesDetected++;
     revokeFamily(book, family);
@@ -205,7 +213,7 @@ function refresh(book: Book, { presented, clientId, scope = '', resource, met }:
     return deny('the resource goes beyond what was granted', 'invalid_target');
   }
   book.counts.refreshesGranted++;
-  const options: IssueOptions = { omit: book.switches().omit, resource, ...(met && { met }) };
+  const options: IssueOptions = { omit: book.switches().omit, resource, jkt, ...(met && { met }) };
   return { tokens: issue(book, presented, family, scope || family.scope, options), reused };
 }
 
@@ -215,6 +223,7 @@ function find(book: Book, token: string): TokenFacts | undefined {
   const { family, expiresAt } = record;
   const access = 'scope' in record;
   const used = !access && record.used !== undefined;
+  const jkt = access ? record.jkt : family.jkt;
   return {
     kind: access ? 'access' : 'refresh',
     familyId: family.id,
@@ -226,6 +235,7 @@ function find(book: Book, token: string): TokenFacts | undefined {
     active: !family.revoked && !used && book.now() < expiresAt,
     ...(access && record.resource !== undefined && { resource: record.resource }),
     ...(access && record.met.length > 0 && { met: record.met }),
+    ...(jkt !== undefined && { jkt }),
     ...(family.acr !== undefined && { acr: family.acr }),
     ...(family.authenticatedAt !== undefined && { authenticatedAt: family.authenticatedAt }),
   };
@@ -236,7 +246,7 @@ function composer(
   { mint, issuer: origin, now, switches }: GrantsContext,
   { user, clientId, claims, scope: grantedScope, issuer = origin }: Family,
   scope: string,
-  { once, omit = [], resource }: IssueOptions,
+  { once, omit = [], resource, jkt }: IssueOptions,
 ): (secret: string) => TokenResponse {
   const { accessTokenLifetimeMs, tokenFormat, clockOffsetMs } = switches();
   const seed = mint.random();
@@ -248,9 +258,9 @@ function composer(
     const tokens: TokenResponse = {
       access_token:
         tokenFormat === 'jwt'
-          ? mint.jwt('at+jwt', { ...common, aud: resource, client_id: clientId, scope, jti })
+          ? mint.jwt('at+jwt', { ...common, aud: resource, client_id: clientId, scope, jti, cnf: jkt && { jkt } })
           : `access.${jti}`,
-      token_type: 'Bearer',
+      token_type: jkt === undefined ? 'Bearer' : 'DPoP',
       expires_in: accessTokenLifetimeMs / 1_000,
       refresh_token: `refresh.${mint.derive(secret, `${seed} refresh`)}`,
     };

@@ -11,6 +11,7 @@ export function actOnDiscovery({ switches }: World, { method, url }: Exchange): 
       resource: `${origin}/api`,
       authorization_servers: [origin],
       bearer_methods_supported: ['header'],
+      ...(switches.dpop !== 'ignored' && { dpop_signing_alg_values_supported: ['ES256'] }),
     });
   }
   return json(200, {
@@ -34,5 +35,6 @@ export function actOnDiscovery({ switches }: World, { method, url }: Exchange): 
     id_token_signing_alg_values_supported: ['HS256'],
     prompt_values_supported: ['none', 'login', 'consent', 'select_account', 'create'],
     claims_parameter_supported: true,
+    ...(switches.dpop !== 'ignored' && { dpop_signing_alg_values_supported: ['ES256'] }),
   });
 }

@@ -5,7 +5,10 @@ import type { World } from './auth-world.js';
 import { actOnAuthorize, actOnPushed } from './authorization-requests.js';
 import { actOnDevice, actOnVerification } from './device-requests.js';
 import { type Answer, type Exchange, type Outcome, readForm, refusal } from './exchange.js';
+import type { FakeClock } from './fake-clock.js';
+import { offerNonce } from './judge-proof.js';
 import { actOnDiscovery } from './metadata.js';
+import { readProof } from './proofs.js';
 import { keep } from './request-log.js';
 import { actsFirst, type Endpoint, type ScriptedAnswer, type ScriptedRequest } from './script.js';
 import { actOnRevocation, actOnToken, noteTokenRequest, tokenAnswer } from './token-requests.js';
@@ -28,11 +31,19 @@ const ROUTES: Readonly<Record<string, Route | undefined>> = {
 };
 
 /** Answers one request, whichever way it came. */
-export async function serve(world: World, exchange: Exchange): Promise<Outcome> {
+export async function serve(world: World, given: Exchange): Promise<Outcome> {
+  const isLookedAt = world.switches.dpop !== 'ignored' && given.headers.has('dpop');
+  const exchange = isLookedAt ? { ...given, proof: await tracked(world.clock, readProof(given.headers)) } : given;
   const outcome = isPreflight(exchange) ? { status: 204, headers: {}, body: '' } : await dispatch(world, exchange);
   if (outcome === 'dropped') return outcome;
   const date = new Date(world.clock.now() + world.switches.clockOffsetMs).toUTCString();
-  return { ...outcome, headers: { Date: date, ...crossOrigin(world, exchange), ...outcome.headers } };
+  const nonce = isLookedAt && world.switches.dpopNonceUses !== undefined && { 'DPoP-Nonce': offerNonce(world) };
+  return { ...outcome, headers: { Date: date, ...crossOrigin(world, exchange), ...nonce, ...outcome.headers } };
+}
+
+/** Verifying takes a thread of its own, which a fake clock cannot see. */
+function tracked<T>(clock: Clock, work: Promise<T>): Promise<T> {
+  return (clock as Partial<FakeClock>).track?.(work) ?? work;
 }
 
 async function dispatch(world: World, exchange: Exchange): Promise<Outcome> {

@@ -22,9 +22,9 @@ const deny = (error: string, why: string): Granted => ({ error, why });
 
 /** The grants of the token endpoint, by their `grant_type`. */
 export const grantTypes: Readonly<Record<string, GrantType>> = {
-  authorization_code: (world, parameters, clientId) => {
+  authorization_code: (world, parameters, clientId, { proof }) => {
     const found = world.desk.codes.find(parameters.code ?? '');
-    const why = found ? refuseCode(world, found, parameters, clientId) : 'this code is unknown';
+    const why = found ? refuseCode(world, found, parameters, clientId, proof?.jkt) : 'this code is unknown';
     if (!found || why !== undefined) return deny('invalid_grant', why ?? '');
     const { request, issuer, user, authenticatedAt, acr } = found;
     const { resource = request.resources[0] } = parameters;
@@ -40,8 +40,14 @@ export const grantTypes: Readonly<Record<string, GrantType>> = {
       authenticatedAt,
       claims: { auth_time: Math.floor((authenticatedAt + world.switches.clockOffsetMs) / 1_000), acr },
       ...(request.resources.length > 0 && { resources: request.resources }),
+      jkt: isPublic(world, clientId) ? proof?.jkt : undefined,
     };
-    const tokens = world.grants.start(grant, { once: { nonce: request.nonce }, resource, met: request.met });
+    const tokens = world.grants.start(grant, {
+      once: { nonce: request.nonce },
+      resource,
+      met: request.met,
+      jkt: proof?.jkt,
+    });
     found.usedFor = tokens.access_token;
     return { tokens };
   },
@@ -75,6 +81,7 @@ function refuseCode(
   found: CodeRecord,
   { redirect_uri: redirectUri, code_verifier: verifier = '' }: Readonly<Record<string, string>>,
   clientId: string | undefined,
+  jkt: string | undefined,
 ): string | undefined {
   const { request, expiresAt, usedFor } = found;
   if (request.clientId !== clientId) return 'it was issued to another client';
@@ -83,6 +90,7 @@ function refuseCode(
     return 'it was used before, so what was granted for it is revoked now';
   }
   if (world.clock.now() >= expiresAt) return 'it has expired';
+  if (request.dpopJkt !== undefined && request.dpopJkt !== jkt) return 'it is for another key';
   if (request.redirectUri !== redirectUri) return 'redirect_uri is not that of the authorization request';
   const challenge = base64url(sha256(new TextEncoder().encode(verifier)));
   return request.codeChallenge === challenge ? undefined : 'code_verifier does not belong to the code_challenge';
@@ -92,6 +100,7 @@ function pollDevice(
   world: World,
   { device_code: code = '' }: Readonly<Record<string, string>>,
   clientId: string | undefined,
+  { proof }: Exchange,
 ): Granted {
   const device = world.desk.devices.find(code);
   if (!device || device.clientId !== clientId) return deny('invalid_grant', 'this device code is unknown');
@@ -110,7 +119,9 @@ function pollDevice(
   const { scope, issuer, resources } = device;
   const user = world.switches.user ?? 'ada';
   const granted = resources.length > 0 && { resources };
-  return { tokens: world.grants.start({ user, scope, clientId, issuer, claims: {}, ...granted }) };
+  const jkt = isPublic(world, clientId) ? proof?.jkt : undefined;
+  const grant: Grant = { user, scope, clientId, issuer, claims: {}, jkt, ...granted };
+  return { tokens: world.grants.start(grant, { jkt: proof?.jkt }) };
 }
 
 /** An access token alone: the client itself is the grant. */
@@ -119,12 +130,17 @@ function forClient(
   user: string,
   { scope = '', resource, claims }: Readonly<Record<string, string>>,
   clientId: string | undefined,
-  { url }: Exchange,
+  { url, proof }: Exchange,
 ): Granted {
   if (resource !== undefined && !isKnownResource(world, resource)) {
     return deny('invalid_target', 'there is no such resource');
   }
   const grant: Grant = { user, scope, clientId, issuer: url.origin, claims: {} };
   const omit = ['refresh_token', 'id_token'] as const;
-  return { tokens: world.grants.start(grant, { omit, resource, met: readClaimsAsked(claims) }) };
+  return { tokens: world.grants.start(grant, { omit, resource, met: readClaimsAsked(claims), jkt: proof?.jkt }) };
+}
+
+/** A client without a secret: its refresh tokens are bound to its key. */
+function isPublic({ clients }: World, clientId: string | undefined): boolean {
+  return clients?.find((known) => known.clientId === clientId)?.clientSecret === undefined;
 }

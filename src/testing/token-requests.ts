@@ -2,7 +2,8 @@ import type { TokenResponse } from '../core/token-set.js';
 import type { World } from './auth-world.js';
 import { isKnownResource, readClaimsAsked } from './authorization-requests.js';
 import { authenticate, claimedClient } from './clients.js';
-import { type Answer, type Exchange, json, readDpopNonce, readForm, refusal } from './exchange.js';
+import { demandProof } from './demand-proof.js';
+import { type Answer, type Exchange, json, readForm, refusal } from './exchange.js';
 import { keep, type TokenRequest, type Writable } from './request-log.js';
 import { grantTypes } from './token-grants.js';
 
@@ -28,15 +29,27 @@ export function noteTokenRequest(world: World, exchange: Exchange): Writable<Tok
 /** Trades a refresh token (RFC 6749 section 6), or whatever else a grant type takes. */
 export function actOnToken(world: World, exchange: Exchange, request: Writable<TokenRequest>): Answer {
   const { headers, method } = exchange;
-  const { parameters, refreshToken } = request;
+  const { parameters } = request;
   if (method !== 'POST') return refusal(405, 'invalid_request', 'only POST', { Allow: 'POST' });
   if (!readForm(exchange)) return refusal(400, 'invalid_request', 'only application/x-www-form-urlencoded');
   const client = authenticate(world.clients, headers, parameters);
   if ('refusal' in client) return client.refusal;
-  const early = limitRate(world, client.clientId) ?? demandNonce(world, headers);
+  const { dpopSpendsFirst } = world.switches;
+  const early = limitRate(world, client.clientId) ?? (dpopSpendsFirst ? undefined : demandProof(world, exchange));
   if (early) return early;
+  const answer = actOnPresented(world, exchange, request, client.clientId);
+  return (dpopSpendsFirst ? demandProof(world, exchange) : undefined) ?? answer;
+}
+
+function actOnPresented(
+  world: World,
+  exchange: Exchange,
+  request: Writable<TokenRequest>,
+  clientId: string | undefined,
+): Answer {
+  const { parameters, refreshToken } = request;
   const { grant_type: type = '' } = parameters;
-  if (type !== 'refresh_token') return actOnGrant(world, exchange, request, client.clientId);
+  if (type !== 'refresh_token') return actOnGrant(world, exchange, request, clientId);
   const inCookie = world.switches.refreshTokenIn === 'cookie';
   if (!refreshToken) {
     return refusal(400, inCookie ? 'invalid_grant' : 'invalid_request', 'there is no refresh token');
@@ -46,7 +59,7 @@ export function actOnToken(world: World, exchange: Exchange, request: Writable<T
     return refusal(400, 'invalid_target', 'there is no such resource');
   }
   const met = readClaimsAsked(parameters.claims);
-  const outcome = world.grants.refresh(refreshToken, client.clientId, scope, { resource, met });
+  const outcome = world.grants.refresh(refreshToken, clientId, scope, { resource, met, jkt: exchange.proof?.jkt });
   request.reused = outcome.reused;
   if ('error' in outcome) {
     return { ...refusal(400, outcome.error, outcome.why), ...(inCookie && { cookie: null }) };
@@ -105,10 +118,4 @@ function limitRate(world: World, clientId: string | undefined): Answer | undefin
   if (++window.requests <= limit.requests) return undefined;
   const seconds = Math.ceil((window.startedAt + limit.windowMs - now) / 1_000);
   return refusal(429, 'temporarily_unavailable', 'too many requests', { 'Retry-After': String(seconds) });
-}
-
-function demandNonce(world: World, headers: Headers): Answer | undefined {
-  const nonce = world.switches.dpopNonce;
-  if (nonce === undefined || readDpopNonce(headers) === nonce) return undefined;
-  return refusal(400, 'use_dpop_nonce', 'the DPoP proof needs the nonce in DPoP-Nonce', { 'DPoP-Nonce': nonce });
 }

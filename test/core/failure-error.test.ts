@@ -46,3 +46,14 @@ test.each([
     expect(failureError({ ...failure, repeats: milder }).message).toMatch(/\(400, odd\)\.$/);
   }
 });
+
+test('a proof that was refused says what to look at: the clock', () => {
+  const failure = {
+    code: 'ERR_REFRESH_CONFIG',
+    status: 400,
+    oauthError: 'invalid_dpop_proof',
+    retryAt: 7,
+    count: 1,
+  } as const;
+  expect(failureError(failure).message).toMatch(/\(400, invalid_dpop_proof\)\. Check the clock of this device\.$/);
+});

@@ -138,6 +138,28 @@ describe('a token response becomes a token set', () => {
     },
   );
 
+  test.each(['DPoP', 'dpop', undefined, null, ''])(
+    'a session that is bound to a key takes the type %j',
+    (token_type) => {
+      const body = { access_token: 'a', token_type, refresh_token: 'r' };
+      expect(readTokenResponse(body, REQUESTED, RECEIVED, undefined, false, true)).toMatchObject({
+        tokens: { accessToken: 'a' },
+      });
+    },
+  );
+
+  test.each(['Bearer', 'bearer', 'mac', 'PoP', 'JWT', 'DPoP '])(
+    'and no other, such as %j, but keeps its refresh token',
+    (token_type) => {
+      const body = { access_token: 'a', token_type, refresh_token: 'r' };
+      expect(readTokenResponse(body, REQUESTED, RECEIVED, undefined, false, true)).toEqual({
+        problem: 'a token that is not bound to the key of the session (DPoP)',
+        refreshToken: 'r',
+        isBound: true,
+      });
+    },
+  );
+
   test('members of the prototype are no members of the answer', () => {
     const body = Object.create({ access_token: 'inherited', refresh_token: 'inherited' });
     expect(read(body)).toEqual({ problem: 'no access_token', refreshToken: undefined });

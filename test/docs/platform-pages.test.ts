@@ -11,7 +11,7 @@ const examples = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .map((name) => readFileSync(join(folder, name), 'utf8'));
 const signedIn = { access_token: 'at', token_type: 'Bearer', refresh_token: 'rt', expires_in: 3_600 };
 
-describe.each(['node', 'redis', 'sql', 'encryption', 'react-native', 'frameworks', 'sign-in', 'fleet', 'observability', 'devtools'])('docs/%s.md', (name) => {
+describe.each(['node', 'redis', 'sql', 'encryption', 'react-native', 'frameworks', 'sign-in', 'fleet', 'observability', 'devtools', 'dpop'])('docs/%s.md', (name) => {
   const page = readFileSync(join(root, `docs/${name}.md`), 'utf8');
 const providers = readdirSync(join(root, 'docs/sign-in-at')).map((file) => file.replace('.md', ''));
 

@@ -21,7 +21,7 @@ export const rules = {
   name: 'Files are named in kebab-case after their main export; no utils, helpers, types, constants, no index in a folder.',
   oneLibrary: 'An adapter is about one library at most.',
   portsAreTypes: 'ports hold interfaces and types only.',
-  indexIsNames: 'index re-exports names one by one: no logic, no export *.',
+  indexIsNames: 'index and dpop re-export names one by one: no logic, no export *.',
   pure: 'core knows no promise and no global.',
   clock:
     'core, ports, manager and errors are given time and chance: no Date.now, new Date(), Math.random, performance.',
@@ -98,7 +98,7 @@ function checkStatements(file: string, source: ts.SourceFile, report: Report): v
   for (const statement of source.statements) {
     const found = statement.getText(source).split('\n')[0] ?? '';
     if (layer === 'ports' && !isTypeStatement(statement)) report(found, rules.portsAreTypes);
-    if (layer === 'index' && !isNamedReExport(statement)) report(found, rules.indexIsNames);
+    if ((layer === 'index' || layer === 'dpop') && !isNamedReExport(statement)) report(found, rules.indexIsNames);
   }
   walk(source, (node) => {
     const runtime = layer === 'adapters' || layer === 'presets' || layer === 'testing';

@@ -76,6 +76,11 @@ export const table = {
         : isNode(edge) && (edge.typeOnly || edge.dynamic),
     rule: 'testing imports ports, core and errors; no test runner; msw only in testing/msw*.ts; node: modules only on demand, by import().',
   },
+  dpop: {
+    code: ['integrations', 'adapters'],
+    types: ['manager', 'ports'],
+    rule: 'dpop re-exports a sender of integrations and keys of adapters, and types of manager and ports; no logic.',
+  },
   'create-token-manager': {
     code: ['manager', 'presets', 'errors'],
     types: ['ports', 'core'],
@@ -93,8 +98,8 @@ export function layerOf(path: string): Layer | undefined {
   const [first = '', second] = path.split('/');
   const name = first.replace(/\.tsx?$/, '');
   const isFile = second === undefined;
-  const single = ['errors', 'index', 'create-token-manager', 'testing'].includes(name);
-  const folder = name !== 'errors' && name !== 'index' && name !== 'create-token-manager';
+  const single = ['errors', 'index', 'create-token-manager', 'testing', 'dpop'].includes(name);
+  const folder = !['errors', 'index', 'create-token-manager', 'dpop'].includes(name);
   return name in table && (isFile ? single : folder) ? (name as Layer) : undefined;
 }
 

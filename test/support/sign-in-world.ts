@@ -57,7 +57,7 @@ export interface SignInWorld {
 }
 
 // crypto.subtle answers from another thread, which the fake clock cannot see
-const inThisTurn: CryptoLike = {
+export const inThisTurn: CryptoLike = {
   getRandomValues: (bytes) => crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>),
   sha256: async (bytes) => sha256(bytes).buffer as ArrayBuffer,
 };

@@ -6,12 +6,16 @@ import Provider, { errors } from 'oidc-provider';
 const API = 'https://api.test/';
 const CALLBACK = 'https://app.test/callback';
 
-/** @returns {Promise<{ issuer: string, requests: string[], visit(url: string): Promise<string>, confirm(url: string): Promise<void>, close(): Promise<void> }>} */
-export async function startSigningInProvider({ jwks } = {}) {
+/**
+ * With `dpop`, tokens are bound to keys; with `'nonces'` every proof needs one, at the provider and at its userinfo endpoint.
+ *
+ * @returns {Promise<{ issuer: string, requests: string[], visit(url: string): Promise<string>, confirm(url: string): Promise<void>, close(): Promise<void> }>}
+ */
+export async function startSigningInProvider({ jwks, dpop } = {}) {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${server.address().port}`;
-  const provider = new Provider(issuer, configuration(jwks));
+  const provider = new Provider(issuer, configuration(jwks, dpop));
   const callback = provider.callback();
   const requests = [];
   server.on('request', (request, response) => {
@@ -81,7 +85,7 @@ function createBrowser() {
   };
 }
 
-function configuration(jwks) {
+function configuration(jwks, dpop) {
   const none = { redirect_uris: [], response_types: [] };
   return {
     clients: [
@@ -121,6 +125,12 @@ function configuration(jwks) {
       deviceFlow: { enabled: true },
       registration: { enabled: true },
       rpInitiatedLogout: { enabled: true },
+      ...(dpop && {
+        dPoP: {
+          enabled: true,
+          ...(dpop === 'nonces' && { nonceSecret: Buffer.alloc(32, 7), requireNonce: () => true }),
+        },
+      }),
       resourceIndicators: {
         enabled: true,
         useGrantedResource: () => true,

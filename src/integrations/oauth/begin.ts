@@ -1,17 +1,16 @@
 import type { Challenge } from '../../core/challenge.js';
 import { addSignIn, type PendingSignIn } from '../../core/pending-sign-ins.js';
-import type { SessionSnapshot } from '../../manager/token-manager.js';
+import { sessionKeys } from '../dpop/session-keys.js';
 import { refuse } from '../origins.js';
 import { challengeParameters, challengeScopes } from './challenge.js';
 import { checkScopes, internalsOf, type OAuthClient } from './client.js';
 import { defined, serverToKeep } from './kept-server.js';
 import { endpointOf, requireEndpoint, type ServerMetadata } from './metadata.js';
-import type { Secrets } from './random.js';
 import type { Answered } from './request.js';
 import { readReturnTo } from './return-to.js';
 import { type Form, sendForm } from './send-form.js';
-import { readErrorCode, SignInError } from './sign-in-error.js';
-import type { Platform, SignInStore } from './sign-in-store.js';
+import type { SignInContext } from './sign-in-context.js';
+import { adviceOn, readErrorCode, SignInError } from './sign-in-error.js';
 
 /** What to ask of the user, and where to go afterwards. */
 export interface BeginOptions {
@@ -35,20 +34,26 @@ export interface BeginOptions {
   parameters?: Readonly<Record<string, string>> | undefined;
 }
 
-/** What all parts of a sign-in share. */
-export interface SignInContext {
-  readonly client: OAuthClient;
-  readonly platform: Platform;
-  readonly secrets: Secrets;
-  readonly store: SignInStore;
-  snapshot(): SessionSnapshot;
+/** The URL to send the user to. Metadata, key, pushed request, then one write: a failure leaves nothing behind. */
+export async function begin(context: SignInContext, options: BeginOptions): Promise<string> {
+  const asked = readAsked(context, options);
+  const server = await internalsOf(context.client).metadata();
+  const keys = internalsOf(context.client).options.dpop?.[sessionKeys];
+  const binding = await keys?.begin(context);
+  try {
+    return await ask(context, options, { asked, server, binding });
+  } catch (error) {
+    await keys?.prune(context, [binding]);
+    throw error;
+  }
 }
 
-/** The URL to send the user to. Metadata, pushed request, then one write: a failure leaves nothing behind. */
-export async function begin(context: SignInContext, options: BeginOptions): Promise<string> {
+async function ask(
+  context: SignInContext,
+  options: BeginOptions,
+  { asked, server, binding }: { asked: Asked; server: ServerMetadata; binding: string | undefined },
+): Promise<string> {
   const { client, platform, secrets, store } = context;
-  const asked = readAsked(context, options);
-  const server = await internalsOf(client).metadata();
   const authorizeUrl = requireEndpoint(server, 'authorization_endpoint');
   const kept = serverToKeep(server);
   const [state, verifier] = [secrets.random(), secrets.random()];
@@ -67,8 +72,9 @@ export async function begin(context: SignInContext, options: BeginOptions): Prom
     code_challenge: await secrets.hash(verifier),
     code_challenge_method: 'S256',
     resource: resources,
+    dpop_jkt: binding,
   };
-  const url = withQuery(authorizeUrl, await pushed(client, server, form));
+  const url = withQuery(authorizeUrl, await pushed(client, server, form, binding));
   const entry: PendingSignIn = {
     at: platform.clock.now(),
     verifier,
@@ -76,7 +82,13 @@ export async function begin(context: SignInContext, options: BeginOptions): Prom
     redirectUri: asked.redirectUri,
     scopes: asked.scopes,
     server: kept,
-    ...defined({ nonce, returnTo: readReturnTo(options.returnTo), resource: resources[0], maxAge: asked.maxAge }),
+    ...defined({
+      nonce,
+      binding,
+      returnTo: readReturnTo(options.returnTo),
+      resource: resources[0],
+      maxAge: asked.maxAge,
+    }),
     ...(options.challenge && { continues: true }),
   };
   await store.change((signIns, write) => write(addSignIn(signIns, state, entry)));
@@ -127,7 +139,12 @@ function readAsked({ client, snapshot }: SignInContext, options: BeginOptions): 
 }
 
 /** The parameters of the request, or the reference to a pushed request (RFC 9126). */
-async function pushed(client: OAuthClient, server: ServerMetadata, form: Form): Promise<Form> {
+async function pushed(
+  client: OAuthClient,
+  server: ServerMetadata,
+  form: Form,
+  binding: string | undefined,
+): Promise<Form> {
   const url = endpointOf(server, 'pushed_authorization_request_endpoint');
   if (url === undefined) {
     if (!server.require_pushed_authorization_requests) return form;
@@ -138,7 +155,7 @@ async function pushed(client: OAuthClient, server: ServerMetadata, form: Form): 
   }
   let answer: Answered;
   try {
-    answer = await sendForm(client, server, url, form);
+    answer = await sendForm(client, server, url, form, { binding });
   } catch {
     const message = 'Expected the server to take the pushed request, but no answer came.';
     throw new SignInError('ERR_SIGN_IN_NETWORK', message, { again: 'begin' });
@@ -152,7 +169,7 @@ async function pushed(client: OAuthClient, server: ServerMetadata, form: Form): 
   const isBusy = status === 429 || status >= 500;
   throw new SignInError(
     isBusy ? 'ERR_SIGN_IN_NETWORK' : 'ERR_SIGN_IN_CONFIG',
-    `Expected the server to take the pushed request, but it answered ${oauthError ?? `status ${status}`}.`,
+    `Expected the server to take the pushed request, but it answered ${oauthError ?? `status ${status}`}.${adviceOn(oauthError)}`,
     { oauthError, status, again: isBusy ? 'begin' : undefined },
   );
 }

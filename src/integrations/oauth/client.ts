@@ -1,5 +1,7 @@
 import { readDestination } from '../../core/origin.js';
+import type { Dpop } from '../dpop.js';
 import { checkSender, refuse } from '../origins.js';
+import { senderFor } from '../sender.js';
 import { type ClientAuthentication, clientAuthentication } from './authentication.js';
 import { type AskOptions, check, discover, type ServerMetadata } from './metadata.js';
 
@@ -23,6 +25,8 @@ export interface OAuthClientOptions {
   resource?: string | readonly string[] | undefined;
   /** More parameters of the authorization request, such as `audience`. */
   parameters?: Readonly<Record<string, string>> | undefined;
+  /** What `dpop()` gave: binds sessions that are signed in from now on to a key of their own (RFC 9449). Default: none. */
+  dpop?: Dpop | undefined;
   /** What sends. Default: the global `fetch`, looked up on each call. One with a certificate makes mutual TLS. */
   fetch?: typeof fetch | undefined;
   /** Also accept `http:` endpoints that are not loopback. Default `false`. */
@@ -35,6 +39,8 @@ export interface ClientInternals {
   readonly authenticate: ReturnType<typeof clientAuthentication>;
   readonly resources: readonly string[];
   readonly ask: AskOptions;
+  /** What sends to the server, with proofs where a key is named. */
+  sender(binding: string | undefined): typeof globalThis.fetch;
   /** The server's metadata, asked for once for all who wait; `anew` asks again. Rejects with `SignInError`. */
   metadata(anew?: boolean): Promise<ServerMetadata>;
 }
@@ -59,6 +65,7 @@ const NAMES = [
   'scopes',
   'resource',
   'parameters',
+  'dpop',
   'fetch',
   'allowInsecure',
 ];
@@ -96,6 +103,7 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
       authenticate: clientAuthentication(clientId, options.authentication),
       resources: [resource].flat(),
       ask,
+      sender: (binding) => senderFor(binding, options),
       metadata: async (anew = false) => {
         if (known && (!anew || given)) return known;
         asking ??= find();
@@ -122,7 +130,7 @@ function checkOptions(options: OAuthClientOptions): string {
     if (!NAMES.includes(name))
       refuse(/^[A-Za-z]{1,32}$/.test(name) ? name : '(a name)', `one of ${NAMES.join(', ')}`, '');
   }
-  const { clientId, redirectUri, scopes = [], resource = [], parameters = {}, authentication } = given;
+  const { clientId, redirectUri, scopes = [], resource = [], parameters = {}, authentication, dpop } = given;
   const issuer = checkIssuer(given.issuer, given.allowInsecure);
   if (typeof clientId !== 'string' || !clientId) refuse('clientId', 'a string that is not empty', clientId);
   if (redirectUri !== undefined && !/^[a-z][a-z\d+.-]*:[^\s#]+$/i.test(redirectUri)) {
@@ -139,6 +147,7 @@ function checkOptions(options: OAuthClientOptions): string {
   const secret =
     typeof authentication === 'function' ? '-' : authentication === undefined ? '-' : authentication.secret;
   if (typeof secret !== 'string' || !secret) refuse('authentication', 'a secret or a function', authentication);
+  if (dpop && typeof dpop.endpoint !== 'function') refuse('dpop', 'what dpop() gave', dpop);
   checkSender(given.fetch);
   return issuer;
 }

@@ -10,14 +10,16 @@ import {
 import type { TokenResponse } from '../../core/token-set.js';
 import { isTokenError, StorageError } from '../../errors.js';
 import type { TokenManager } from '../../manager/token-manager.js';
-import type { SignInContext } from './begin.js';
+import { sessionKeys } from '../dpop/session-keys.js';
 import { addressOf, type Callback, readCallback, readCode } from './callback.js';
 import { internalsOf } from './client.js';
 import { exchangeCode } from './exchange-code.js';
+import { defined } from './kept-server.js';
 import type { ServerMetadata } from './metadata.js';
 import { tokensOf } from './read-tokens.js';
 import { revokeTokens } from './revoke-with.js';
 import { grantOf } from './session-grant.js';
+import type { SignInContext } from './sign-in-context.js';
 import { SignInError } from './sign-in-error.js';
 
 /** What is known when a sign-in is over. */
@@ -87,8 +89,8 @@ async function take(context: FinishContext, callback: Callback): Promise<Taken> 
       return { kind: 'refused', entry };
     }
     const [id, slot] = [secrets.random(), freeSlot(signIns)];
-    const { redirectUri, returnTo } = entry;
-    const left = { id, slot, mark, at: platform.clock.now(), redirectUri, ...(returnTo !== undefined && { returnTo }) };
+    const { redirectUri, returnTo, binding } = entry;
+    const left = { id, slot, mark, at: platform.clock.now(), redirectUri, ...defined({ returnTo, binding }) };
     const release = await store.hold(slot); // held before the trace is visible to other pages
     try {
       await write(takeSignIn(signIns, state, left));
@@ -137,6 +139,7 @@ async function complete(
         return write(isBusy && wasThere ? { ...rest, pending } : rest);
       })
       .catch(() => undefined);
+    if (!isBusy) await internalsOf(client).options.dpop?.[sessionKeys].prune(context, [entry.binding]);
     throw error;
   }
   return { returnTo: entry.returnTo };
@@ -152,7 +155,7 @@ async function start(
 ): Promise<void> {
   const { store, client } = context;
   const { server } = entry;
-  const grant = grantOf(server, requestedAt, entry.continues);
+  const grant = grantOf(server, requestedAt, entry);
   try {
     await store.change(async (signIns, write) => {
       if (!signIns.traces.some((trace) => trace.id === id) || ends !== context.ends()) throw cancelled(entry);

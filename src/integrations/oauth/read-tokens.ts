@@ -14,11 +14,14 @@ export interface ExpectedTokens {
   /** What was asked for; granted where the answer does not say. */
   readonly scopes: readonly string[];
   readonly returnTo?: string | undefined;
+  /** The key that the tokens have to be bound to; undefined: none. */
+  readonly binding?: string | undefined;
 }
 
 /** The answer as the manager takes it. Throws `SignInError` where it is not for this sign-in. */
 export function readTokens(body: Readonly<Record<string, unknown>>, expected: ExpectedTokens): TokenResponse {
-  const fault = readTokenResponse(body, 0, 0).problem ?? faultIn(body, expected);
+  const { problem } = readTokenResponse(body, 0, 0, undefined, false, expected.binding !== undefined);
+  const fault = problem ?? faultIn(body, expected);
   if (fault !== undefined) {
     const message = `Expected tokens for this sign-in, but they were refused: ${fault}.`;
     throw new SignInError('ERR_SIGN_IN_RESPONSE', message, { returnTo: expected.returnTo });

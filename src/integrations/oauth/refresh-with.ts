@@ -28,7 +28,10 @@ export function refreshWith(client: OAuthClient): RefreshTokens {
   const internal = internalsOf(client);
   const { metadata, resources } = internal;
 
-  async function send(server: ServerMetadata, { refreshToken, challenge, signal }: RefreshRequest): Promise<Response> {
+  async function send(
+    server: ServerMetadata,
+    { refreshToken, challenge, binding, signal }: RefreshRequest,
+  ): Promise<Response> {
     const form = {
       grant_type: 'refresh_token',
       refresh_token: refreshToken,
@@ -36,7 +39,7 @@ export function refreshWith(client: OAuthClient): RefreshTokens {
       claims: readClaimsChallenge(challenge),
     };
     const made = await formRequest(internal, client.clientId, server, form);
-    const fetch = internal.options.fetch ?? globalThis.fetch;
+    const fetch = internal.sender(binding);
     return fetch(requireEndpoint(server, 'token_endpoint'), { ...made, redirect: 'manual', signal });
   }
 

@@ -1,5 +1,6 @@
 import type { SessionGrant } from '../../core/session-grant.js';
 import type { TokenManagerOptions } from '../../manager/options.js';
+import { sessionKeys } from '../dpop/session-keys.js';
 import { type ClientInternals, internalsOf, type OAuthClient } from './client.js';
 import { endpointOf, type ServerMetadata } from './metadata.js';
 import { formRequest } from './send-form.js';
@@ -11,7 +12,7 @@ type RevokeRequest = Parameters<RevokeTokens>[0];
  * Tells the server that a session is over (RFC 7009), in a way that outlives the page.
  *
  * The refresh token is revoked, and with it what it granted; without one, the access token. Does nothing where the server
- * has no revocation endpoint, or where another server granted the session.
+ * has no revocation endpoint, or where another server granted the session. The key of a bound session is removed.
  *
  * @example
  * createTokenManager({ refresh: refreshWith(client), revoke: revokeWith(client), platform: browser() });
@@ -20,8 +21,12 @@ export function revokeWith(client: OAuthClient): RevokeTokens {
   const internal = internalsOf(client);
   return async (request: RevokeRequest) => {
     if (request.issuer !== undefined && request.issuer !== client.issuer) return undefined;
-    const server = await serverOf(client, internal, request);
-    return revokeTokens(client, server, request, request.signal);
+    try {
+      const server = await serverOf(client, internal, request);
+      return await revokeTokens(client, server, request, request.signal);
+    } finally {
+      await internal.options.dpop?.[sessionKeys].remove([request.binding]);
+    }
   };
 }
 

@@ -37,10 +37,10 @@ export async function sendForm(
   server: ServerMetadata,
   url: string,
   form: Form,
-  options: { signal?: AbortSignal | undefined; limitMs?: number } = {},
+  options: { signal?: AbortSignal | undefined; limitMs?: number; binding?: string | undefined } = {},
 ): Promise<Answered> {
   const internal = internalsOf(client);
   const made = await formRequest(internal, client.clientId, server, form);
-  const { signal, limitMs = LIMIT_MS } = options;
-  return request(url, { ...made, limitMs, signal, fetch: internal.options.fetch });
+  const { signal, limitMs = LIMIT_MS, binding } = options;
+  return request(url, { ...made, limitMs, signal, fetch: internal.sender(binding) });
 }

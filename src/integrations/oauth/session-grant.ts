@@ -2,8 +2,12 @@ import type { PendingServer } from '../../core/pending-sign-ins.js';
 import type { GrantEndpoints, SignInGrant } from '../../core/session-grant.js';
 
 /** What a server that has granted a session is remembered by. */
-export function grantOf(server: PendingServer, requestedAt: number, continues = false): SignInGrant {
-  return { issuer: server.issuer, endpoints: endpointsOf(server), requestedAt, continues };
+export function grantOf(
+  server: PendingServer,
+  requestedAt: number,
+  { binding, continues = false }: { binding?: string | undefined; continues?: boolean | undefined } = {},
+): SignInGrant {
+  return { issuer: server.issuer, endpoints: endpointsOf(server), binding, requestedAt, continues };
 }
 
 /** What a session keeps of its server's metadata, so that a refresh after a reload costs no discovery. */

@@ -50,3 +50,8 @@ export function readErrorCode(value: unknown, sent: readonly (string | undefined
   const isCode = typeof value === 'string' && /^[A-Za-z][\w.-]{1,63}$/.test(value);
   return isCode && !sent.some((secret) => secret?.includes(value)) ? value : undefined;
 }
+
+/** What to look at where a proof was refused (RFC 9449); nothing for any other error. */
+export function adviceOn(oauthError: string | undefined): string {
+  return oauthError === 'invalid_dpop_proof' ? ' Check the clock of this device.' : '';
+}

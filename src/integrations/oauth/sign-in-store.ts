@@ -15,6 +15,8 @@ export interface SignInStore {
   change<T>(step: Step<T>): Promise<T>;
   /** Whether a session is stored, also one of a newer version; false where the storage cannot be read. */
   hasSession(): Promise<boolean>;
+  /** The key that the stored session is bound to, if it is; undefined where that cannot be told. */
+  sessionKeys(): Promise<readonly string[] | undefined>;
   /** Marks a sign-in as being finished here, until the function returned is called, or the page is gone. */
   hold(slot: number): Promise<() => void>;
   /** Resolves when no page is finishing the sign-in in that slot any more. */
@@ -76,6 +78,13 @@ export function signInStore(platform: Platform, name: string): SignInStore {
     async hasSession() {
       const text = await guarded('ERR_STORAGE_READ', () => storage.getItem(name)).catch(() => null);
       return typeof text === 'string' && /record|newer/.test(decodeRecord(text).kind);
+    },
+    async sessionKeys() {
+      const text = await guarded('ERR_STORAGE_READ', () => storage.getItem(name)).catch(() => undefined);
+      if (text === null) return [];
+      const { record } = decodeRecord(String(text));
+      const { binding } = record?.grant ?? {};
+      return record && (binding === undefined ? [] : [binding]);
     },
     hold: (slot) =>
       new Promise((granted, failed) => {

@@ -90,6 +90,7 @@ export function createSignIn(options: SignInOptions): SignIn {
     secrets: secretsFrom(crypto),
     store: signInStore(platform, name),
     snapshot: () => tokens.getSnapshot(),
+    binding: () => tokens[hooks]?.grant?.()?.binding,
     ends: () => ends,
   };
   // Calls for the same callback share one outcome while it is pending, and after a success.

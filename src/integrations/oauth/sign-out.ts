@@ -1,21 +1,28 @@
 import { hooks } from '../../core/hooks.js';
 import type { SessionGrant } from '../../core/session-grant.js';
 import type { TokenManager } from '../../manager/token-manager.js';
-import { type SignInContext, withQuery } from './begin.js';
+import { sessionKeys } from '../dpop/session-keys.js';
+import { withQuery } from './begin.js';
 import { internalsOf, type OAuthClient } from './client.js';
 import { endpointOf } from './metadata.js';
+import type { SignInContext } from './sign-in-context.js';
 
 /** Longer addresses are cut off on the way; then the server has to ask whom to sign out. */
 const MAX_URL = 2_000;
 
 /** Ends every sign-in under way, then the session; gives the address at which its server ends its own. */
 export async function signOut(
-  { client, store, secrets, tokens }: SignInContext & { readonly tokens: TokenManager },
+  context: SignInContext & { readonly tokens: TokenManager },
   returnTo: string | undefined,
 ): Promise<string | undefined> {
+  const { client, store, secrets, tokens } = context;
+  let over: readonly (string | undefined)[] = [];
   // Pending sign-ins first, because they could still start a session.
   const failure = await store
-    .change((_, write) => write({ pending: new Map(), traces: [] }))
+    .change(({ pending, traces, ...rest }, write) => {
+      over = [...pending.values(), ...traces].map(({ binding }) => binding);
+      return write({ ...rest, pending: new Map(), traces: [] });
+    })
     .then(
       () => undefined,
       (error: unknown) => ({ error }),
@@ -25,6 +32,7 @@ export async function signOut(
   const hint = tokens[hooks]?.idToken?.();
   const grant = tokens[hooks]?.grant?.();
   await tokens.endSession();
+  await internalsOf(client).options.dpop?.[sessionKeys].prune(context, [...over, grant?.binding]);
   if (failure) throw failure.error;
   const address = await addressFor(client, grant);
   if (address === undefined) return undefined;

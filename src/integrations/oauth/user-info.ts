@@ -1,4 +1,5 @@
 import type { TokenManager } from '../../manager/token-manager.js';
+import { refuseBound } from '../sender.js';
 import { internalsOf, type OAuthClient } from './client.js';
 import { requireEndpoint } from './metadata.js';
 import { networkError } from './network-error.js';
@@ -24,9 +25,11 @@ export async function userInfo(client: OAuthClient, tokens: TokenManager): Promi
   if (typeof subject !== 'string' || !subject) {
     throw refused('the session has no ID token to compare it with; ask for the scope openid');
   }
+  const fetch = options.dpop?.fetch(tokens, options.fetch) ?? options.fetch;
   const ask = (token: string): Promise<Answered> => {
+    if (!options.dpop) refuseBound(tokens, token);
     const headers = new Headers({ authorization: `Bearer ${token}` });
-    return request(url, { limitMs: LIMIT_MS, headers, fetch: options.fetch }).catch(networkError);
+    return request(url, { limitMs: LIMIT_MS, headers, fetch }).catch(networkError);
   };
   let answer = await ask(accessToken);
   if (answer.status === 401) answer = await ask(await tokens.replaceAccessToken(accessToken));
