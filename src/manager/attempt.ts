@@ -18,7 +18,7 @@ import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { Reconciler } from './reconciler.js';
 import type { RecordFactory } from './record-factory.js';
-import type { Found, LockedStorage, RecordStore } from './record-store.js';
+import { type Found, isDeath, type LockedStorage, type RecordStore } from './record-store.js';
 import type { RefreshRun } from './refresh-run.js';
 import type { SessionStore } from './session-store.js';
 import type { UnstoredTokens } from './unstored-tokens.js';
@@ -128,7 +128,7 @@ export class Attempt {
     const { settings, store } = this.#parts;
     const { base, isSignIn } = this.#request;
     return this.#storage.read().catch((error) => {
-      const isTold = settings.isCookie && (isSignIn || store.isDeath(error));
+      const isTold = settings.isCookie && (isSignIn || isDeath(settings, error));
       if (!isTold && (!base || store.wasStored(base))) throw error;
       this.#isBlind = true;
       return { record: undefined };

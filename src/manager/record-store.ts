@@ -115,11 +115,6 @@ export class RecordStore {
     }
   }
 
-  /** Whether the storage has said of itself that it is dead, by this error of a read. */
-  isDeath(error: unknown): boolean {
-    return error === this.#parts.settings.platform.storage.fault;
-  }
-
   /** Whether the storage is known to have held this session. */
   wasStored(record: SessionRecord | undefined): boolean {
     return record !== undefined && this.#storedIds.includes(record.sessionId);
@@ -259,4 +254,9 @@ function describe(decoded: Exclude<Decoded, { kind: 'record' }>, name: string, o
 
 function isDamage(error: unknown): error is StorageError {
   return isTokenError(error) && error.code === 'ERR_STORAGE_CORRUPT';
+}
+
+/** Whether the storage has said of itself that it is dead, by this error of a read. */
+export function isDeath({ platform }: Settings, error: unknown): boolean {
+  return error === platform.storage.fault;
 }

@@ -6,7 +6,7 @@ import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
-import type { RecordStore } from './record-store.js';
+import { isDeath, type RecordStore } from './record-store.js';
 import type { Refresher } from './refresher.js';
 import type { SessionStore } from './session-store.js';
 import { Waiters } from './waiters.js';
@@ -137,7 +137,7 @@ export class StorageReader {
       // A pause that the server named outlives a storage that cannot be read.
       if (session.state.status !== 'loading' || !isPauseOver(settings, session.failing)) return;
       // The server knows whom the cookie belongs to, and a dead storage never will.
-      if (settings.isCookie && store.isDeath(error)) return refresher.start('resume');
+      if (settings.isCookie && isDeath(settings, error)) return refresher.start('resume');
       const failing = unavailable(error as AnyTokenError, clock.now());
       session.dispatch({ type: 'failed', base: undefined, record: undefined, failing, again: false });
     }

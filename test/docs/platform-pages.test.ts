@@ -11,30 +11,39 @@ const examples = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .map((name) => readFileSync(join(folder, name), 'utf8'));
 const signedIn = { access_token: 'at', token_type: 'Bearer', refresh_token: 'rt', expires_in: 3_600 };
 
-describe.each(['node', 'redis', 'sql', 'encryption', 'react-native', 'frameworks', 'sign-in', 'fleet', 'observability', 'devtools', 'dpop'])('docs/%s.md', (name) => {
-  const page = readFileSync(join(root, `docs/${name}.md`), 'utf8');
 const providers = readdirSync(join(root, 'docs/sign-in-at')).map((file) => file.replace('.md', ''));
 
-describe.each(['node', 'redis', 'react-native', 'frameworks', 'sign-in', ...providers.map((at) => `sign-in-at/${at}`)])(
-  'docs/%s.md',
-  (name) => {
-    const page = readFileSync(join(root, `docs/${name}.md`), 'utf8');
+const pages = [
+  'node',
+  'redis',
+  'sql',
+  'encryption',
+  'react-native',
+  'frameworks',
+  'sign-in',
+  'fleet',
+  'observability',
+  'devtools',
+  'dpop',
+];
 
-    test('shows code that is a file under examples, whole', () => {
-      const blocks = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code);
-      expect(blocks.filter((code) => !examples.includes(code))).toEqual([]);
-      expect(blocks.length).toBeGreaterThan(0);
-    });
+describe.each([...pages, ...providers.map((at) => `sign-in-at/${at}`)])('docs/%s.md', (name) => {
+  const page = readFileSync(join(root, `docs/${name}.md`), 'utf8');
 
-    test('leads nowhere that is not there, and names no command that is not', () => {
-      const links = [...page.matchAll(/\]\((?!https:)([^)#]+)/g)].map(([, target = '']) => target);
-      expect(links.filter((target) => !existsSync(join(root, dirname(`docs/${name}`), target)))).toEqual([]);
-      const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object };
-      const commands = [...page.matchAll(/npm run ([a-z:]+)/g)].map(([, command = '']) => command);
-      expect(commands.filter((command) => !(command in scripts))).toEqual([]);
-    });
-  },
-);
+  test('shows code that is a file under examples, whole', () => {
+    const blocks = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code);
+    expect(blocks.filter((code) => !examples.includes(code))).toEqual([]);
+    expect(blocks.length).toBeGreaterThan(0);
+  });
+
+  test('leads nowhere that is not there, and names no command that is not', () => {
+    const links = [...page.matchAll(/\]\((?!https:)([^)#]+)/g)].map(([, target = '']) => target);
+    expect(links.filter((target) => !existsSync(join(root, dirname(`docs/${name}`), target)))).toEqual([]);
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object };
+    const commands = [...page.matchAll(/npm run ([a-z:]+)/g)].map(([, command = '']) => command);
+    expect(commands.filter((command) => !(command in scripts))).toEqual([]);
+  });
+});
 
 test.each(providers)(
   'the client at %s is one that oauthClient() takes; the page names its sources and what was not tried',
