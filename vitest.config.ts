@@ -3,7 +3,7 @@ import { sourceAliases } from './scripts/subpaths.mjs';
 import { engines } from './test/support/browsers/engines.js';
 import { browserProvider } from './test/support/browsers/vitest-provider.js';
 
-const elsewhere = ['test/dom/**', 'test/browser/**', 'test/tabs/**'];
+const elsewhere = ['**/node_modules/**', 'test/dom/**', 'test/browser/**', 'test/tabs/**', 'test/databases/**'];
 
 export default defineConfig({
   resolve: { alias: sourceAliases() },
@@ -69,6 +69,17 @@ export default defineConfig({
           },
         },
       })),
+      // hundreds of sessions at once on databases that are stopped, killed and filled: one file after the other
+      {
+        extends: true,
+        test: {
+          name: 'databases',
+          environment: 'node',
+          include: ['test/databases/**/*.test.ts'],
+          setupFiles: ['test/support/setup.ts'],
+          fileParallelism: false,
+        },
+      },
       // several tabs of each browser, driven from here; minutes long, so only `npm run test:tabs` runs it
       {
         extends: true,

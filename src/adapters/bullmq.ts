@@ -56,7 +56,7 @@ export function bullQueue({ Queue, Worker }: BullClassesLike, options: BullQueue
   if (typeof Queue !== 'function' || typeof Worker !== 'function') {
     throw new OptionsError(
       'ERR_OPTIONS',
-      `Expected the classes Queue and Worker of bullmq; write ${instead} with both imported from 'bullmq'.`,
+      `Expected the classes Queue and Worker of bullmq; write ${instead} with both, of the package bullmq.`,
     );
   }
   const shared = { connection, ...(prefix !== undefined && { prefix }) };
