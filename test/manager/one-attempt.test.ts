@@ -382,8 +382,9 @@ describe('a storage that cannot be read', () => {
 
   test('stops a session that it did hold, one whose cookie it may tell of, and none at all', async () => {
     const held = oneAttempt(base);
-    await wasStored(held.manager, base);
-    for (const one of [held, oneAttempt(base, { refreshTokenIn: 'cookie' }), oneAttempt(undefined)]) {
+    const cookie = oneAttempt(base, { refreshTokenIn: 'cookie' });
+    for (const { manager } of [held, cookie]) await wasStored(manager, base);
+    for (const one of [held, cookie, oneAttempt(undefined)]) {
       one.read = broken;
       await expect(one.outcome()).rejects.toMatchObject({ code: 'ERR_STORAGE_READ' });
       expect(one.asked).toEqual([]);

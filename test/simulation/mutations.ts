@@ -276,7 +276,7 @@ export const mutations: readonly Mutation[] = [
     'a dead storage holds up a cookie',
     'With a cookie, a session is not refreshed, and nobody signed in, while the storage is dead (D9).',
     ATTEMPT,
-    'const isTold = settings.isCookie && (isSignIn || store.isDeath(error));',
+    'const isTold = settings.isCookie && (isSignIn || isDeath(settings, error));',
     'const isTold = settings.isCookie && !settings.isCookie && isSignIn;',
   ),
 ];

@@ -29,7 +29,7 @@ const PAGE = 500;
  *
  * Takes a pool of pg, postgres.js or mysql2, or a database of node:sqlite or better-sqlite3; open and close it yourself.
  * The tables are those of {@link sqlSchema}. Each call is one statement (in MySQL up to three) on any connection, in no
- * transaction, so that a pooler in transaction mode fits in front. A write or removal under a lock that was taken over in
+ * transaction, so that a pooler in transaction mode fits in front (of pg, not of postgres.js). A write or removal under a lock that was taken over in
  * the meantime is refused in the same statement that would have written it.
  *
  * Rejects with a `StorageError`; waits as long as the client does for a database that is down.
