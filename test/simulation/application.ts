@@ -236,10 +236,15 @@ function signOut(setting: Setting, peer: Peer): void {
       setting.leave(peer);
     });
   }
+  const isOfAnybody = own === undefined;
   peer.ending++;
+  if (isOfAnybody) peer.endingAnybody++;
   calls
     .follow(peer, 'end', () => peer.manager.endSession())
-    .outcome.finally(() => peer.ending--)
+    .outcome.finally(() => {
+      peer.ending--;
+      if (isOfAnybody) peer.endingAnybody--;
+    })
     .then(
       () => {
         if (sessionId === undefined || world.circumstances.lock === 'shared') return;

@@ -184,7 +184,10 @@ export function createOracle(world: World, server: SimServer): Oracle {
       // who signs out of a storage that cannot be read erases whatever there is; without fences, calls wait for each
       // other, and what one peer's slow call holds up is unreadable for all
       const isBlind = peer.ending > 0 && faultAt(lockKind === 'fenced' ? peer : undefined) > world.now - 20_000;
-      const isReplaced = [...peer.left].some((name) => isNewer(name, grant)) || (peer.ending > 0 && isUntold(peer));
+      // who signs out before it is known who is signed in ends the session that is found, whoever's that is by then
+      const isAnybody = peer.endingAnybody > 0;
+      const isReplaced =
+        isAnybody || [...peer.left].some((name) => isNewer(name, grant)) || (peer.ending > 0 && isUntold(peer));
       // in cookie mode, a session may have been fed with the cookie of another grant
       // a page finishes the sign-out of another one
       const isMarked = world.marks.get('evertoken:session:ended')?.includes(before.sessionId);

@@ -53,6 +53,8 @@ export interface Peer {
   readonly starting: Set<Grant>;
   /** Sign-outs under way. */
   ending: number;
+  /** Of these, those that began before it was known who is signed in. */
+  endingAnybody: number;
   /** When this peer last had tokens of its own asking. */
   refreshedAt: number;
   disposed: boolean;
@@ -147,6 +149,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     left: new Set(),
     starting: new Set(),
     ending: 0,
+    endingAnybody: 0,
     refreshedAt: 0,
     disposed: false,
     misledAt: Number.NEGATIVE_INFINITY,
