@@ -6,7 +6,7 @@ import type { ClaimedEntry, DueIndex, EndedSession } from '../../ports/due-index
 import type { JobQueue } from '../../ports/job-queue.js';
 import type { Lock } from '../../ports/lock.js';
 import { createAtHand } from './at-hand.js';
-import { systemClock } from './fleet-clock.js';
+import { pause, systemClock } from './fleet-clock.js';
 import { createFleetEmitter, type FleetEvents } from './fleet-events.js';
 import { createRunner } from './fleet-runner.js';
 import { createLaneFigures, type FleetSnapshot } from './fleet-snapshot.js';
@@ -73,6 +73,7 @@ export interface Fleet {
 }
 
 const DEFAULT_LIMIT = 100;
+const STOP_MS = 15_000;
 const OPTIONS = ['open', 'due', 'lock', 'queue', 'laneOf', 'lanes', 'atHand', 'clock', 'random'];
 
 /**
@@ -101,14 +102,32 @@ export function createFleet(options: FleetOptions): Fleet {
   const lanes = ['default', ...Object.keys(options.lanes ?? {})];
   const runner = createRunner({ ...world, queue, lock, figures, ruleOf, isQueueOwn: !options.queue }, lanes);
 
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= end().finally(() => {
+      stopping = undefined;
+    });
+    return stopping;
+  };
+
+  async function end(): Promise<void> {
+    const isOver = new AbortController();
+    const over = runner.stop().then(() => Promise.all([uses.flush(), ...pending]));
+    await Promise.race([over, pause(clock, STOP_MS, isOver.signal)]);
+    isOver.abort();
+    atHand.dispose();
+  }
+
   return {
-    run: ({ feed = true, work = true, signal } = {}) => runner.run({ feed, work }, signal),
-    async stop() {
-      await runner.stop();
-      await uses.flush();
-      await Promise.all(pending);
-      atHand.dispose();
+    async run({ feed = true, work = true, signal } = {}) {
+      if (signal?.aborted) return stop();
+      const abort = () => void stop();
+      signal?.addEventListener('abort', abort);
+      await runner.run({ feed, work });
+      signal?.removeEventListener('abort', abort);
+      await stop();
     },
+    stop,
     session: (key) => atHand.session(key),
     refresh: (key) => atHand.session(key).refresh(),
     ended: async ({ limit = DEFAULT_LIMIT } = {}) => due.ended(limit),

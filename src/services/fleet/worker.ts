@@ -1,4 +1,4 @@
-import { dueEntry, dueMoment, keepAliveMoment, type SessionTimes } from '../../core/due.js';
+import { type DueEntry, dueEntry, dueMoment, keepAliveMoment, type SessionTimes } from '../../core/due.js';
 import type { SessionSnapshot } from '../../manager/token-manager.js';
 import type { LaneRule } from './lane-options.js';
 import { openSession, type SessionWorld } from './open-session.js';
@@ -25,11 +25,17 @@ export async function work(world: SessionWorld, key: string, lane: string, rule:
     if (isUrgent) await refresh(tokens, times, isDue);
     const after = tokens.getSnapshot();
     const isOver = after.status !== 'active' || after.issuedAt !== times.issuedAt;
-    if (!isOver) await due.put(key, dueEntry(key, lane, timesOf(after), rule, clock.now()));
+    if (!isOver)
+      await due.put(key, comingUp(dueEntry(key, lane, timesOf(after), rule, clock.now()), rule, clock.now()));
     await tokens.settled();
   } finally {
     tokens.dispose();
   }
+}
+
+/** An attempt that failed without a moment to try again, for a lock or a storage, is no reason to be the first once more. */
+function comingUp(entry: DueEntry, { takeoverMs }: LaneRule, now: number): DueEntry {
+  return { ...entry, at: Math.max(entry.at, now + takeoverMs) };
 }
 
 /** What a snapshot says about time. */
