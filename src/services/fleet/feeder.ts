@@ -86,9 +86,8 @@ async function tick(
   elapsedMs: number,
 ): Promise<number | undefined> {
   const { due, queue, clock, board, note } = world;
-  const [counts] = await due.look(lane);
+  const [counts] = await board.look(lane);
   if (!counts) return undefined;
-  board.learn(lane, counts.paused);
   note(counts);
   const now = clock.now();
   const allowed = allowance(board.pauseOf(lane), now, rule.perSecond);

@@ -12,7 +12,7 @@ const LOOK_MS = 1_000;
 
 /** `lanes`: those that are known from the start; others are found in the index. */
 export function createRunner(world: RunWorld, lanes: readonly string[]): Runner {
-  const { due, figures, clock, emitter, board } = world;
+  const { figures, clock, emitter, board } = world;
   let stopping = new AbortController();
   let ended: Promise<void> | undefined;
 
@@ -21,10 +21,9 @@ export function createRunner(world: RunWorld, lanes: readonly string[]): Runner 
     while (!signal.aborted) {
       for (const lane of lanes) runs.start(lane);
       try {
-        for (const counts of await unless(signal, due.look(), [])) {
+        for (const counts of await unless(signal, board.look(), [])) {
           if (signal.aborted) break;
           figures.note(counts);
-          board.learn(counts.lane, counts.paused);
           runs.start(counts.lane);
         }
       } catch (error) {
