@@ -72,6 +72,12 @@ export function bullQueue({ Queue, Worker }: BullClassesLike, options: BullQueue
     return queue;
   }
 
+  async function close(lane: string): Promise<void> {
+    const queue = queues.get(lane);
+    queues.delete(lane);
+    await queue?.close();
+  }
+
   return {
     add: (lane, keys) =>
       queueOf(lane).addBulk(
@@ -96,12 +102,11 @@ export function bullQueue({ Queue, Worker }: BullClassesLike, options: BullQueue
       worker.on('error', hear);
       return async () => {
         await worker.close();
-        const queue = queues.get(lane);
-        queues.delete(lane);
-        await queue?.close();
+        await close(lane);
       };
     },
     waiting: (lane) => queueOf(lane).getWaitingCount(),
+    close,
   };
 }
 

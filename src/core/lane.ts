@@ -1,4 +1,4 @@
-import { backoffDelay } from './backoff.js';
+import { backoffDelay, MAX_RETRY_AFTER_MS } from './backoff.js';
 
 /** Why a lane feeds nothing, or less, and since or until when. */
 export interface LanePause {
@@ -48,31 +48,49 @@ const FOREVER = Number.MAX_SAFE_INTEGER;
 export function laneAfter(state: LaneState, outcome: LaneOutcome, now: number, random: number): LaneState {
   const { pause } = state;
   if (pause?.reason === 'deaths') return state;
-  if (outcome.retryAt !== undefined && outcome.retryAt > now) {
-    const until = Math.max(outcome.retryAt, pause?.reason === 'retry-after' ? pause.until : 0);
-    return { ...state, pause: { until, reason: 'retry-after', count: pause?.count ?? 0 } };
-  }
-  const isBraked = pause !== undefined && pause.reason !== 'resumed' && pause.reason !== 'retry-after';
-  const isFailure = outcome.kind === 'unavailable' || outcome.kind === 'config';
-  if (isBraked) {
-    const isProbe = pause.reason === 'probing';
-    if (outcome.kind === 'refreshed' || (isProbe && !isFailure)) {
-      return { pause: { until: now, reason: 'resumed', count: 0 }, recent: [] };
-    }
-    // Of what was under way when the pause began, the failures say nothing new.
-    return isProbe && isFailure ? { ...state, pause: brakeFor(outcome.kind, pause.count + 1, now, random) } : state;
+  const namedAt = outcome.retryAt !== undefined && outcome.retryAt > now ? outcome.retryAt : 0;
+  if (pause && pause.reason !== 'resumed' && pause.reason !== 'retry-after') {
+    return afterBrake(state, pause, outcome, namedAt, [now, random]);
   }
   const recent = [...state.recent, outcome.kind].slice(-WINDOW);
   const reason = reasonToBrake(recent);
-  return reason ? { pause: brakeFor(reason, 0, now, random), recent: [] } : { pause, recent };
+  if (reason) return { pause: brakeFor(reason, 0, namedAt, now, random), recent: [] };
+  const isNamed = pause?.reason === 'retry-after';
+  if (namedAt > 0) {
+    const until = Math.max(namedAt, isNamed ? pause.until : 0);
+    return { pause: { until, reason: 'retry-after', count: pause?.count ?? 0 }, recent };
+  }
+  const isOver = isNamed && outcome.kind === 'refreshed' && now >= pause.until;
+  return { pause: isOver ? { until: pause.until, reason: 'resumed', count: 0 } : pause, recent };
+}
+
+/** While a brake holds, only the probe counts. */
+function afterBrake(
+  state: LaneState,
+  pause: LanePause,
+  { kind }: LaneOutcome,
+  namedAt: number,
+  [now, random]: readonly [number, number],
+): LaneState {
+  const isProbe = pause.reason === 'probing';
+  const isFailure = kind === 'unavailable' || kind === 'config';
+  if (isProbe && isFailure) return { ...state, pause: brakeFor(kind, pause.count + 1, namedAt, now, random) };
+  if (namedAt > 0) {
+    if (isProbe) return { pause: { until: namedAt, reason: 'retry-after', count: pause.count }, recent: [] };
+    return namedAt > pause.until ? { ...state, pause: { ...pause, until: namedAt } } : state;
+  }
+  if (kind === 'refreshed' || isProbe) return { pause: { until: now, reason: 'resumed', count: 0 }, recent: [] };
+  return state; // of what was under way when the pause began, the failures say nothing new
 }
 
 /** What a lane may start at `now`. */
 export function allowance(pause: LanePause | undefined, now: number, perSecond: number): Allowance {
   if (!pause) return perSecond;
-  if (pause.reason === 'deaths' || (now < pause.until && pause.reason !== 'resumed')) return 'none';
+  // What is further ahead than any pause was written by a clock that has been set back since, or by one that is wrong.
+  const isHeld = now < pause.until && pause.until - now <= MAX_RETRY_AFTER_MS;
+  if (pause.reason === 'deaths' || (isHeld && pause.reason !== 'resumed')) return 'none';
   if (pause.reason !== 'resumed' && pause.reason !== 'retry-after') return 'probe';
-  const steps = Math.floor(Math.max(0, now - pause.until) / RAMP_STEP_MS);
+  const steps = Math.floor(Math.abs(now - pause.until) / RAMP_STEP_MS);
   return Math.min(perSecond, 2 ** steps);
 }
 
@@ -88,7 +106,7 @@ function reasonToBrake(recent: LaneState['recent']): Brake | undefined {
   return count('unavailable', 2 * UNAVAILABLE_OF_20) >= UNAVAILABLE_OF_20 ? 'unavailable' : undefined;
 }
 
-function brakeFor(reason: Brake, count: number, now: number, random: number): LanePause {
+function brakeFor(reason: Brake, count: number, namedAt: number, now: number, random: number): LanePause {
   const pausedMs = reason === 'config' ? CONFIG_PAUSE_MS : backoffDelay(count, PAUSES, random);
-  return { until: reason === 'deaths' ? FOREVER : now + pausedMs, reason, count };
+  return { until: reason === 'deaths' ? FOREVER : Math.max(now + pausedMs, namedAt), reason, count };
 }

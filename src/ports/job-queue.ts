@@ -20,4 +20,6 @@ export interface JobQueue {
   ): () => Promise<void>;
   /** How many jobs of a lane wait for a worker. */
   waiting(lane: string): Promise<number>;
+  /** Lets go of what `add` and `waiting` opened for a lane, in a process that feeds it and works on none of its jobs. */
+  close?(lane: string): unknown;
 }

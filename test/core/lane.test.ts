@@ -74,6 +74,41 @@ describe('the brakes of a lane', () => {
     expect(allowance(held.pause, 90_000, 50)).toBe(1);
   });
 
+  test('failures with a moment count as any others: a provider that always says "in a second" is braked', () => {
+    let state = FRESH_LANE;
+    for (let now = 0; now < 20_000; now += 2_000) {
+      state = laneAfter(state, { kind: 'unavailable', retryAt: now + 1_000 }, now, 0.5);
+    }
+    expect(state.pause?.reason).toBe('unavailable');
+    const longer = laneAfter(state, { kind: 'unavailable', retryAt: 99_000 }, 19_000, 0.5);
+    expect(longer.pause, 'a straggler with a later moment').toEqual({ until: 99_000, reason: 'unavailable', count: 0 });
+    const pause = longer.pause && probing(longer.pause, 99_000, 15_000);
+    const failed = laneAfter({ ...longer, pause }, { kind: 'unavailable', retryAt: 100_000 }, 99_000, 0.999);
+    expect(failed.pause).toMatchObject({ reason: 'unavailable', count: 1, until: 108_995 });
+  });
+
+  test('a pause that the server named is over with the first success after it, and the rate grows on from there', () => {
+    const held = laneAfter(FRESH_LANE, { kind: 'unavailable', retryAt: 90_000 }, 1_000, 0.5);
+    expect(laneAfter(held, { kind: 'refreshed' }, 2_000, 0.5).pause, 'one that was under way').toBe(held.pause);
+    const over = laneAfter(held, { kind: 'refreshed' }, 91_000, 0.5);
+    expect(over.pause).toEqual({ until: 90_000, reason: 'resumed', count: 0 });
+    expect(allowance(over.pause, 95_000, 50)).toBe(2);
+  });
+
+  test('a clock that was set back, or that of another process ahead of ours, holds up no lane for longer than its brake', () => {
+    const paused = outcomes(times(10, 'unavailable'), FRESH_LANE, 3_600_000);
+    expect(allowance(paused.pause, 1_000, 50)).toBe('probe');
+    const resumed = laneAfter(
+      { ...paused, pause: paused.pause && probing(paused.pause, 0, 1) },
+      { kind: 'refreshed' },
+      3_600_000,
+      0.5,
+    );
+    expect(allowance(resumed.pause, 1_000, 50)).toBe(50);
+    const named = laneAfter(FRESH_LANE, { kind: 'unavailable', retryAt: 3_600_000 }, 0, 0.5);
+    expect(allowance(named.pause, 1, 50)).toBe('none');
+  });
+
   test('a lane that is held for deaths waits for a person, whatever comes', () => {
     const held = outcomes(times(20, 'dead'));
     fc.assert(

@@ -105,11 +105,16 @@ export const PAUSE: string = `redis.call('hset', KEYS[1] .. ':lanes', ARGV[1], A
 
 /** ARGV: lane or ''. Lane, total, due, overdue, milliseconds of the oldest one, stuck, pause or '', one after the other. */
 export const LOOK: string = `${PRELUDE}
-local lanes = redis.call('hgetall', root .. ':lanes')
+local lanes
+if ARGV[1] == '' then
+  lanes = redis.call('hgetall', root .. ':lanes')
+else
+  lanes = {ARGV[1], redis.call('hget', root .. ':lanes', ARGV[1]) or nil}
+end
 local answer = {}
 for index = 1, #lanes, 2 do
   local lane = lanes[index]
-  if ARGV[1] == '' or ARGV[1] == lane then
+  if lanes[index + 1] then
     advance(lane)
     local ready = root .. ':ready:' .. lane
     local due = redis.call('zcard', ready) + redis.call('zcount', root .. ':at:' .. lane, '-inf', text(now))

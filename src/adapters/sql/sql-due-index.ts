@@ -171,9 +171,21 @@ function createLook(
 ): DueIndex['look'] {
   const { sessions, lanes } = database;
   let counted: { readonly at: number; readonly counts: ReadonlyMap<string, LaneCounts> } | undefined;
+  let counting: Promise<ReadonlyMap<string, LaneCounts>> | undefined;
 
-  async function count(): Promise<ReadonlyMap<string, LaneCounts>> {
-    if (counted && Math.abs(performance.now() - counted.at) < countEveryMs) return counted.counts;
+  /** Many lanes look at the same time: they wait for one count together. */
+  function count(): Promise<ReadonlyMap<string, LaneCounts>> {
+    if (counted && performance.now() - counted.at < countEveryMs) return Promise.resolve(counted.counts);
+    const own = counting ?? countNow();
+    counting = countEveryMs > 0 ? own : undefined;
+    const over = () => {
+      if (counting === own) counting = undefined;
+    };
+    own.then(over, over);
+    return own;
+  }
+
+  async function countNow(): Promise<ReadonlyMap<string, LaneCounts>> {
     const at = performance.now();
     const { ms } = database.now();
     const isOverdue = sql`due_at <= ${ms} and expires_at <= ${ms} and (urgent = 1 or ${isHot(ms, undefined)})`;

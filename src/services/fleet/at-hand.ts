@@ -1,4 +1,4 @@
-import type { TokenManager } from '../../manager/token-manager.js';
+import type { SessionSnapshot, TokenManager } from '../../manager/token-manager.js';
 
 /** Managers that requests use, kept while they are used. */
 export interface AtHand {
@@ -14,16 +14,18 @@ interface Held {
 }
 
 const USES = new Set<PropertyKey>(['getAccessToken', 'replaceAccessToken']);
+/** What takes time: its manager is kept meanwhile. */
+const CALLS = new Set<PropertyKey>([...USES, 'startSession', 'endSession', 'refresh', 'ready', 'settled']);
 
 /**
  * Keeps at most `limit` managers; the one that was not used for longest goes first, unless a call of it is under way.
  *
- * `noteUse` is told of every call that asks for a token.
+ * `noteUse` is told of every call that asks for a token, when it begins, and with the session's snapshot when it ends.
  */
 export function createAtHand(
   open: (key: string) => TokenManager,
   limit: number,
-  noteUse: (key: string) => void,
+  noteUse: (key: string, snapshot?: SessionSnapshot) => void,
 ): AtHand {
   const held = new Map<string, Held>();
 
@@ -32,29 +34,33 @@ export function createAtHand(
     const entry = known ?? { tokens: open(key), calls: 0 };
     held.delete(key);
     held.set(key, entry); // the last one in a Map is the one used last
-    if (!known) letGo();
+    if (!known) letGo(entry);
     return entry;
   }
 
-  function letGo(): void {
-    for (const [key, { tokens, calls }] of held) {
+  function letGo(asked: Held | undefined): void {
+    for (const [key, one] of held) {
+      const { tokens, calls } = one;
       if (held.size <= limit) return;
-      if (calls > 0) continue;
+      if (calls > 0 || one === asked) continue;
       held.delete(key);
       tokens.dispose();
     }
   }
 
-  /** Notes the use, and keeps the manager while the call is under way. */
+  /** Notes a use, and keeps the manager while the call is under way. */
   function counted(key: string, name: PropertyKey): unknown {
+    const isUse = USES.has(name);
     return async (...given: unknown[]) => {
-      noteUse(key);
+      if (isUse) noteUse(key);
       const entry = hold(key);
       entry.calls++;
       try {
         return await (Reflect.get(entry.tokens, name) as (...given: unknown[]) => unknown)(...given);
       } finally {
         entry.calls--;
+        if (isUse) noteUse(key, entry.tokens.getSnapshot());
+        letGo(undefined);
       }
     };
   }
@@ -64,7 +70,7 @@ export function createAtHand(
       hold(key);
       // Not around the manager: hidden members of that one could not be answered by another one, once it was let go.
       return new Proxy({} as TokenManager, {
-        get: (_, name) => (USES.has(name) ? counted(key, name) : Reflect.get(hold(key).tokens, name)),
+        get: (_, name) => (CALLS.has(name) ? counted(key, name) : Reflect.get(hold(key).tokens, name)),
         has: (_, name) => Reflect.has(hold(key).tokens, name),
       });
     },

@@ -1,4 +1,3 @@
-import { dueEntry } from '../../core/due.js';
 import { OptionsError } from '../../errors.js';
 import type { TokenManager } from '../../manager/token-manager.js';
 import type { Clock } from '../../ports/clock.js';
@@ -13,9 +12,11 @@ import { createLaneFigures, type FleetSnapshot } from './fleet-snapshot.js';
 import { inProcessQueue } from './in-process-queue.js';
 import { createLaneBoard } from './lane-board.js';
 import { type LaneOptions, laneRules } from './lane-options.js';
+import { onceBounded } from './once-bounded.js';
 import { openSession, type SessionGuard } from './open-session.js';
+import { reindex } from './reindex.js';
 import { createUseNotes } from './use-notes.js';
-import { timesOf } from './worker.js';
+import { comeBack } from './worker.js';
 
 /** See {@link createFleet}. */
 export interface FleetOptions {
@@ -64,7 +65,11 @@ export interface Fleet {
   attention(options?: { limit?: number }): Promise<readonly ClaimedEntry[]>;
   /** Lets a lane go on that is held because so many of its sessions died, or that is paused for any other reason. */
   resume(lane: string): Promise<void>;
-  /** Makes the index's entries anew from the records of these sessions; resolves with how many there were. */
+  /**
+   * Makes the index's entries anew from the records of these sessions; resolves with how many there were.
+   *
+   * Rejects with a `StorageError` where a record cannot be read: begin again then.
+   */
   reindex(keys: Iterable<string> | AsyncIterable<string>): Promise<number>;
   /** Figures of each lane, as they were a moment ago. */
   getSnapshot(): FleetSnapshot;
@@ -73,6 +78,9 @@ export interface Fleet {
 }
 
 const DEFAULT_LIMIT = 100;
+/** What a database takes in one statement. */
+const MOST = 500;
+const STOP_MS = 15_000;
 const OPTIONS = ['open', 'due', 'lock', 'queue', 'laneOf', 'lanes', 'atHand', 'clock', 'random'];
 
 /**
@@ -83,7 +91,8 @@ const OPTIONS = ['open', 'due', 'lock', 'queue', 'laneOf', 'lanes', 'atHand', 'c
  */
 export function createFleet(options: FleetOptions): Fleet {
   check(options);
-  const { due, lock, open, laneOf = () => 'default', clock = systemClock, random = Math.random } = options;
+  const { due, lock, open, clock = systemClock, random = Math.random } = options;
+  const laneOf = (key: string) => options.laneOf?.(key) || 'default';
   const ruleOf = laneRules(options.lanes);
   const emitter = createFleetEmitter();
   const board = createLaneBoard(due, clock, random, emitter);
@@ -96,41 +105,38 @@ export function createFleet(options: FleetOptions): Fleet {
   };
   const world = { open, due, board, emitter, clock, track };
   emitter.on('refreshed', ({ lane }) => figures.refreshed(lane));
-  const uses = createUseNotes(due, clock, emitter);
+  const uses = createUseNotes(due, clock, emitter, (key, snapshot) =>
+    comeBack(world, key, snapshot, ruleOf(laneOf(key))),
+  );
   const atHand = createAtHand((key) => openSession(world, key, laneOf(key), false), options.atHand ?? 1_000, uses.note);
   const lanes = ['default', ...Object.keys(options.lanes ?? {})];
   const runner = createRunner({ ...world, queue, lock, figures, ruleOf, isQueueOwn: !options.queue }, lanes);
 
+  const finish = async () => {
+    await runner.stop();
+    await Promise.all([uses.flush(), ...pending]);
+  };
+  const stop = onceBounded(clock, STOP_MS, finish, atHand.dispose);
+
   return {
-    run: ({ feed = true, work = true, signal } = {}) => runner.run({ feed, work }, signal),
-    async stop() {
-      await runner.stop();
-      await uses.flush();
-      await Promise.all(pending);
-      atHand.dispose();
+    async run({ feed = true, work = true, signal } = {}) {
+      if (signal?.aborted) return stop();
+      const abort = () => void stop();
+      signal?.addEventListener('abort', abort);
+      await runner.run({ feed, work });
+      signal?.removeEventListener('abort', abort);
+      await stop();
     },
+    stop,
     session: (key) => atHand.session(key),
     refresh: (key) => atHand.session(key).refresh(),
     ended: async ({ limit = DEFAULT_LIMIT } = {}) => due.ended(limit),
-    acknowledge: async (keys) => void (await due.acknowledge(keys)),
+    async acknowledge(keys) {
+      for (let from = 0; from < keys.length; from += MOST) await due.acknowledge(keys.slice(from, from + MOST));
+    },
     attention: async ({ limit = DEFAULT_LIMIT } = {}) => due.attention(limit),
     resume: (lane) => board.set(lane, { until: clock.now(), reason: 'resumed', count: 0 }),
-    async reindex(keys) {
-      let count = 0;
-      for await (const key of keys) {
-        const lane = laneOf(key);
-        const tokens = openSession(world, key, lane, true);
-        try {
-          const snapshot = await tokens.ready();
-          if (snapshot.status !== 'active') continue;
-          await due.put(key, dueEntry(key, lane, timesOf(snapshot), ruleOf(lane), clock.now()));
-          count++;
-        } finally {
-          tokens.dispose();
-        }
-      }
-      return count;
-    },
+    reindex: (keys) => reindex(world, keys, laneOf, ruleOf),
     getSnapshot: () => figures.snapshot(runner.isRunning(), board.pauseOf),
     on: (type, listener) => emitter.on(type, listener),
   };

@@ -3,7 +3,7 @@ import { allowance, probing } from '../../core/lane.js';
 import type { Clock } from '../../ports/clock.js';
 import type { ClaimedEntry, DueIndex, LaneCounts } from '../../ports/due-index.js';
 import type { JobQueue } from '../../ports/job-queue.js';
-import type { Lock } from '../../ports/lock.js';
+import type { Lease, Lock } from '../../ports/lock.js';
 import { pause } from './fleet-clock.js';
 import type { FleetEmitter } from './fleet-events.js';
 import type { LaneBoard } from './lane-board.js';
@@ -34,11 +34,12 @@ const TROUBLE_MS = 1_000;
 /** Feeds a lane until the signal aborts: claims what is due, no faster than the lane's rate, and hands it to the queue. */
 export async function feed(world: FeederWorld, lane: string, rule: LaneRule, signal: AbortSignal): Promise<void> {
   const { lock, clock, emitter } = world;
+  let earned = 0;
   while (!signal.aborted) {
     try {
-      await lock.run(`evertoken:fleet:${lane}`, signal, (lease) => turn(world, lane, rule, [signal, lease.signal]), {
-        holdMs: 2 * TURN_MS,
-      });
+      const task = (lease: Lease) => turn(world, lane, rule, [signal, lease.signal], earned);
+      // Less than one refresh is kept for the next turn: a slow lane earns none in a single one.
+      earned = Math.min(1, await lock.run(`evertoken:fleet:${lane}`, signal, task, { holdMs: 2 * TURN_MS }));
       await pause(clock, 1, signal); // others may be waiting for the lock
     } catch (error) {
       if (signal.aborted) return;
@@ -53,18 +54,27 @@ async function turn(
   lane: string,
   rule: LaneRule,
   signals: readonly [AbortSignal, AbortSignal],
-): Promise<void> {
+  kept: number,
+): Promise<number> {
   const { clock } = world;
-  const endsAt = clock.now() + TURN_MS;
-  let earned = 0;
+  let earned = kept;
   let last = clock.now();
-  while (clock.now() < endsAt && !signals.some(({ aborted }) => aborted)) {
+  let waitedMs = 0;
+  // Counted, as the clock may be set back meanwhile.
+  for (let takenMs = 0; takenMs < TURN_MS && !signals.some(({ aborted }) => aborted); takenMs += waitedMs) {
     const now = clock.now();
-    const left = await tick(world, lane, rule, earned, Math.min(now - last, 2 * TICK_MS));
+    const left = await tick(world, lane, rule, earned, within(now - last, 0, 2 * TICK_MS));
     earned = left ?? 0;
     last = now;
-    await pause(clock, left === undefined ? IDLE_MS : TICK_MS, signals[0]);
+    const pauseMs = left === undefined ? IDLE_MS : TICK_MS;
+    await pause(clock, pauseMs, signals[0]);
+    waitedMs = within(clock.now() - now, pauseMs, TURN_MS);
   }
+  return earned;
+}
+
+function within(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(value, most));
 }
 
 /** Hands out what the rate allows; returns what is left of it for the next tick, undefined where there was nothing to do. */
@@ -76,9 +86,8 @@ async function tick(
   elapsedMs: number,
 ): Promise<number | undefined> {
   const { due, queue, clock, board, note } = world;
-  const [counts] = await due.look(lane);
+  const [counts] = await board.look(lane);
   if (!counts) return undefined;
-  board.learn(lane, counts.paused);
   note(counts);
   const now = clock.now();
   const allowed = allowance(board.pauseOf(lane), now, rule.perSecond);

@@ -3,7 +3,7 @@ import { createLaneRuns, type Halves, type RunWorld } from './lane-runs.js';
 
 /** Runs a fleet in this process, once at a time. */
 export interface Runner {
-  run(halves: Halves, signal: AbortSignal | undefined): Promise<void>;
+  run(halves: Halves): Promise<void>;
   stop(): Promise<void>;
   isRunning(): boolean;
 }
@@ -12,19 +12,18 @@ const LOOK_MS = 1_000;
 
 /** `lanes`: those that are known from the start; others are found in the index. */
 export function createRunner(world: RunWorld, lanes: readonly string[]): Runner {
-  const { due, figures, clock, emitter, board } = world;
+  const { figures, clock, emitter, board } = world;
   let stopping = new AbortController();
   let ended: Promise<void> | undefined;
 
   async function watch(halves: Halves, signal: AbortSignal): Promise<void> {
     const runs = createLaneRuns(world, halves, signal);
-    for (const lane of lanes) runs.start(lane);
     while (!signal.aborted) {
+      for (const lane of lanes) runs.start(lane);
       try {
-        for (const counts of await due.look()) {
+        for (const counts of await unless(signal, board.look(), [])) {
           if (signal.aborted) break;
           figures.note(counts);
-          board.learn(counts.lane, counts.paused);
           runs.start(counts.lane);
         }
       } catch (error) {
@@ -36,14 +35,10 @@ export function createRunner(world: RunWorld, lanes: readonly string[]): Runner 
   }
 
   return {
-    async run(halves, signal) {
+    run(halves) {
       if (ended) return ended;
       stopping = new AbortController();
-      const stop = () => stopping.abort();
-      signal?.addEventListener('abort', stop);
-      if (signal?.aborted) stop();
       ended = watch(halves, stopping.signal).finally(() => {
-        signal?.removeEventListener('abort', stop);
         ended = undefined;
       });
       return ended;
@@ -54,4 +49,18 @@ export function createRunner(world: RunWorld, lanes: readonly string[]): Runner 
     },
     isRunning: () => ended !== undefined,
   };
+}
+
+/** What a promise resolves with, or something else as soon as the signal aborts. */
+async function unless<T>(signal: AbortSignal, promise: Promise<T>, otherwise: T): Promise<T> {
+  let stop = () => {};
+  const aborted = new Promise<T>((resolve) => {
+    stop = () => resolve(otherwise);
+    signal.addEventListener('abort', stop);
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }

@@ -25,20 +25,38 @@ export function inProcessQueue(options: { concurrency?: number } = {}): JobQueue
     return lane;
   }
 
+  /** Begins with a job of a lane, if there is one and room for it. */
+  function startOne(lane: Lane): boolean {
+    const [key] = lane.waiting;
+    if (key === undefined || !lane.work || lane.running.size >= lane.concurrency || running >= most) return false;
+    lane.waiting.delete(key);
+    running++;
+    const job = lane
+      .work(key)
+      .catch(() => undefined)
+      .then(() => {
+        running--;
+        lane.running.delete(key);
+        startNext(lane);
+      });
+    lane.running.set(key, job);
+    return true;
+  }
+
+  /** Lanes that share a bound take turns: the one that began a job last comes last. */
   function startNext(lane: Lane): void {
-    for (const key of lane.waiting) {
-      if (!lane.work || lane.running.size >= lane.concurrency || running >= most) return;
-      lane.waiting.delete(key);
-      running++;
-      const job = lane
-        .work(key)
-        .catch(() => undefined)
-        .then(() => {
-          running--;
-          lane.running.delete(key);
-          for (const other of lanes.values()) startNext(other);
-        });
-      lane.running.set(key, job);
+    if (most === Number.POSITIVE_INFINITY) {
+      while (startOne(lane));
+      return;
+    }
+    for (let isGoingOn = true; isGoingOn; ) {
+      isGoingOn = false;
+      for (const [name, other] of [...lanes]) {
+        if (!startOne(other)) continue;
+        isGoingOn = true;
+        lanes.delete(name);
+        lanes.set(name, other);
+      }
     }
   }
 

@@ -23,7 +23,8 @@ export interface IndexedOptions {
  * session's next write makes the entry good. Where both are rows of one database, one statement writes both.
  */
 export function indexed(storage: TokenStorage, due: DueIndex, options: IndexedOptions = {}): TokenStorage {
-  const { laneOf = () => 'default', now = () => Date.now() } = options;
+  const { now = () => Date.now() } = options;
+  const laneOf = (key: string) => options.laneOf?.(key) || 'default';
   const ruleOf = laneRules(options.lanes);
   /** Sessions with a refresh under way, as far as they were written here. */
   const marked = new Set<string>();

@@ -1,11 +1,13 @@
 import { FRESH_LANE, type LaneOutcome, type LanePause, type LaneState, laneAfter } from '../../core/lane.js';
 import type { Clock } from '../../ports/clock.js';
-import type { DueIndex } from '../../ports/due-index.js';
+import type { DueIndex, LaneCounts } from '../../ports/due-index.js';
 import type { FleetEmitter } from './fleet-events.js';
 
 /** What this process knows of the lanes, and tells the others through the index. */
 export interface LaneBoard {
   pauseOf(lane: string): LanePause | undefined;
+  /** Asks the index for the figures of one lane or of all, and learns what it says about pauses. */
+  look(lane?: string): Promise<readonly LaneCounts[]>;
   /** What the index says about a lane, which another process may have written. */
   learn(lane: string, pause: LanePause | undefined): void;
   report(lane: string, outcome: LaneOutcome): void;
@@ -18,6 +20,9 @@ export function createLaneBoard(due: DueIndex, clock: Clock, random: () => numbe
   const states = new Map<string, LaneState>();
   /** Pauses that the index has not taken yet; until then they count here. */
   const unwritten = new Map<string, LanePause>();
+  /** When a pause of ours was taken last, in writes: an older answer does not know it. */
+  const takenAt = new Map<string, number>();
+  let writes = 0;
   const told = new Map<string, LanePause['reason']>();
   const stateOf = (lane: string) => states.get(lane) ?? FRESH_LANE;
 
@@ -36,21 +41,31 @@ export function createLaneBoard(due: DueIndex, clock: Clock, random: () => numbe
     unwritten.set(lane, pause);
     try {
       await due.pause(lane, pause);
+      takenAt.set(lane, ++writes);
       if (unwritten.get(lane) === pause) unwritten.delete(lane);
     } catch (error) {
       emitter.emit('indexFailed', { at: clock.now(), operation: 'pause', error });
     }
   }
 
+  function learn(lane: string, pause: LanePause | undefined): void {
+    const own = unwritten.get(lane);
+    if (own) return void write(lane, own);
+    const { pause: before, recent } = stateOf(lane);
+    const isResumed = pause?.reason === 'resumed' && (before?.reason !== 'resumed' || pause.until !== before.until);
+    states.set(lane, { pause, recent: isResumed ? [] : recent });
+    tell(lane, pause);
+  }
+
   return {
     pauseOf: (lane) => stateOf(lane).pause,
-    learn(lane, pause) {
-      const own = unwritten.get(lane);
-      if (own) return void write(lane, own);
-      const state = stateOf(lane);
-      states.set(lane, { ...state, pause });
-      tell(lane, pause);
+    async look(lane) {
+      const begun = writes;
+      const all = await due.look(lane);
+      for (const counts of all) if ((takenAt.get(counts.lane) ?? 0) <= begun) learn(counts.lane, counts.paused);
+      return all;
     },
+    learn,
     report(lane, outcome) {
       const before = stateOf(lane);
       const after = laneAfter(before, outcome, clock.now(), random());

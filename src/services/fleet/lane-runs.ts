@@ -32,15 +32,15 @@ export interface LaneRuns {
   end(): Promise<void>;
 }
 
-/** A request and the wait for the lock, as a manager bounds them by default. */
-const LONGEST_MS = 15_000;
+/** A request and the wait for the lock, as a manager bounds them by default; `stop()` takes half a second more at most. */
+const LONGEST_MS = 14_500;
 
 /** Feeds and works until the signal aborts, one lane beside the other. */
 export function createLaneRuns(world: RunWorld, halves: Halves, signal: AbortSignal): LaneRuns {
   const { due, queue, figures, ruleOf, clock, emitter } = world;
   /** Handed to the queue, and not begun here. */
   const handed = new Map<string, ClaimedEntry>();
-  const lanes = new Map<string, readonly [stop: () => Promise<void>, fed: Promise<void>]>();
+  const lanes = new Map<string, readonly [stop: () => Promise<unknown>, fed: Promise<void>]>();
 
   function fed(entry: ClaimedEntry): void {
     if (world.isQueueOwn && halves.work) handed.set(entry.key, entry);
@@ -48,38 +48,55 @@ export function createLaneRuns(world: RunWorld, halves: Halves, signal: AbortSig
   }
 
   async function begin(lane: string, key: string): Promise<void> {
+    if (signal.aborted && handed.has(key)) return; // goes back into the index
     handed.delete(key);
     figures.started(lane);
     try {
       await work(world, key, lane, ruleOf(lane));
     } catch (error) {
-      emitter.emit('indexFailed', { at: clock.now(), operation: 'work', error });
+      failed('work', error);
     } finally {
       figures.ended(lane);
     }
   }
 
+  async function giveBack(): Promise<void> {
+    for (const { key, usedAt, ...entry } of handed.values()) {
+      try {
+        await due.put(key, entry);
+      } catch {
+        // its claim runs out by itself
+      }
+    }
+  }
+
+  const failed = (operation: string, error: unknown) =>
+    emitter.emit('indexFailed', { at: clock.now(), operation, error });
+
   return {
     start(lane) {
-      if (lanes.has(lane)) return;
+      if (lanes.has(lane) || signal.aborted) return;
       const rule = ruleOf(lane);
       const note = figures.note;
+      let stop: () => Promise<unknown> = async () => queue.close?.(lane);
+      try {
+        if (halves.work) stop = queue.process(lane, (key) => begin(lane, key), rule);
+      } catch (error) {
+        failed('process', error); // and is tried again with the next look
+        return;
+      }
       const feeding = halves.feed ? feed({ ...world, note, fed }, lane, rule, signal) : Promise.resolve();
-      const stop = halves.work ? queue.process(lane, (key) => begin(lane, key), rule) : async () => undefined;
       lanes.set(lane, [stop, feeding]);
     },
     async end() {
       const isOver = new AbortController();
       // What feeds uses the queue, which stopping closes.
-      const over = Promise.all([...lanes.values()].map(([stop, feeding]) => feeding.then(stop)));
-      await Promise.race([over.then(() => isOver.abort()), pause(clock, LONGEST_MS, isOver.signal)]);
-      for (const { key, usedAt, ...entry } of handed.values()) {
-        try {
-          await due.put(key, entry);
-        } catch {
-          // its claim runs out by itself
-        }
-      }
+      const stopped = [...lanes.values()].map(([stop, feeding]) =>
+        feeding.then(stop).catch((error: unknown) => failed('stop', error)),
+      );
+      const over = Promise.all(stopped).then(giveBack);
+      await Promise.race([over, pause(clock, LONGEST_MS, isOver.signal)]);
+      isOver.abort();
     },
   };
 }

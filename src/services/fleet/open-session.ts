@@ -4,6 +4,7 @@ import type { RefreshFailure } from '../../core/refusal.js';
 import type { TokenManager } from '../../manager/token-manager.js';
 import type { Clock } from '../../ports/clock.js';
 import type { DueIndex } from '../../ports/due-index.js';
+import { pause } from './fleet-clock.js';
 import type { FleetEmitter } from './fleet-events.js';
 import type { LaneBoard } from './lane-board.js';
 
@@ -32,6 +33,9 @@ export interface SessionWorld {
   readonly track: (work: Promise<unknown>) => void;
 }
 
+/** Together less than `stop()` waits. */
+const LISTINGS = 10;
+const LISTING_MS = 1_000;
 const ENDED_BY_PROVIDER = ['rejected', 'lost', 'expired'];
 
 /** Opens the manager of a session, and watches what its refreshes say about the lane. */
@@ -69,10 +73,34 @@ export function openSession(world: SessionWorld, key: string, lane: string, isWo
     // taken off again. An end elsewhere is listed there.
     if (!isListed && reason !== 'ended') return;
     const { at } = fact();
-    const listing = async () => (isListed ? due.remove(key, { reason, at }) : due.acknowledge([key]));
-    world.track(listing().catch((error: unknown) => emitter.emit('indexFailed', { at, operation: 'remove', error })));
+    world.track(persist(world, key, async () => (isListed ? due.remove(key, { reason, at }) : due.acknowledge([key]))));
   });
   return tokens;
+}
+
+/** Writes what nobody else would write later, also where the index cannot be reached for some seconds. */
+async function persist(world: SessionWorld, key: string, write: () => Promise<unknown>): Promise<void> {
+  const { emitter, clock } = world;
+  for (let attempt = 1; attempt <= LISTINGS; attempt++) {
+    try {
+      // Who has connected again meanwhile must keep the new entry, and need not be asked to.
+      const isOutdated = attempt > 1 && (await isActive(world, key));
+      if (!isOutdated) await write();
+      return;
+    } catch (error) {
+      emitter.emit('indexFailed', { at: clock.now(), operation: 'remove', error });
+      if (attempt < LISTINGS) await pause(clock, LISTING_MS);
+    }
+  }
+}
+
+async function isActive({ open }: SessionWorld, key: string): Promise<boolean> {
+  const tokens = open(key, { endsSession: () => false, proactive: false });
+  try {
+    return (await tokens.ready()).status === 'active';
+  } finally {
+    tokens.dispose();
+  }
 }
 
 function outcomeOf(code: string, failure: RefreshFailure | undefined): LaneOutcome {

@@ -1,37 +1,59 @@
+import type { SessionSnapshot } from '../../manager/token-manager.js';
 import type { Clock } from '../../ports/clock.js';
 import type { DueIndex } from '../../ports/due-index.js';
 import type { FleetEmitter } from './fleet-events.js';
 
 /** Writes down which sessions were used: at most once a minute, so that a use costs nothing by itself. */
 export interface UseNotes {
-  note(key: string): void;
+  /** `snapshot`: what the session looked like after the use. */
+  note(key: string, snapshot?: SessionSnapshot): void;
+  /** Writes now, and no later again. */
   flush(): Promise<void>;
 }
 
 const NOTE_MS = 60_000;
+/** What a database takes in one statement. */
+const MOST = 500;
 
-export function createUseNotes(due: DueIndex, clock: Clock, emitter: FleetEmitter): UseNotes {
-  let used = new Set<string>();
+/** `wake`: brings a session that was put off as unused back, if its snapshot says that it is due. */
+export function createUseNotes(
+  due: Pick<DueIndex, 'touch'>,
+  clock: Clock,
+  emitter: FleetEmitter,
+  wake: (key: string, snapshot: SessionSnapshot) => Promise<void>,
+): UseNotes {
+  const used = new Map<string, SessionSnapshot | undefined>();
   let cancel: (() => void) | undefined;
 
-  async function flush(): Promise<void> {
+  async function write(): Promise<void> {
     cancel?.();
     cancel = undefined;
-    const keys = [...used];
-    used = new Set();
-    if (keys.length === 0) return;
-    try {
-      await due.touch(keys, clock.now());
-    } catch (error) {
-      emitter.emit('indexFailed', { at: clock.now(), operation: 'touch', error });
+    const noted = [...used];
+    used.clear();
+    for (let from = 0; from < noted.length; from += MOST) {
+      const some = noted.slice(from, from + MOST);
+      try {
+        await due.touch(
+          some.map(([key]) => key),
+          clock.now(),
+        );
+        for (const [key, snapshot] of some) if (snapshot) await wake(key, snapshot);
+      } catch (error) {
+        emitter.emit('indexFailed', { at: clock.now(), operation: 'touch', error });
+        for (const [key, snapshot] of some) used.set(key, used.get(key) ?? snapshot);
+      }
     }
   }
 
+  function later(): void {
+    cancel ??= clock.after(NOTE_MS, () => void write().then(() => used.size > 0 && later()));
+  }
+
   return {
-    note(key) {
-      used.add(key);
-      cancel ??= clock.after(NOTE_MS, () => void flush());
+    note(key, snapshot) {
+      used.set(key, snapshot ?? used.get(key));
+      later();
     },
-    flush,
+    flush: write,
   };
 }

@@ -1,4 +1,4 @@
-import { dueEntry, dueMoment, keepAliveMoment, type SessionTimes } from '../../core/due.js';
+import { type DueEntry, dueEntry, dueMoment, keepAliveMoment, type SessionTimes } from '../../core/due.js';
 import type { SessionSnapshot } from '../../manager/token-manager.js';
 import type { LaneRule } from './lane-options.js';
 import { openSession, type SessionWorld } from './open-session.js';
@@ -17,7 +17,7 @@ export async function work(world: SessionWorld, key: string, lane: string, rule:
   try {
     const snapshot = await tokens.ready();
     if (snapshot.status === 'loading') return; // the storage cannot be read now
-    if (snapshot.status === 'none') return await removeRemnant(world, key);
+    if (snapshot.status === 'none') return await removeRemnant(world, key, rule);
     const times = timesOf(snapshot);
     const isDue = clock.now() >= dueTime(key, times, rule);
     // A refresh that its process did not end is presented again at once, while the provider may still forgive that.
@@ -25,11 +25,17 @@ export async function work(world: SessionWorld, key: string, lane: string, rule:
     if (isUrgent) await refresh(tokens, times, isDue);
     const after = tokens.getSnapshot();
     const isOver = after.status !== 'active' || after.issuedAt !== times.issuedAt;
-    if (!isOver) await due.put(key, dueEntry(key, lane, timesOf(after), rule, clock.now()));
+    if (!isOver)
+      await due.put(key, comingUp(dueEntry(key, lane, timesOf(after), rule, clock.now()), rule, clock.now()));
     await tokens.settled();
   } finally {
     tokens.dispose();
   }
+}
+
+/** An attempt that failed without a moment to try again, for a lock or a storage, is no reason to be the first once more. */
+function comingUp(entry: DueEntry, { takeoverMs }: LaneRule, now: number): DueEntry {
+  return { ...entry, at: Math.max(entry.at, now + takeoverMs) };
 }
 
 /** What a snapshot says about time. */
@@ -37,6 +43,22 @@ export function timesOf(snapshot: SessionSnapshot): SessionTimes {
   const { issuedAt = 0, expiresAt, retryAt } = snapshot;
   const { refreshExpiresAt } = snapshot as { refreshExpiresAt?: number };
   return { issuedAt, expiresAt, refreshExpiresAt, retryAt };
+}
+
+/** Makes a session due that was put off as nobody used it, and that somebody has used since. */
+export async function comeBack(
+  { due, clock }: SessionWorld,
+  key: string,
+  snapshot: SessionSnapshot,
+  rule: LaneRule,
+): Promise<void> {
+  const now = clock.now();
+  if (snapshot.status !== 'active' || snapshot.retryAt !== undefined) return;
+  if (now < dueTime(key, timesOf(snapshot), rule)) return;
+  const found = await due.get(key);
+  if (!found || found.urgent || found.at <= now + rule.takeoverMs) return; // nothing to do, or somebody is at it
+  const { key: _, usedAt, ...entry } = found;
+  await due.put(key, { ...entry, at: now });
 }
 
 function dueTime(key: string, times: SessionTimes, rule: LaneRule): number {
@@ -51,17 +73,19 @@ async function refresh(
   isDue: boolean,
 ): Promise<void> {
   try {
-    // A token that a peer has got since the look is newer, and satisfies this; `refresh()` would ask for another one.
+    // A token that a peer has got since the look is newer, and satisfies both; `refresh()` would ask for another one.
     if (isDue && expiresAt !== undefined) await tokens.getAccessToken({ minValidityMs: NEWER });
-    else await tokens.refresh();
+    else await tokens.replaceAccessToken(await tokens.getAccessToken());
   } catch {
     // told
   }
 }
 
 /** An entry without a session: a sign-out that got no further, or the end of a session whose process died over it. */
-async function removeRemnant({ due, clock }: SessionWorld, key: string): Promise<void> {
+async function removeRemnant({ due, clock }: SessionWorld, key: string, { takeoverMs }: LaneRule): Promise<void> {
   const entry = await due.get(key);
   if (!entry) return;
+  // One that comes up later than its claim runs out was written since, with another session that begins just now.
+  if (!entry.urgent && entry.at > clock.now() + 2 * takeoverMs) return;
   await due.remove(key, entry.urgent ? { reason: 'rejected', at: clock.now() } : undefined);
 }

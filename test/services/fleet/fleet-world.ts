@@ -39,6 +39,8 @@ export interface FleetWorld {
   readonly watch: SecretWatch;
   /** Starts a process and runs its fleet. */
   process(options?: Partial<FleetOptions>, run?: { feed?: boolean; work?: boolean }): Process;
+  /** The manager of a session, as a process of its own opens it. */
+  open: FleetOptions['open'];
   /** Signs sessions in, each at the present moment. */
   signIn(...keys: string[]): Promise<void>;
   /** Lets time pass in small steps, so that all that is fed is also answered. */
@@ -115,6 +117,7 @@ export function fleetWorld(
       });
       return { peer, fleet, events, stopped, manager: (key) => managerOn(peer, key) };
     },
+    open: (key, guard) => managerOn(first, key, guard),
     async signIn(...keys) {
       for (const key of keys) {
         const tokens = managerOn(first, key);

@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { memoryDueIndex } from '../../../src/services/fleet.js';
+import { fleetWorld } from './fleet-world.js';
+
+const MINUTE = 60_000;
+const HOUR = 3_600_000;
+const idle = { feed: false, work: false };
+
+describe('sessions at hand', () => {
+  test('more calls at once than managers may be kept are served all the same', async () => {
+    const world = fleetWorld({ server: { delayMs: 1_000 } });
+    const { fleet } = world.process({ atHand: 2 }, idle);
+    const keys = ['a', 'b', 'c', 'd'];
+    await world.signIn(...keys);
+    world.clock.sleep(1.1 * HOUR);
+    const tokens = keys.map((key) => fleet.session(key).getAccessToken());
+    const users = (await world.clock.runUntil(Promise.all(tokens))).map((token) => world.server.inspect(token)?.user);
+    expect(users).toEqual(keys);
+  });
+
+  test('a refresh, a sign-in or a sign-out under way is not cut off by calls for other sessions', async () => {
+    const world = fleetWorld({ server: { delayMs: 1_000 } });
+    const { fleet } = world.process({ atHand: 1 }, idle);
+    await world.signIn('a', 'b', 'c');
+    const refreshed = fleet.refresh('a');
+    await world.clock.advance(100);
+    const ended = fleet.session('b').endSession();
+    const token = fleet.session('c').getAccessToken();
+    await world.clock.runUntil(Promise.all([refreshed, ended, token]));
+    expect(world.server.counts.refreshesGranted).toBe(1);
+  });
+
+  test('uses are noted again where the index could not take them, in portions that every database takes', async () => {
+    let isDown = true;
+    const sizes: number[] = [];
+    const world = fleetWorld({
+      due: (clock) => {
+        const due = memoryDueIndex({ clock });
+        return {
+          ...due,
+          touch: (keys, at) => {
+            if (isDown) throw new Error('down');
+            sizes.push(keys.length);
+            return due.touch(keys, at);
+          },
+        };
+      },
+    });
+    const { fleet } = world.process({}, idle);
+    await world.signIn('a');
+    const many = Array.from({ length: 1_200 }, (_, index) => `nobody-${index}`);
+    await world.clock.runUntil(Promise.allSettled(['a', ...many].map((key) => fleet.session(key).getAccessToken())));
+    const usedAt = world.clock.now();
+    await world.clock.advance(MINUTE + 1_000);
+    isDown = false;
+    await world.clock.advance(MINUTE + 1_000);
+    expect(sizes.reduce((sum, one) => sum + one, 0)).toBe(1_201);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(500);
+    expect((await world.due.get('a'))?.usedAt).toBeGreaterThanOrEqual(usedAt);
+  });
+
+  test('FL1 a session that was put off as unused is kept fresh again once it is used', async () => {
+    const world = fleetWorld({ lanes: { default: { hotForMs: HOUR / 2, until: 0.6 } } });
+    const { fleet } = world.process();
+    await world.signIn('a');
+    await world.pass(0.8 * HOUR);
+    expect(world.server.tokenRequests, 'put off, as nobody used it').toHaveLength(0);
+    await world.clock.runUntil(fleet.session('a').getAccessToken());
+    await world.pass(2 * MINUTE);
+    expect(world.server.tokenRequests).toHaveLength(1);
+  });
+});

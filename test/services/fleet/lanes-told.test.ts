@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import { createFleetEmitter } from '../../../src/services/fleet/fleet-events.js';
+import { createLaneBoard } from '../../../src/services/fleet/lane-board.js';
+import { inProcessQueue, memoryDueIndex } from '../../../src/services/fleet.js';
+import { fakeClock } from '../../../src/testing.js';
+import { fleetWorld } from './fleet-world.js';
+
+const MINUTE = 60_000;
+const HOUR = 3_600_000;
+const many = (count: number, name = 'c') => Array.from({ length: count }, (_, index) => `${name}-${index}`);
+
+describe('what is told of lanes', () => {
+  test('FL6 a provider that is away, and says each time to come back in a second, gets at most 60 requests in ten minutes', async () => {
+    const world = fleetWorld({ lanes: { default: { perSecond: 20 } } });
+    const { events } = world.process();
+    await world.signIn(...many(200));
+    world.server.always({ status: 503, headers: { 'Retry-After': '1' } });
+    world.clock.sleep(0.9 * HOUR);
+    await world.pass(10 * MINUTE);
+    expect(world.server.tokenRequests.length).toBeLessThanOrEqual(60);
+    expect(events.filter(({ type }) => type === 'sessionEnded')).toEqual([]);
+  });
+
+  test('FL19 every pause by Retry-After is told with its end, not only the first one', async () => {
+    const world = fleetWorld({ lanes: { default: { perSecond: 5 } } });
+    const { fleet, events } = world.process();
+    await world.signIn(...many(4));
+    for (let round = 0; round < 2; round++) {
+      world.clock.sleep(0.9 * HOUR);
+      world.server.next({ status: 429, headers: { 'Retry-After': '30' } });
+      await world.pass(2 * MINUTE);
+      expect(fleet.getSnapshot().lanes.default?.paused?.reason).toBe('resumed');
+    }
+    const told = events.map(({ type }) => type).filter((type) => type.startsWith('lane'));
+    expect(told).toEqual(['lanePaused', 'laneResumed', 'lanePaused', 'laneResumed']);
+  });
+
+  test('FL8 an answer of the index that was on its way when a pause was written does not undo the pause', async () => {
+    const clock = fakeClock();
+    const due = memoryDueIndex({ clock });
+    const emitter = createFleetEmitter();
+    const told: string[] = [];
+    emitter.on('lanePaused', ({ reason }) => told.push(reason));
+    emitter.on('laneResumed', () => told.push('resumed'));
+    const late = async (lane?: string) => {
+      const before = await due.look(lane);
+      await new Promise<void>((resolve) => void clock.after(150, resolve));
+      return before;
+    };
+    const board = createLaneBoard({ ...due, look: late }, clock, () => 0.5, emitter);
+    const looked = board.look('a');
+    await clock.advance(100);
+    for (let count = 0; count < 5; count++) board.report('a', { kind: 'config' });
+    await clock.runUntil(looked);
+    expect(board.pauseOf('a')?.reason).toBe('config');
+    expect(told).toEqual(['config']);
+    await clock.runUntil(board.look('a'));
+    expect(board.pauseOf('a')?.reason).toBe('config');
+  });
+
+  test('a lane without a name is the lane "default", in the fleet as in the storage', async () => {
+    const world = fleetWorld({ laneOf: () => '' });
+    const { fleet } = world.process();
+    await world.signIn('a');
+    world.clock.sleep(0.9 * HOUR);
+    await world.pass(5_000);
+    expect(world.server.tokenRequests).toHaveLength(1);
+    expect(Object.keys(fleet.getSnapshot().lanes)).toEqual(['default']);
+  });
+
+  test('FL17 where jobs of all lanes share a bound, a full lane does not keep the others out', async () => {
+    const queue = inProcessQueue({ concurrency: 2 });
+    const done: string[] = [];
+    const waiting: (() => void)[] = [];
+    const work = (key: string) =>
+      new Promise<void>((resolve) => {
+        done.push(key);
+        waiting.push(resolve);
+      });
+    const options = { concurrency: 9, takeoverMs: 5_000 };
+    const stops = ['a', 'b'].map((lane) => queue.process(lane, work, options));
+    await queue.add('a', many(10, 'a'));
+    await queue.add('b', many(2, 'b'));
+    for (let round = 0; round < 4; round++) {
+      waiting.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(done.slice(0, 6).filter((key) => key.startsWith('b'))).toHaveLength(2);
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      next();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(stops.map((stop) => stop()));
+  });
+
+  test('a lane that another process has resumed is not braked again for what was before', async () => {
+    const clock = fakeClock();
+    const board = createLaneBoard(memoryDueIndex({ clock }), clock, () => 0.5, createFleetEmitter());
+    for (let count = 0; count < 9; count++) board.report('a', { kind: 'unavailable' });
+    board.learn('a', { until: clock.now(), reason: 'unavailable', count: 0 });
+    board.learn('a', { until: clock.now(), reason: 'resumed', count: 0 });
+    board.report('a', { kind: 'unavailable' });
+    expect(board.pauseOf('a')?.reason).toBe('resumed');
+  });
+});
