@@ -213,7 +213,10 @@ test('the claims of a snapshot are frozen to the last', async () => {
 test('a request may be refused where nobody is signed in', async () => {
   const { world, tokens, events } = await signedIn();
   await world.run(tokens.endSession());
-  const { reject } = (tokens as unknown as { [hooks]: IntegrationHooks })[hooks];
-  reject({ url: 'https://api.example.org/', method: 'GET', status: 401, challenges: [] } as never, 'an-access-token');
+  const own = (tokens as unknown as { [hooks]: IntegrationHooks })[hooks];
+  own.reject(
+    { url: 'https://api.example.org/', method: 'GET', status: 401, challenges: [] } as never,
+    'an-access-token',
+  );
   expect(events.at(-1)).toMatchObject({ type: 'requestRejected', sessionId: undefined, status: 401 });
 });
