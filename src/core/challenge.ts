@@ -10,7 +10,7 @@ export interface Challenge {
 
 /** What a claims challenge asks for (OpenID Connect Core section 5.5); undefined for any other challenge. */
 export function claimsOf(challenge: Challenge | undefined): string | undefined {
-  return challenge?.parameters?.claims;
+  return challenge?.parameters?.claims || undefined;
 }
 
 const MAX_LENGTH = 8192;

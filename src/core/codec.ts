@@ -63,7 +63,8 @@ function isSound({ failure, ...stored }: Stored, isHidden: boolean): boolean {
     stored.evertoken === versionOf(stored.grant) &&
     [stored.sessionId, stored.attemptId].every(isVisible) &&
     (isHidden || isVisible(stored.accessToken)) &&
-    areVisible([stored.refreshToken, stored.idToken, stored.owner, stored.claims]) &&
+    areVisible([stored.refreshToken, stored.idToken, stored.owner]) &&
+    (stored.claims === undefined || isText(stored.claims)) && // goes into no header
     Number.isSafeInteger(stored.revision) &&
     Number.isFinite(stored.issuedAt) &&
     [stored.expiresAt, stored.refreshExpiresAt].every((at) => at === undefined || Number.isFinite(at)) &&

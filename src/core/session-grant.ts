@@ -31,6 +31,16 @@ export interface SignInGrant extends SessionGrant {
   readonly continues?: boolean | undefined;
 }
 
+/** The grant of a session that goes on with a sign-in. `isKept`: with its refresh token, which its key belongs to. */
+export function grantAfter(
+  before: SessionGrant | undefined,
+  granted: SessionGrant | undefined,
+  isKept: boolean,
+): SessionGrant {
+  const binding = granted?.binding ?? (isKept ? before?.binding : undefined);
+  return { ...before, ...granted, binding };
+}
+
 /** Whether a grant is text where it has to be. */
 export function isSoundGrant({ issuer, endpoints, binding }: SessionGrant): boolean {
   const { token, revocation, endSession, authMethods = [] } = Object(endpoints) as Partial<GrantEndpoints>;

@@ -154,7 +154,7 @@ export class AccessTokens {
       // A refresh under way may have begun before the rejected token came, and end with it; or ask for no claims, or others.
       const isJoined = refresher.isRunning;
       const token = await this.#refresh(state, 'rejected', options);
-      return isJoined && (token === rejected || !isMet()) ? this.replace(rejected, options) : token;
+      return isJoined && (token === rejected || !isMet()) ? this.replace(rejected, options, sent) : token;
     }
     const isGood = isUsable(tokens, settings.platform.clock.now());
     return isGood ? tokens.accessToken : this.#refresh(state, 'expired', options);

@@ -5,7 +5,7 @@ import { isUsable } from '../core/freshness.js';
 import { hooks } from '../core/hooks.js';
 import { isFinal } from '../core/renewal.js';
 import type { RefreshReason } from '../core/session-events.js';
-import type { GrantEndpoints, SessionGrant } from '../core/session-grant.js';
+import type { GrantEndpoints } from '../core/session-grant.js';
 import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
 import { isSameSubject, type TokenSet, withRefreshToken } from '../core/token-set.js';
 import type { Answer, Refused } from './answer.js';
@@ -21,7 +21,7 @@ import type { RecordFactory } from './record-factory.js';
 import { type Found, isDeath, type LockedStorage, type RecordStore } from './record-store.js';
 import type { RefreshRun } from './refresh-run.js';
 import type { SessionStore } from './session-store.js';
-import type { UnstoredTokens } from './unstored-tokens.js';
+import type { TokenFacts, UnstoredTokens } from './unstored-tokens.js';
 
 /** The parts that an attempt needs. */
 export interface AttemptParts {
@@ -65,8 +65,8 @@ export class Attempt {
   #hadPause = false;
   /** The storage could not be read, and is not written. */
   #isBlind = false;
-  /** The grant, where its endpoints turned out to have moved. */
-  #grant: SessionGrant | undefined;
+  /** What the request was made with: it holds as well for the tokens of another user, whom a cookie may bring. */
+  #facts: TokenFacts = {};
 
   constructor(parts: AttemptParts, run: RefreshRun, request: AttemptRequest, storage: LockedStorage) {
     this.#parts = parts;
@@ -174,8 +174,9 @@ export class Attempt {
     const { settings, records, exchange, unstored } = this.#parts;
     const { reason, attempt, challenge } = this.#request;
     const { accessToken, refreshToken, scopes = [] } = current?.tokens ?? {};
+    this.#facts = { grant: current?.grant, claims: claimsOf(challenge) };
     const moved = (endpoints: GrantEndpoints) => {
-      this.#grant = { ...current?.grant, endpoints };
+      this.#facts = { ...this.#facts, grant: { ...current?.grant, endpoints } };
     };
     return exchange.request(
       {
@@ -191,24 +192,24 @@ export class Attempt {
       },
       current?.tokens,
       limitMs,
-      (tokens) => unstored.put(current, tokens),
+      (tokens) => unstored.put(current, tokens, this.#facts),
     );
   }
 
   async #storeTokens(current: SessionRecord | undefined, tokens: TokenSet, request?: number): Promise<AttemptOutcome> {
     const { settings, records, unstored, session } = this.#parts;
     const { clock } = settings.platform;
+    const facts = request ? this.#facts : unstored.facts;
     if (this.#storage.lease.signal.aborted) {
-      unstored.put(current, tokens);
+      unstored.put(current, tokens, facts);
       return { kind: 'lock-lost' };
     }
     if (current && settings.needsRefreshToken && !isSameSubject(current.tokens.idToken, tokens.idToken)) {
       return this.#confirmEnd(current, otherSubject(current, tokens));
     }
     const wasUsable = isUsable(tokens, clock.now());
-    const claims = request ? claimsOf(this.#request.challenge) : undefined;
     const isFirst = !current && (this.#isBlind || this.#request.isSignIn);
-    const record = records.next(current, tokens, { grant: this.#grant, claims, isFirst });
+    const record = records.next(current, tokens, { ...facts, isFirst });
     await this.#write(record);
     // A token that expires before it is published, because the storage or the lock is slow, is replaced once.
     const isBestAvailable = !wasUsable || this.#request.attempt > 1;
@@ -267,7 +268,8 @@ export class Attempt {
     const { refreshToken } = answer;
     let record = current;
     if (current && refreshToken !== undefined && refreshToken !== current.tokens.refreshToken) {
-      record = { ...records.next(current, withRefreshToken(current.tokens, refreshToken)), failure };
+      const facts = { ...this.#facts, claims: current.claims };
+      record = { ...records.next(current, withRefreshToken(current.tokens, refreshToken), facts), failure };
     } else if (current) {
       record = { ...current, failure, unanswered: current.unanswered || !answer.isAnswer };
     }

@@ -1,5 +1,5 @@
-import type { SessionGrant } from '../core/session-grant.js';
-import type { SessionRecord } from '../core/session-record.js';
+import { grantAfter, type SessionGrant } from '../core/session-grant.js';
+import { isSameSession, type SessionRecord, supersedes } from '../core/session-record.js';
 import { isSameSubject, type TokenSet } from '../core/token-set.js';
 import type { Settings } from './options.js';
 
@@ -7,6 +7,7 @@ import type { Settings } from './options.js';
 export class RecordFactory {
   readonly #settings: Settings;
   #ids = 0;
+  #latest: SessionRecord | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -39,16 +40,33 @@ export class RecordFactory {
     const revision = current?.revision ?? (more.isFirst ? Math.floor(platform.clock.now()) : 0);
     const attemptId = this.newId();
     const grant = more.grant ?? (isSame && current.grant);
-    return {
+    const record: SessionRecord = {
       sessionId,
       revision: revision + 1,
       owner,
-      tokens: isGrant ? { ...tokens, refreshToken: undefined } : tokens,
+      tokens: isGrant ? { ...tokens, refreshToken: undefined, refreshExpiresAt: undefined } : tokens,
       attemptId,
       unanswered: false,
       failure: undefined,
       ...(grant && { grant }),
       ...(more.claims && { claims: more.claims }),
     };
+    if (current) this.#latest = record;
+    return record;
+  }
+
+  /** The held record, or one of the same session that was made from it and is not published yet; it may not be stored either. */
+  newest(held: SessionRecord | undefined): SessionRecord | undefined {
+    const latest = this.#latest;
+    return latest && isSameSession(latest, held) && supersedes(latest, held) ? latest : held;
+  }
+
+  /** The record of a session that goes on with a sign-in; a refresh token that is kept is presented as before. */
+  continued(before: SessionRecord, tokens: TokenSet, granted: SessionGrant | undefined): SessionRecord {
+    const { attemptId, unanswered } = before;
+    const { refreshToken } = before.tokens;
+    const isKept = refreshToken !== undefined && tokens.refreshToken === refreshToken;
+    const grant = grantAfter(before.grant, granted, isKept);
+    return { ...this.next(before, tokens, { grant }), ...(isKept && { attemptId, unanswered }) };
   }
 }

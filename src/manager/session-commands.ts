@@ -14,10 +14,11 @@ import type { RecordStore, StorageObserver } from './record-store.js';
 import type { Refresher } from './refresher.js';
 import type { SessionStore } from './session-store.js';
 import type { StorageReader } from './storage-reader.js';
+import type { UnstoredObserver } from './unstored-tokens.js';
 import type { Waiters } from './waiters.js';
 
 /** The parts that sign-in and sign-out need. */
-export interface CommandParts extends Pick<StorageObserver, 'storageFailed'> {
+export interface CommandParts extends Pick<StorageObserver, 'storageFailed'>, UnstoredObserver {
   readonly settings: Settings;
   readonly session: SessionStore;
   readonly store: RecordStore;
@@ -123,7 +124,7 @@ export class SessionCommands {
     };
     // Counted from the clock, the later of two sessions is the newer one also for peers that cannot see each other's writes.
     const recordAfter = (revision = 0): SessionRecord => ({
-      ...(base ? records.next(base, after(base.tokens), { grant: granted }) : first),
+      ...(base ? records.continued(base, after(base.tokens), granted) : first),
       revision: Math.floor(Math.max(revision, session.state.revision, startedAt)) + turn.turn,
     });
     let record: SessionRecord | undefined;
@@ -131,7 +132,7 @@ export class SessionCommands {
       await store.withLock(async (storage) => {
         const found = await storage.read().catch(() => undefined);
         if (!turn.isLatest() || turn.isEnded()) return;
-        const held = session.record;
+        const held = records.newest(session.record);
         const standing = found && !found.damage ? store.standing(held, found.record) : 'held';
         goOn(standing === 'neither' ? undefined : standing === 'held' ? held : found?.record);
         if (!base) void refresher.detach();
@@ -147,7 +148,7 @@ export class SessionCommands {
       // The session lives in memory, and storing it is tried again; what it replaced may still be stored.
       this.#reportLock('write', error);
       if (error instanceof LockError) record = undefined; // its revision has to follow what others stored meanwhile
-      if (!record) goOn(session.record);
+      if (!record) goOn(records.newest(session.record));
       const replaced = turn.isLatest() && !turn.isEnded() ? session.record?.sessionId : sessionId;
       this.#erase(base ? undefined : replaced);
     }
@@ -166,6 +167,7 @@ export class SessionCommands {
       const facts = { by: 'us', reason: 'asked', attempts: 0, durationMs: 0 } as const;
       session.dispatch({ type: 'refreshed', base, record, ...facts });
       callers.resolve(record);
+      this.#parts.tokensArrivedLate(); // while nothing could be refreshed
     } else session.dispatch({ type: 'started', record, from: base ? 'storage' : 'sign-in' });
   }
 

@@ -1,10 +1,13 @@
-import { isSameTokenSet, type SessionRecord } from '../core/session-record.js';
-import type { TokenSet } from '../core/token-set.js';
+import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
+import { isSameSubject, type TokenSet } from '../core/token-set.js';
 
 /** Is told that tokens came after the caller who waited for them had gone. */
 export interface UnstoredObserver {
   tokensArrivedLate(): void;
 }
+
+/** What is stored together with tokens. */
+export type TokenFacts = Pick<SessionRecord, 'grant' | 'claims'>;
 
 /** Tokens that came after their deadline, or when the lock was lost, until an attempt stores them. */
 export class UnstoredTokens {
@@ -12,12 +15,19 @@ export class UnstoredTokens {
   #tokens: TokenSet | undefined;
   /** The record that was presented for them. */
   #base: SessionRecord | undefined;
+  #facts: TokenFacts = {};
 
   constructor(observer: UnstoredObserver) {
     this.#observer = observer;
   }
 
-  put(base: SessionRecord | undefined, tokens: TokenSet): void {
+  /** What belongs to the tokens, also to those that were taken last. */
+  get facts(): TokenFacts {
+    return this.#facts;
+  }
+
+  put(base: SessionRecord | undefined, tokens: TokenSet, facts: TokenFacts = {}): void {
+    this.#facts = facts;
     this.#base = base;
     this.#tokens = tokens;
     this.#observer.tokensArrivedLate();
@@ -25,14 +35,26 @@ export class UnstoredTokens {
 
   /** Whether there are tokens that follow from this record. */
   follow(record: SessionRecord | undefined): boolean {
-    return this.#tokens !== undefined && isSameTokenSet(this.#base, record);
+    return this.#tokens !== undefined && (isSameTokenSet(this.#base, record) || this.#hasReplaced(record));
   }
 
   /** Hands the tokens out, if they follow from this record; the caller stores them. */
   take(record: SessionRecord | undefined): TokenSet | undefined {
     const tokens = this.follow(record) ? this.#tokens : undefined;
     if (tokens) this.#tokens = undefined;
-    return tokens;
+    if (!tokens || !record || isSameTokenSet(this.#base, record)) return tokens;
+    this.#facts = { claims: record.claims };
+    const { refreshToken, refreshExpiresAt } = tokens;
+    return { ...record.tokens, refreshToken, refreshExpiresAt };
+  }
+
+  /** The session went on with a sign-in, but with the refresh token that these tokens have come for. */
+  #hasReplaced(record: SessionRecord | undefined): boolean {
+    const [base, late] = [this.#base, this.#tokens];
+    if (!base || !late || !record || !isSameSession(base, record)) return false;
+    const { refreshToken, idToken } = record.tokens;
+    const isKept = refreshToken !== undefined && refreshToken === base.tokens.refreshToken;
+    return isKept && refreshToken !== late.refreshToken && isSameSubject(idToken, late.idToken);
   }
 
   clear(): void {

@@ -97,6 +97,7 @@ describe('the grant of a record', () => {
 
   test('and so do the claims that its tokens were asked for with', () => {
     expect(decodeRecord(encodeRecord({ ...record, claims: 'e30=' })).record?.claims).toBe('e30=');
+    expect(decodeRecord(encodeRecord({ ...record, claims: '{"ü":\n1}' })).record?.claims).toBe('{"ü":\n1}');
     expect(decodeRecord(change({ claims: 5 })).kind).toBe('damaged');
   });
 

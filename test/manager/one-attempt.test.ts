@@ -380,16 +380,23 @@ describe('a storage that cannot be read', () => {
     expect([one.erased, repair.mock.calls.length, one.manager.store.isBuried(base)]).toEqual([0, 1, true]);
   });
 
-  test('stops a session that it did hold, one whose cookie it may tell of, and none at all', async () => {
-    const held = oneAttempt(base);
-    const cookie = oneAttempt(base, { refreshTokenIn: 'cookie' });
-    for (const { manager } of [held, cookie]) await wasStored(manager, base);
-    for (const one of [held, cookie, oneAttempt(undefined)]) {
+  test('stops a session that it did hold, also one of a cookie, and none at all', async () => {
+    const cookie = { refreshTokenIn: 'cookie' } as const;
+    const held = [oneAttempt(base), oneAttempt(base, cookie)];
+    for (const { manager } of held) await wasStored(manager, base);
+    for (const one of [...held, oneAttempt(undefined), oneAttempt(undefined, cookie)]) {
       one.read = broken;
       await expect(one.outcome()).rejects.toMatchObject({ code: 'ERR_STORAGE_READ' });
       expect(one.asked).toEqual([]);
     }
   });
+});
+
+test('a session of a cookie that a storage never took does not stop when that cannot be read', async () => {
+  const one = oneAttempt(base, { refreshTokenIn: 'cookie' });
+  one.read = () => Promise.reject(new StorageError('ERR_STORAGE_READ', 'locked'));
+  expect(await one.outcome()).toMatchObject({ kind: 'refreshed', record: { sessionId: base.sessionId } });
+  expect(one.written).toEqual([]);
 });
 
 describe('a refusal that may last', () => {

@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { PendingWork } from '../../src/manager/pending-work.js';
 import { UnstoredTokens } from '../../src/manager/unstored-tokens.js';
 import { fakeClock } from '../../src/testing.js';
+import { jwt } from '../support/promise-world.js';
 import { recordWith } from '../support/session-records.js';
 
 const base = recordWith();
@@ -17,6 +18,28 @@ test('tokens that came late are told, and handed out once, for the record that t
   expect([unstored.follow(newer), unstored.take(newer)]).toEqual([false, undefined]);
   expect([unstored.follow(base), unstored.take(base)]).toEqual([true, tokens]);
   expect([unstored.follow(base), unstored.take(base)]).toEqual([false, undefined]);
+});
+
+test('of tokens that came late, a session that went on meanwhile gets the refresh token alone, and keeps its own facts', () => {
+  const unstored = new UnstoredTokens({ tokensArrivedLate: () => undefined });
+  const claims = 'asked for';
+  const late = { ...tokens, refreshToken: 'late', refreshExpiresAt: 7 };
+  unstored.put(base, late, { claims: 'others' });
+  const on = recordWith({ revision: 4, claims }, { accessToken: 'stronger' });
+  expect(unstored.take(on)).toEqual({ ...on.tokens, refreshToken: 'late', refreshExpiresAt: 7 });
+  expect(unstored.facts).toEqual({ claims });
+});
+
+test('and nothing where its refresh token is another one by now, or they are of somebody else', () => {
+  const idToken = (sub: string) => jwt({ sub, iss: 'https://auth.test' });
+  for (const [mine, theirs] of [
+    [{ refreshToken: 'newer' }, {}],
+    [{ idToken: idToken('ada') }, { idToken: idToken('bob') }],
+  ]) {
+    const unstored = new UnstoredTokens({ tokensArrivedLate: () => undefined });
+    unstored.put(base, { ...tokens, refreshToken: 'late', ...theirs });
+    expect(unstored.take(recordWith({ revision: 4 }, mine))).toBe(undefined);
+  }
 });
 
 test('tokens that came late are forgotten when their session is over', () => {
