@@ -15,7 +15,7 @@ import {
   use,
 } from './limits/keeper.js';
 import { type LimitStorage, limitItems } from './limits/limit-items.js';
-import { type Because, idleOf, tighter } from './limits/limited.js';
+import { type Because, tighter } from './limits/limited.js';
 import { type Clock, pageClock, steadyTime } from './limits/steady-time.js';
 import { refuse } from './origins.js';
 
@@ -251,11 +251,10 @@ async function tighten(keeping: Keeping, limits: Parameters<LimitedSession['tigh
   if (!session) throw new SessionError('ERR_NO_SESSION', 'Expected a session to tighten, but nobody is signed in.');
   const { time } = keeping;
   const { sessionId, startedAt } = session.terms;
-  const isTighter = idleMs !== undefined && idleMs < idleOf(session.terms, keeping.limits);
   session.terms = tighter(session.terms, {
     sessionId,
     startedAt,
-    ...(isTighter && { idleMs, tightenedAt: time.now() }),
+    ...(idleMs !== undefined && { idleMs, tightenedAt: time.now() }),
     ...(endsAt !== undefined && { endsAt: endsAt + time.aheadMs }),
   });
   session.contestedUntil = time.now() + CONTESTED_MS;

@@ -152,6 +152,15 @@ describe('LI1: after the limit no peer serves a token, the storage is empty, the
     before.dispose();
   });
 
+  test('a sign-out in another tab is no limit', async () => {
+    const world = createWorld();
+    const { a, b } = await twoTabs(world);
+    await world.clock.runUntil(a.tokens.endSession());
+    await world.clock.settle();
+    expect([a.told, b.told]).toEqual([['sessionEnded ended'], ['sessionEnded peer']]);
+    expect(world.one.items.size).toBe(0);
+  });
+
   test('the next session has limits of its own', async () => {
     const world = createWorld();
     const { clock, one } = world;
@@ -186,6 +195,17 @@ describe('LI2: use in one tab keeps all', () => {
     expect([a.told, b.told]).toEqual([[], []]);
     await clock.advance(1);
     expect(b.tokens.getSnapshot().status).toBe('none');
+  });
+
+  test('a use just before its end counts, where a tenth of idleMs is a few seconds', async () => {
+    const world = createWorld();
+    const { clock } = world;
+    const { a, b } = await twoTabs(world, { idleMs: MINUTE });
+    await clock.advance(5_000);
+    a.limited.used();
+    await clock.advance(MINUTE - 1);
+    expect([a.told, b.told]).toEqual([[], []]);
+    expect(b.limited.getSnapshot().endsAt).toBe(clock.now() + 1);
   });
 
   test('a use is written at most once in a tenth of idleMs', async () => {
@@ -304,6 +324,20 @@ describe('LI4: a sleep over the limit ends the session at the first call, before
     expect(a.tokens.getSnapshot().status).toBe('none');
   });
 
+  test('a call within a second of the last look is refused as well, once the limit is there', async () => {
+    const world = createWorld();
+    const { clock, server } = world;
+    const a = world.open(world.one);
+    await world.signIn(a);
+    await clock.advance(15 * MINUTE - 500);
+    expect(await world.call(a, 'poll')).toBe(200);
+    const before = server.apiRequests.length;
+    clock.set(clock.now() + 500);
+    a.limited.used();
+    expect(await world.call(a)).toBe('ERR_NO_SESSION');
+    expect(server.apiRequests.length).toBe(before);
+  });
+
   test('a page that is opened after it', async () => {
     const world = createWorld();
     const { clock, one, server } = world;
@@ -343,6 +377,15 @@ describe('LI5: `warned` comes warnMs before, and use takes it back', () => {
       'limitReached idle',
       expect.stringMatching(/^sessionEnded/),
     ]);
+  });
+
+  test('at that very moment, in the midst of a minute', async () => {
+    const world = createWorld();
+    const { clock } = world;
+    const a = world.open(world.one, { warnMs: 90_000 });
+    await world.signIn(a);
+    await clock.advance(13 * MINUTE + 30_000);
+    expect(a.told).toEqual(['warned idle']);
   });
 
   test('of the end of the refresh token as well, which ends nothing here', async () => {
@@ -453,6 +496,24 @@ describe('LI6: `tighten` reaches every peer, and nothing loosens', () => {
     expect(itemOf(one.items)).toMatchObject({ idleMs: 5 * MINUTE });
   });
 
+  test('a page that could not read it at first stores nothing looser', async () => {
+    const world = createWorld();
+    const { clock, one } = world;
+    const a = world.open(one);
+    await world.signIn(a);
+    const endsAt = clock.now() + 10 * MINUTE;
+    await clock.runUntil(a.limited.tighten({ endsAt }));
+    one.reload();
+    one.storageFault = (operation, key) =>
+      operation === 'getItem' && ITEM.test(key) ? { error: new Error('busy') } : undefined;
+    const again = world.open(one);
+    await world.ready(again);
+    one.storageFault = undefined;
+    await clock.advance(MINUTE);
+    expect(itemOf(one.items)).toMatchObject({ endsAt });
+    expect(again.limited.getSnapshot()).toMatchObject({ endsAt });
+  });
+
   test('without a session there is nothing to tighten', async () => {
     const world = createWorld();
     const a = world.open(world.one);
@@ -474,7 +535,7 @@ describe('LI7: a clock set back or forth by two hours', () => {
       clock.set(clock.now() - 2 * HOUR);
       await clock.advance(leftMs - 1);
       expect(a.told).toEqual([]);
-      await clock.advance(10 * MINUTE);
+      await clock.advance(MINUTE + 1); // what passed between two looks is lost
       expect([a, b].map(({ tokens }) => tokens.getSnapshot().status)).toEqual(['none', 'none']);
       expect(a.told).toContain(`limitReached ${because}`);
     },
@@ -496,6 +557,18 @@ describe('LI7: a clock set back or forth by two hours', () => {
     expect(a.limited.getSnapshot().endsAt).toBe(clock.now() + 15 * MINUTE);
     await clock.advance(15 * MINUTE);
     expect(a.told).toContain('limitReached idle');
+  });
+
+  test('back: a moment that `tighten` is given is one of the clock as it is now', async () => {
+    const world = createWorld();
+    const { clock } = world;
+    const { a, b } = await twoTabs(world);
+    clock.set(clock.now() - 2 * HOUR);
+    const endsAt = clock.now() + 5 * MINUTE;
+    await clock.runUntil(a.limited.tighten({ endsAt }));
+    expect(a.limited.getSnapshot().endsAt).toBe(endsAt);
+    await clock.advanceTo(endsAt);
+    expect([a, b].map(({ tokens }) => tokens.getSnapshot().status)).toEqual(['none', 'none']);
   });
 
   test('forth: a session that is used is not ended by an idle limit above two hours', async () => {

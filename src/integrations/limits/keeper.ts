@@ -98,12 +98,11 @@ export function save(keeping: Keeping, session: Limited, item: Parameters<LimitI
   return keeping.items.write(item, () => keeping.session !== session || keeping.isDisposed);
 }
 
-/** The user did something. */
+/** The user did something, and the limits are known to be farther away. */
 export function use(keeping: Keeping): void {
   const session = sessionOf(keeping);
-  const now = keeping.time.now();
-  if (!session || keeping.isDisposed || now >= endOf(session, keeping.limits).at) return;
-  session.usedAt = now;
+  if (!session || keeping.isDisposed) return;
+  session.usedAt = keeping.time.now();
   review(keeping);
 }
 
