@@ -22,6 +22,7 @@ const shared = {
     file: 'src/adapters/file.ts',
     fleet: 'src/services/fleet.ts',
     'indexed-db': 'src/adapters/indexed-db.ts',
+    limits: 'src/integrations/limits.ts',
     loopback: 'src/integrations/loopback.ts',
     node: 'src/presets/node.ts',
     oauth: 'src/integrations/oauth.ts',

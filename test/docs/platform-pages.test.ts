@@ -25,6 +25,7 @@ const pages = [
   'observability',
   'devtools',
   'dpop',
+  'limits',
 ];
 
 describe.each([...pages, ...providers.map((at) => `sign-in-at/${at}`)])('docs/%s.md', (name) => {
