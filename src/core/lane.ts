@@ -89,7 +89,8 @@ export function allowance(pause: LanePause | undefined, now: number, perSecond: 
   // What is further ahead than any pause was written by a clock that has been set back since, or by one that is wrong.
   const isHeld = now < pause.until && pause.until - now <= MAX_RETRY_AFTER_MS;
   if (pause.reason === 'deaths' || (isHeld && pause.reason !== 'resumed')) return 'none';
-  if (pause.reason !== 'resumed' && pause.reason !== 'retry-after') return 'probe';
+  const isFarAhead = now < pause.until && pause.reason === 'retry-after';
+  if (isFarAhead || (pause.reason !== 'resumed' && pause.reason !== 'retry-after')) return 'probe';
   const steps = Math.floor(Math.abs(now - pause.until) / RAMP_STEP_MS);
   return Math.min(perSecond, 2 ** steps);
 }

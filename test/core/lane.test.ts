@@ -65,6 +65,12 @@ describe('the brakes of a lane', () => {
     }
   });
 
+  test('a moment that is further ahead than a server may name lets one probe through, and no crowd', () => {
+    const pause = { until: 3_600_001, reason: 'retry-after', count: 0 } as const;
+    expect(allowance(pause, 0, 50)).toBe('probe');
+    expect(allowance(pause, 1, 50)).toBe('none');
+  });
+
   test('a moment that the server named is a pause at once, and is not shortened', () => {
     const held = laneAfter(FRESH_LANE, { kind: 'unavailable', retryAt: 90_000 }, 1_000, 0.5);
     expect(held.pause).toEqual({ until: 90_000, reason: 'retry-after', count: 0 });
