@@ -13,7 +13,7 @@ import { memoryStorage } from '../../src/adapters/memory-storage.js';
 import { createTokenManager, inProcess, isRetryable, tokenEndpoint } from '../../src/index.js';
 import type { Lock } from '../../src/ports/lock.js';
 import type { TokenStorage } from '../../src/ports/storage.js';
-import { createAuthServer, fakeClock, storageContract } from '../../src/testing.js';
+import { createAuthServer, type FakeClock, fakeClock, storageContract } from '../../src/testing.js';
 import { createKms } from '../support/kms.js';
 import { outcome } from '../support/promise-world.js';
 
@@ -57,7 +57,7 @@ describe('EN1 No token, in whole or in part, in a dump of the store', () => {
     const server = createAuthServer({ clock });
     const tokens = createTokenManager({
       refresh: tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
-      platform: { ...inProcess(), clock, storage: encrypted(storage, keys) },
+      platform: { ...inProcess(), clock, storage: tracked(clock, encrypted(storage, keys)) },
     });
     const seen: string[] = [];
     const signedIn = server.signIn();
@@ -266,6 +266,15 @@ describe('EN3 New key seals, old ones open; after reseal none needs the old one;
   });
 });
 
+/** Lets the clock wait for encryption, which it cannot see ahead. */
+function tracked(clock: FakeClock, storage: TokenStorage): TokenStorage {
+  return {
+    getItem: (key) => clock.track(Promise.resolve(storage.getItem(key))),
+    setItem: (key, value, options) => clock.track(Promise.resolve(storage.setItem(key, value, options))),
+    removeItem: (key, options) => clock.track(Promise.resolve(storage.removeItem(key, options))),
+  };
+}
+
 describe('EN4 KMS away: sessions at hand are served, others get a retryable StorageError, nobody is ended', () => {
   test('while it is away, and they go on when it is back', async () => {
     const clock = fakeClock();
@@ -275,7 +284,7 @@ describe('EN4 KMS away: sessions at hand are served, others get a retryable Stor
     const create = (user: string) =>
       createTokenManager({
         refresh: tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
-        platform: { ...inProcess(), clock, storage: encrypted(storage, envelopeKeys(kms)) },
+        platform: { ...inProcess(), clock, storage: tracked(clock, encrypted(storage, envelopeKeys(kms))) },
         proactive: false,
         key: user,
       });
