@@ -200,7 +200,7 @@ describe('a database that lacks the store', () => {
       () => storage.removeItem(key),
     ]) {
       await expect(call()).rejects.toMatchObject({
-        message: expect.stringMatching(/somebody else.*indexedDb\(\{ database/),
+        message: expect.stringMatching(/something else made it.*indexedDb\(\{ database/),
       });
     }
     expect((await dump()).items).toEqual([{ id: 1 }]);
