@@ -6,6 +6,7 @@ import {
   type Platform,
   type RefreshTokens,
 } from 'evertoken';
+import { type DpopKeys, dpop, memoryKeys } from 'evertoken/dpop';
 import { loopbackSignIn } from 'evertoken/loopback';
 import {
   createSignIn,
@@ -31,33 +32,41 @@ export interface McpOptions {
   metadataUrl?: string;
   /** A client that was registered by hand, at this issuer alone. */
   registered?: { issuer: string; clientId: string; clientSecret?: string };
+  /** Where keys are kept, for servers that bind access tokens to one. Default: in memory, gone with the process. */
+  keys?: DpopKeys;
 }
+
+type Identity = Pick<OAuthClientOptions, 'clientId' | 'authentication'>;
 
 /** How often one request may send the user to sign in: once, and once more for the scopes that it turns out to need. */
 const MAX_SIGN_INS = 2;
 const REDIRECT_URI = 'http://127.0.0.1/callback'; // any port of loopback (RFC 8252 section 7.3)
 
 /** A `fetch` for one MCP server: it finds out who may issue access tokens, registers, signs the user in, and asks for more. */
-export function createMcpFetch({ url, open, platform, metadataUrl, registered }: McpOptions): typeof fetch {
+export function createMcpFetch({ url, open, platform, metadataUrl, registered, ...more }: McpOptions): typeof fetch {
+  const signer = dpop({ keys: more.keys ?? memoryKeys() });
   let client: OAuthClient | undefined;
   const refresh: RefreshTokens = async (request) => {
     client ??= (await choose(undefined)).client; // after a restart
     return refreshWith(client)(request);
   };
   const tokens = createTokenManager({ refresh, platform, proactive: false, key: `mcp:${url}` });
-  const api = createFetch(tokens, { origins: [new URL(url).origin], withoutSession: 'send' });
+  const origins = [new URL(url).origin];
+  const api = createFetch(tokens, { origins, withoutSession: 'send', fetch: signer.fetch(tokens) });
   /** One client for each issuer: what one server has registered is never shown to another. */
   const clients = new Map<string, OAuthClient>();
 
   async function choose(challenge: Challenge | undefined): Promise<{ client: OAuthClient; scopes: string[] }> {
     const { resource, server, scopes } = await discover(url, challenge);
-    const known = clients.get(server.issuer) ?? oauthClient({ ...(await register(server)), issuer: server, resource });
+    const bound = server.dpop_signing_alg_values_supported ? { dpop: signer } : {};
+    const about = { issuer: server, resource, ...bound };
+    const known = clients.get(server.issuer) ?? oauthClient({ ...(await register(server)), ...about });
     clients.set(server.issuer, known);
     const mayStay = Array.isArray(server.scopes_supported) && server.scopes_supported.includes('offline_access');
     return { client: known, scopes: mayStay ? [...scopes, 'offline_access'] : scopes };
   }
 
-  async function register(server: ServerMetadata): Promise<Pick<OAuthClientOptions, 'clientId' | 'authentication'>> {
+  async function register(server: ServerMetadata): Promise<Identity> {
     if (registered?.issuer === server.issuer) return withSecret(registered.clientId, registered.clientSecret);
     if (metadataUrl && server.client_id_metadata_document_supported === true) return { clientId: metadataUrl };
     const methods = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
@@ -78,11 +87,8 @@ export function createMcpFetch({ url, open, platform, metadataUrl, registered }:
     client = chosen.client;
     // what was granted is asked for again beside what is missing, but not at another server
     const asked = isSame ? { challenge } : {};
-    await loopbackSignIn(createSignIn({ client, tokens, platform, key: `mcp:${url}` }), {
-      open,
-      scopes: chosen.scopes,
-      ...asked,
-    });
+    const page = createSignIn({ client, tokens, platform, key: `mcp:${url}` });
+    await loopbackSignIn(page, { open, scopes: chosen.scopes, ...asked });
   }
 
   return async (input, init) => {
@@ -119,11 +125,7 @@ export async function discover(
   return { resource: url, server, scopes: named ?? [] };
 }
 
-function withSecret(
-  clientId: string,
-  secret?: string,
-  method?: unknown,
-): Pick<OAuthClientOptions, 'clientId' | 'authentication'> {
+function withSecret(clientId: string, secret?: string, method?: unknown): Identity {
   if (!secret || method === 'none') return { clientId };
   return { clientId, authentication: method === 'client_secret_post' ? { secret, method: 'post' } : { secret } };
 }
