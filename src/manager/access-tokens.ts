@@ -101,16 +101,18 @@ export class AccessTokens {
 
   get(options?: GetOptions): Promise<string> {
     try {
-      checkCall(options, 'minValidityMs');
+      if (options !== undefined) checkCall(options, 'minValidityMs');
     } catch (error) {
       return Promise.reject(error);
     }
-    const { settings, session, reader, pending, exchange } = this.#parts;
+    const parts = this.#parts;
+    const { settings } = parts;
     // Who asks beside a sign-in waits for that, and not with those who asked before it.
-    if (reader.isBlocking || pending.isStarting) return this.#parts.waited(this.#get(options));
+    if (parts.reader.isBlocking || parts.pending.isStarting) return this.#parts.waited(this.#get(options));
     const now = settings.platform.clock.now();
     const isFresh = now < this.#dueAt && now >= this.#freshFrom;
     if (this.#fresh && isFresh && (options === undefined || isPlain(options))) return this.#fresh;
+    const { session, exchange } = parts;
     const { record } = session;
     // The refresh function must not wait for itself, and no caller for a refresh while there is a usable token.
     const isServed = record && isUsable(record.tokens, now);
