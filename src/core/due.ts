@@ -65,18 +65,22 @@ export function keepAliveMoment({ issuedAt, refreshExpiresAt }: SessionTimes, { 
   return Math.floor(Math.min(issuedAt + keepAliveMs, lastMoment));
 }
 
+/** When a session is to be refreshed, whether or not somebody uses it; epoch milliseconds. */
+export function refreshMoment(key: string, times: SessionTimes, rule: DueRule): number {
+  const keepAliveAt = keepAliveMoment(times, rule);
+  return Math.min(dueMoment(key, times, rule) ?? keepAliveAt, keepAliveAt);
+}
+
 /** The entry of a session in the due index, at `now`. */
 export function dueEntry(key: string, lane: string, times: SessionTimes, rule: DueRule, now: number): DueEntry {
   const { issuedAt, expiresAt, retryAt, unanswered } = times;
-  const keepAliveAt = keepAliveMoment(times, rule);
-  const due = Math.min(dueMoment(key, times, rule) ?? keepAliveAt, keepAliveAt);
-  const at = Math.max(due, retryAt ?? 0);
+  const at = Math.max(refreshMoment(key, times, rule), retryAt ?? 0);
   return {
     lane,
     at: unanswered ? now + rule.takeoverMs : at,
     expiresAt,
     lifetimeMs: expiresAt === undefined ? undefined : expiresAt - issuedAt,
-    keepAliveAt,
+    keepAliveAt: keepAliveMoment(times, rule),
     ...(unanswered && { urgent: true }),
     ...(retryAt !== undefined && expiresAt !== undefined && expiresAt <= now && { stuck: true }),
   };

@@ -140,7 +140,9 @@ function createSigningFetch(signer: SigningParts, tokens: TokenManager, given: t
     const body = init.body ?? undefined;
     // The body of a Request can be read once; null where it was read already, so that `fetch` will reject.
     const spare = request && body === undefined && !/^(GET|HEAD)$/.test(method) ? copyOf(request) : undefined;
+    let isSpareUsed = false;
     const transmit = (proof: string, isAgain: boolean) => {
+      isSpareUsed ||= isAgain;
       const sent = new Headers(headers);
       sent.set('authorization', `DPoP ${accessToken}`);
       sent.set('dpop', proof);
@@ -148,7 +150,6 @@ function createSigningFetch(signer: SigningParts, tokens: TokenManager, given: t
       mark?.(next);
       return send((isAgain && spare) || input, next);
     };
-    let isSpareUsed = false;
     try {
       return await sendSigned(signer, {
         binding,
@@ -159,10 +160,7 @@ function createSigningFetch(signer: SigningParts, tokens: TokenManager, given: t
         isEndpoint: false,
         isOneShot: spare === null || (typeof body === 'object' && isStream(body)),
         assumedSkewMs: signer.assume(tokens, accessToken),
-        transmit: (proof, isAgain) => {
-          isSpareUsed ||= isAgain;
-          return transmit(proof, isAgain);
-        },
+        transmit,
       });
     } catch (error) {
       throw await endedBy(error, tokens, accessToken);

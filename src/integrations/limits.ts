@@ -18,6 +18,7 @@ import { type LimitStorage, limitItems } from './limits/limit-items.js';
 import { type Because, tighter } from './limits/limited.js';
 import { type Clock, pageClock, steadyTime } from './limits/steady-time.js';
 import { refuse } from './origins.js';
+import { reportFault } from './report-fault.js';
 
 /** How long a session may last. */
 export interface LimitOptions {
@@ -191,8 +192,7 @@ function tell(listener: Listener, event: LimitEvent): void {
   try {
     listener(event);
   } catch (error) {
-    const { reportError = console.error } = globalThis as { reportError?: (error: unknown) => void };
-    reportError(error);
+    reportFault(error);
   }
 }
 

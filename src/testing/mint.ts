@@ -1,3 +1,4 @@
+import { base64url } from '../core/proof.js';
 import { hmacSha256, sha256 } from './sha256.js';
 
 /** What makes the secrets of one server. */
@@ -52,11 +53,6 @@ export function readPayload(part: string): Record<string, unknown> | undefined {
 /** A hash of a token: it recognises the token, and cannot be used in its place. */
 export function fingerprint(token: string): string {
   return String.fromCharCode(...sha256(new TextEncoder().encode(token)));
-}
-
-/** The base64url form of some bytes, without padding (RFC 4648 section 5). */
-export function base64url(bytes: Uint8Array): string {
-  return base64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
 /** The base64 form of some bytes (RFC 4648 section 4). */

@@ -1,10 +1,11 @@
+import { base64url } from '../core/proof.js';
 import type { TokenResponse } from '../core/token-set.js';
 import type { World } from './auth-world.js';
 import { isKnownResource, readClaimsAsked } from './authorization-requests.js';
 import type { CodeRecord } from './desk.js';
 import type { Exchange } from './exchange.js';
 import type { Grant } from './grants.js';
-import { base64url, readPayload } from './mint.js';
+import { readPayload } from './mint.js';
 import { sha256 } from './sha256.js';
 
 /** Tokens, or why there are none (RFC 6749 section 5.2). */

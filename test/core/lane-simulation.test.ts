@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { allowance, FRESH_LANE, type LanePause, type LaneState, laneAfter, probing } from '../../src/core/lane.js';
+import { seeded } from '../support/seeded.js';
 
 /** What is simulated, so that a test may put something broken in its place. */
 interface Parts {
@@ -14,23 +15,12 @@ const STEP_MS = 500;
 const MINUTE = 60_000;
 const PER_SECOND = 20;
 
-/** Mulberry32: the same numbers for the same seed. */
-function chance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /**
  * A lane, three processes that share its pause, and a provider that is away for ten minutes. One process feeds at a
  * time; it may die, and its requests with it; their clocks differ by seconds. Says what went wrong.
  */
 function simulate(seed: number, { laneAfter, allowance, probing }: Parts): string | undefined {
-  const random = chance(seed);
+  const random = seeded(seed);
   const clocks = Array.from({ length: 3 }, () => (random() - 0.5) * 4_000);
   const states: LaneState[] = clocks.map(() => FRESH_LANE);
   const flying: { readonly at: number; readonly by: number }[] = [];

@@ -125,20 +125,7 @@ describe(title, { timeout: 60_000 }, () => {
         admin.command(
           "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
         );
-      const storage = sqlStorage(connection.db);
-      const tokens = await signInOn(connection, 'user');
-      await storage.setItem(KEY, secret);
-      for (let round = 0; round < 5; round++) {
-        const calls = Array.from({ length: 10 }, () => failure(storage.getItem(KEY)));
-        await killAll();
-        for (const outcome of await Promise.all(calls)) {
-          expect(outcome === secret || isRetryable(outcome), inspect(outcome)).toBe(true);
-        }
-        await vi.waitFor(async () => expect(await storage.getItem(KEY)).toBe(secret), { timeout: 10_000 });
-        await vi.waitFor(() => tokens.refresh(), { timeout: 10_000 });
-      }
-      expect(tokens.getSnapshot().status).toBe('active');
-      tokens.dispose();
+      await outliveKills(connection, killAll);
     });
 
     test('statements that take longer than their timeout', async () => {
@@ -221,20 +208,7 @@ describe(title, { timeout: 60_000 }, () => {
 
     test('every connection killed', async () => {
       const { connection, admin } = await start();
-      const storage = sqlStorage(connection.db);
-      const tokens = await signInOn(connection, 'user');
-      await storage.setItem(KEY, secret);
-      for (let round = 0; round < 5; round++) {
-        const calls = Array.from({ length: 10 }, () => failure(storage.getItem(KEY)));
-        await admin.command('kill user app@localhost');
-        for (const outcome of await Promise.all(calls)) {
-          expect(outcome === secret || isRetryable(outcome), inspect(outcome)).toBe(true);
-        }
-        await vi.waitFor(async () => expect(await storage.getItem(KEY)).toBe(secret), { timeout: 10_000 });
-        await vi.waitFor(() => tokens.refresh(), { timeout: 10_000 });
-      }
-      expect(tokens.getSnapshot().status).toBe('active');
-      tokens.dispose();
+      await outliveKills(connection, () => admin.command('kill user app@localhost'));
     });
 
     test('statements that take longer than their timeout', async () => {
@@ -311,3 +285,21 @@ describe(title, { timeout: 60_000 }, () => {
     });
   });
 });
+
+/** Calls under way when all connections are killed succeed or can be tried again, and the session goes on. */
+async function outliveKills(connection: SqlConnection, killAll: () => Promise<unknown>): Promise<void> {
+  const storage = sqlStorage(connection.db);
+  const tokens = await signInOn(connection, 'user');
+  await storage.setItem(KEY, secret);
+  for (let round = 0; round < 5; round++) {
+    const calls = Array.from({ length: 10 }, () => failure(storage.getItem(KEY)));
+    await killAll();
+    for (const outcome of await Promise.all(calls)) {
+      expect(outcome === secret || isRetryable(outcome), inspect(outcome)).toBe(true);
+    }
+    await vi.waitFor(async () => expect(await storage.getItem(KEY)).toBe(secret), { timeout: 10_000 });
+    await vi.waitFor(() => tokens.refresh(), { timeout: 10_000 });
+  }
+  expect(tokens.getSnapshot().status).toBe('active');
+  tokens.dispose();
+}

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { createAuthServer } from '../../src/testing.js';
+import { freePort } from '../support/free-port.js';
 import { hasRedisServer, startRedis } from '../support/redis-server.js';
 
 const root = new URL('../../', import.meta.url);
@@ -68,12 +68,3 @@ test.skipIf(!hasRedisServer)(
     for (let i = 0; i < 6; i++) expect((await call('/users/user0/items')).status).toBe(401);
   },
 );
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-}

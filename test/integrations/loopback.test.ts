@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { loopbackSignIn } from '../../src/integrations/loopback.js';
+import { freePort } from '../support/free-port.js';
 import { type SignInWorld, signInWorld } from '../support/sign-in-world.js';
 
 const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
@@ -37,14 +38,6 @@ function gate<T>(): { promise: Promise<T>; open: (value: T) => void } {
   });
   return { promise, open };
 }
-
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 
 const isFree = (port: number, host = '127.0.0.1') =>
   new Promise<boolean>((resolve) => {

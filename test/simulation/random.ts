@@ -1,3 +1,5 @@
+import { seeded } from '../support/seeded.js';
+
 /** Chance from a seed: the same numbers in the same order, on every machine. */
 export interface Random {
   /** A number in [0, 1). */
@@ -13,15 +15,7 @@ export interface Random {
 }
 
 export function createRandom(seed: number): Random {
-  let state = Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(Math.floor(seed / 0x1_0000_0000) + 7, 0x85ebca6b);
-
-  // mulberry32
-  function next(): number {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  }
+  const next = seeded(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(Math.floor(seed / 0x1_0000_0000) + 7, 0x85ebca6b));
 
   return {
     next,

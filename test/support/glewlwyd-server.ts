@@ -1,12 +1,12 @@
 // A real authorization server in C (Glewlwyd 2.7) on a loopback port, in a temporary folder, with a database of its own.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
+import { freePort } from './free-port.js';
 
 /** Where `npm run glewlwyd` has put it. */
 const root = fileURLToPath(new URL('../../node_modules/.cache/glewlwyd/', import.meta.url));
@@ -257,12 +257,4 @@ function browserOf(origin: string, base: string): Pick<GlewlwydServer, 'visit' |
       if (response.status >= 400) throw new Error(`The code was not confirmed: ${response.status}`);
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

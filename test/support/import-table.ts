@@ -63,9 +63,9 @@ export const table = {
     rule: 'integrations import types of manager, errors, pure functions of core and the one library they are about; node: modules on demand in loopback alone; the default platform in devtools alone; never ports or adapters.',
   },
   services: {
-    code: ['services', 'core', 'errors'],
+    code: ['services', 'integrations', 'core', 'errors'],
     types: ['manager', 'ports'],
-    rule: 'services are built on managers, for servers: they import types of manager and ports, core, errors and other services; never adapters, presets or a framework.',
+    rule: 'services are built on managers, for servers: they import types of manager and ports, core, errors, integrations and other services; never adapters, presets or a framework.',
   },
   testing: {
     code: ['testing', 'ports', 'core', 'errors'],

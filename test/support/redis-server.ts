@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.js';
 
 /** `redis-server` is installed, so that a server of one's own can be started. */
 export const hasRedisServer = spawnSync('redis-server', ['--version']).status === 0;
@@ -91,15 +92,6 @@ export async function startRedisCluster(): Promise<{ readonly port: number; stop
   cli('cluster', 'addslotsrange', '0', '16383');
   while (!cli('cluster', 'info').includes('cluster_state:ok')) await sleep(50);
   return { port, stop: server.stop };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 function answers(socket: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SpaPage } from '../../examples/spa/main.js';
 import type { Tab } from '../support/browsers/tab-browser.js';
+import { seeded } from '../support/seeded.js';
 import { inEveryBrowser, isLong } from './support/in-every-browser.js';
 import { record } from './support/results.js';
 import { storages } from './support/spa-world.js';
@@ -42,7 +43,7 @@ inEveryBrowser(({ engine, play }) => {
       const world = await play(5, { storage }, { accessTokenLifetimeMs: lifetimeMs });
       await world.signIn('Ada');
       const startedAt = Date.now();
-      const sights = await showAtRandom(world.tabs, engine === 'webkit' ? tell : (tab) => tab.show(), mulberry(42));
+      const sights = await showAtRandom(world.tabs, engine === 'webkit' ? tell : (tab) => tab.show(), seeded(42));
       const ranMs = Date.now() - startedAt;
       const requests = world.server.tokenRequests;
       const gaps = requests.slice(1).map(({ at }, index) => at - (requests[index]?.at ?? 0));
@@ -90,15 +91,4 @@ function pretend(hidden: boolean): void {
     get: () => (hidden ? 'hidden' : 'visible'),
   });
   document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
-}
-
-/** Numbers in [0, 1), the same for the same seed. */
-function mulberry(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

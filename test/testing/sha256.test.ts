@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { base64, base64url } from '../../src/testing/mint.js';
+import { base64url } from '../../src/core/proof.js';
+import { base64 } from '../../src/testing/mint.js';
 import { hmacSha256, sha256 } from '../../src/testing/sha256.js';
 
 const bytes = (length: number) => Uint8Array.from({ length }, (_, index) => (index * 151 + length) % 256);

@@ -96,28 +96,32 @@ async function putEntry(database: SqlDatabase, key: string, entry: DueEntry): Pr
 }
 
 async function addEnded(database: SqlDatabase, key: string, ended: { reason: string; at: number }): Promise<void> {
-  const { dialect, sessions, ended: table, run } = database;
+  const { sessions, ended: table } = database;
   const lane = sql`coalesce((select nullif(s.lane, '') from ${sessions} s where s.session_key = ${rowKey(key)}), 'default')`;
   const at = Math.floor(ended.at);
-  const insert = sql`insert into ${table} (session_key, lane, reason, ended_at) values (${key}, ${lane}, ${ended.reason}, ${at})`;
-  if (dialect !== 'mysql') {
-    await run(
-      sql`${insert} on conflict (session_key) do update set reason = excluded.reason, ended_at = excluded.ended_at`,
-    );
-    return;
-  }
-  if (await inserts(run, insert)) return;
-  await run(sql`update ${table} set reason = ${ended.reason}, ended_at = ${at} where session_key = ${key}`);
+  await replace(database, {
+    insert: sql`insert into ${table} (session_key, lane, reason, ended_at) values (${key}, ${lane}, ${ended.reason}, ${at})`,
+    onConflict: sql`(session_key) do update set reason = excluded.reason, ended_at = excluded.ended_at`,
+    update: sql`update ${table} set reason = ${ended.reason}, ended_at = ${at} where session_key = ${key}`,
+  });
 }
 
-async function putPause({ dialect, lanes, run }: SqlDatabase, lane: string, pause: string): Promise<void> {
-  const insert = sql`insert into ${lanes} (lane, pause) values (${lane}, ${pause})`;
-  if (dialect !== 'mysql') {
-    await run(sql`${insert} on conflict (lane) do update set pause = excluded.pause`);
-    return;
-  }
-  if (await inserts(run, insert)) return;
-  await run(sql`update ${lanes} set pause = ${pause} where lane = ${lane}`);
+async function putPause(database: SqlDatabase, lane: string, pause: string): Promise<void> {
+  const { lanes } = database;
+  await replace(database, {
+    insert: sql`insert into ${lanes} (lane, pause) values (${lane}, ${pause})`,
+    onConflict: sql`(lane) do update set pause = excluded.pause`,
+    update: sql`update ${lanes} set pause = ${pause} where lane = ${lane}`,
+  });
+}
+
+/** Inserts a row, or updates the one that is there; MySQL has no `on conflict`. */
+async function replace(
+  { dialect, run }: SqlDatabase,
+  { insert, onConflict, update }: Readonly<Record<'insert' | 'onConflict' | 'update', Statement>>,
+): Promise<void> {
+  if (dialect !== 'mysql') await run(sql`${insert} on conflict ${onConflict}`);
+  else if (!(await inserts(run, insert))) await run(update);
 }
 
 async function claim(

@@ -1,3 +1,5 @@
+import { keepNewest } from './keep-newest.js';
+
 /** The nonces that servers have given, the newest of each origin (RFC 9449 section 8.2). */
 export interface Nonces {
   get(origin: string): string | undefined;
@@ -16,9 +18,7 @@ export function createNonces(): Nonces {
       const nonce = headers.get('dpop-nonce') ?? '';
       // The characters that are allowed; two headers come joined by a comma and a blank.
       if (!/^[!#-[\]-~]{1,1024}$/.test(nonce)) return undefined;
-      nonces.delete(origin);
-      nonces.set(origin, nonce);
-      for (const oldest of nonces.keys()) if (nonces.size > MAX_ORIGINS) nonces.delete(oldest);
+      keepNewest(nonces, origin, nonce, MAX_ORIGINS);
       return nonce;
     },
   };

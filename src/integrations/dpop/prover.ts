@@ -5,6 +5,7 @@ import { StorageError } from '../../errors.js';
 import type { DpopKey, DpopKeys } from '../../manager/token-manager.js';
 import type { Secrets } from '../oauth/random.js';
 import { refuse } from '../origins.js';
+import { keepNewest } from './keep-newest.js';
 
 /** What one proof is about. */
 export interface Provable {
@@ -42,8 +43,7 @@ export function createProver(keys: DpopKeys, secrets: Secrets): Prover {
     const known = loaded.get(binding);
     if (known) return known;
     const loading = find(keys, binding);
-    loaded.set(binding, loading);
-    for (const oldest of loaded.keys()) if (loaded.size > MAX_LOADED) loaded.delete(oldest);
+    keepNewest(loaded, binding, loading, MAX_LOADED);
     loading.catch(() => forget(binding, loading));
     return loading;
   }

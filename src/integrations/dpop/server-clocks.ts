@@ -1,4 +1,5 @@
 import { isSameSkew, skewOfDate } from '../../core/skew.js';
+import { keepNewest } from './keep-newest.js';
 
 /** How far the clocks of servers are ahead of ours, in milliseconds, as far as they have said. */
 export interface ServerClocks {
@@ -31,9 +32,7 @@ export function createServerClocks(): ServerClocks {
       const isLive = !/^(GET|HEAD)$/.test(method) || [400, 401, 403].includes(response.status);
       const known = skews.get(origin) ?? newest ?? 0;
       if (!isLive && skewMs < known && !isSameSkew(skewMs, known)) return undefined;
-      skews.delete(origin);
-      skews.set(origin, skewMs);
-      for (const oldest of skews.keys()) if (skews.size > MAX_ORIGINS) skews.delete(oldest);
+      keepNewest(skews, origin, skewMs, MAX_ORIGINS);
       newest = skewMs;
       return skewMs;
     },

@@ -1,4 +1,4 @@
-import { OptionsError } from '../../errors.js';
+import type { OptionsError } from '../../errors.js';
 import type { TokenManager } from '../../manager/token-manager.js';
 import type { Clock } from '../../ports/clock.js';
 import type { ClaimedEntry, DueIndex, EndedSession } from '../../ports/due-index.js';
@@ -9,9 +9,10 @@ import { systemClock } from './fleet-clock.js';
 import { createFleetEmitter, type FleetEvents } from './fleet-events.js';
 import { createRunner } from './fleet-runner.js';
 import { createLaneFigures, type FleetSnapshot } from './fleet-snapshot.js';
+import { inPortions } from './in-portions.js';
 import { inProcessQueue } from './in-process-queue.js';
 import { createLaneBoard } from './lane-board.js';
-import { type LaneOptions, laneRules } from './lane-options.js';
+import { type LaneOptions, laneRules, wrongOption } from './lane-options.js';
 import { onceBounded } from './once-bounded.js';
 import { openSession, type SessionGuard } from './open-session.js';
 import { reindex } from './reindex.js';
@@ -78,8 +79,6 @@ export interface Fleet {
 }
 
 const DEFAULT_LIMIT = 100;
-/** What a database takes in one statement. */
-const MOST = 500;
 const STOP_MS = 15_000;
 const OPTIONS = ['open', 'due', 'lock', 'queue', 'laneOf', 'lanes', 'atHand', 'clock', 'random'];
 
@@ -132,7 +131,7 @@ export function createFleet(options: FleetOptions): Fleet {
     refresh: (key) => atHand.session(key).refresh(),
     ended: async ({ limit = DEFAULT_LIMIT } = {}) => due.ended(limit),
     async acknowledge(keys) {
-      for (let from = 0; from < keys.length; from += MOST) await due.acknowledge(keys.slice(from, from + MOST));
+      for (const some of inPortions(keys)) await due.acknowledge(some);
     },
     attention: async ({ limit = DEFAULT_LIMIT } = {}) => due.attention(limit),
     resume: (lane) => board.set(lane, { until: clock.now(), reason: 'resumed', count: 0 }),
@@ -154,5 +153,5 @@ function check(options: FleetOptions): void {
 }
 
 function wrong(option: string, expected: string, came: string): OptionsError {
-  return new OptionsError('ERR_OPTIONS', `Expected ${option} of createFleet() to be ${expected}, got ${came}.`);
+  return wrongOption(`${option} of createFleet()`, expected, came);
 }

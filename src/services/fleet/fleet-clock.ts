@@ -23,3 +23,13 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     if (signal?.aborted) done();
   });
 }
+
+/** Resolves when the work has, or when its time is up; rejects as the work does. */
+export async function atMost(clock: Clock, boundMs: number, work: Promise<unknown>): Promise<void> {
+  const isOver = new AbortController();
+  try {
+    await Promise.race([work, pause(clock, boundMs, isOver.signal)]);
+  } finally {
+    isOver.abort();
+  }
+}

@@ -1,4 +1,5 @@
 import type { LanePause } from '../../core/lane.js';
+import { reportFault } from '../../integrations/report-fault.js';
 
 /** What happens in a fleet, without any token; each with its moment, in epoch milliseconds. */
 export interface FleetEvents {
@@ -52,9 +53,7 @@ export function createFleetEmitter(): FleetEmitter {
         try {
           listener(event as never);
         } catch (error) {
-          const { reportError } = globalThis as { reportError?: (error: unknown) => void };
-          if (reportError) reportError(error);
-          else console.error(error);
+          reportFault(error);
         }
       }
     },

@@ -8,8 +8,6 @@ export interface LaneBoard {
   pauseOf(lane: string): LanePause | undefined;
   /** Asks the index for the figures of one lane or of all, and learns what it says about pauses. */
   look(lane?: string): Promise<readonly LaneCounts[]>;
-  /** What the index says about a lane, which another process may have written. */
-  learn(lane: string, pause: LanePause | undefined): void;
   report(lane: string, outcome: LaneOutcome): void;
   set(lane: string, pause: LanePause): Promise<void>;
   /** Whether the provider's word that a session is over is believed. */
@@ -48,6 +46,7 @@ export function createLaneBoard(due: DueIndex, clock: Clock, random: () => numbe
     }
   }
 
+  /** What the index says about a lane, which another process may have written. */
   function learn(lane: string, pause: LanePause | undefined): void {
     const own = unwritten.get(lane);
     if (own) return void write(lane, own);
@@ -65,7 +64,6 @@ export function createLaneBoard(due: DueIndex, clock: Clock, random: () => numbe
       for (const counts of all) if ((takenAt.get(counts.lane) ?? 0) <= begun) learn(counts.lane, counts.paused);
       return all;
     },
-    learn,
     report(lane, outcome) {
       const before = stateOf(lane);
       const after = laneAfter(before, outcome, clock.now(), random());

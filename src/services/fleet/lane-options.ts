@@ -50,20 +50,21 @@ function check(name: string, options: LaneOptions): LaneRule {
   for (const [option, value] of Object.entries(options)) {
     const where = `lanes.${name}.${option}`;
     if (!Object.hasOwn(DEFAULTS, option)) {
-      throw wrong(where, `one of ${Object.keys(DEFAULTS).join(', ')}`, option);
+      throw wrongOption(where, `one of ${Object.keys(DEFAULTS).join(', ')}`, option);
     }
     if (value === undefined) continue;
     const isShare = option === 'from' || option === 'until';
     if (!(value > 0 && value <= (isShare ? 1 : Number.MAX_SAFE_INTEGER)) && !(option === 'from' && value === 0)) {
-      throw wrong(where, isShare ? 'a share from 0 to 1' : 'a number above 0', value);
+      throw wrongOption(where, isShare ? 'a share from 0 to 1' : 'a number above 0', value);
     }
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const rule: LaneRule = { ...DEFAULTS, ...given };
-  if (rule.from > rule.until) throw wrong(`lanes.${name}.until`, `at least from (${rule.from})`, rule.until);
+  if (rule.from > rule.until) throw wrongOption(`lanes.${name}.until`, `at least from (${rule.from})`, rule.until);
   return rule;
 }
 
-function wrong(where: string, expected: string, came: unknown): OptionsError {
+/** The error for an option: what was expected, and what came. */
+export function wrongOption(where: string, expected: string, came: unknown): OptionsError {
   return new OptionsError('ERR_OPTIONS', `Expected ${where} to be ${expected}, got ${String(came)}.`);
 }

@@ -2,7 +2,7 @@ import type { ClaimedEntry } from '../../ports/due-index.js';
 import type { JobQueue } from '../../ports/job-queue.js';
 import type { Lock } from '../../ports/lock.js';
 import { feed } from './feeder.js';
-import { pause } from './fleet-clock.js';
+import { atMost } from './fleet-clock.js';
 import type { LaneFigures } from './fleet-snapshot.js';
 import type { LaneRule } from './lane-options.js';
 import type { SessionWorld } from './open-session.js';
@@ -89,14 +89,11 @@ export function createLaneRuns(world: RunWorld, halves: Halves, signal: AbortSig
       lanes.set(lane, [stop, feeding]);
     },
     async end() {
-      const isOver = new AbortController();
       // What feeds uses the queue, which stopping closes.
       const stopped = [...lanes.values()].map(([stop, feeding]) =>
         feeding.then(stop).catch((error: unknown) => failed('stop', error)),
       );
-      const over = Promise.all(stopped).then(giveBack);
-      await Promise.race([over, pause(clock, LONGEST_MS, isOver.signal)]);
-      isOver.abort();
+      await atMost(clock, LONGEST_MS, Promise.all(stopped).then(giveBack));
     },
   };
 }

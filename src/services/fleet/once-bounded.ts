@@ -1,5 +1,5 @@
 import type { Clock } from '../../ports/clock.js';
-import { pause } from './fleet-clock.js';
+import { atMost } from './fleet-clock.js';
 
 /** Runs a task once at a time: whoever asks meanwhile waits for the same; `after` follows the task, or the bound. */
 export function onceBounded(
@@ -11,11 +11,9 @@ export function onceBounded(
   let running: Promise<void> | undefined;
 
   async function run(): Promise<void> {
-    const isOver = new AbortController();
     try {
-      await Promise.race([task(), pause(clock, boundMs, isOver.signal)]);
+      await atMost(clock, boundMs, task());
     } finally {
-      isOver.abort();
       after();
       running = undefined;
     }

@@ -2,6 +2,7 @@ import type { SessionSnapshot } from '../../manager/token-manager.js';
 import type { Clock } from '../../ports/clock.js';
 import type { DueIndex } from '../../ports/due-index.js';
 import type { FleetEmitter } from './fleet-events.js';
+import { inPortions } from './in-portions.js';
 
 /** Writes down which sessions were used: at most once a minute, so that a use costs nothing by itself. */
 export interface UseNotes {
@@ -12,8 +13,6 @@ export interface UseNotes {
 }
 
 const NOTE_MS = 60_000;
-/** What a database takes in one statement. */
-const MOST = 500;
 
 /** `wake`: brings a session that was put off as unused back, if its snapshot says that it is due. */
 export function createUseNotes(
@@ -30,8 +29,7 @@ export function createUseNotes(
     cancel = undefined;
     const noted = [...used];
     used.clear();
-    for (let from = 0; from < noted.length; from += MOST) {
-      const some = noted.slice(from, from + MOST);
+    for (const some of inPortions(noted)) {
       try {
         await due.touch(
           some.map(([key]) => key),

@@ -1,4 +1,4 @@
-import { type DueEntry, dueEntry, dueMoment, keepAliveMoment, type SessionTimes } from '../../core/due.js';
+import { type DueEntry, dueEntry, refreshMoment, type SessionTimes } from '../../core/due.js';
 import type { SessionSnapshot } from '../../manager/token-manager.js';
 import type { LaneRule } from './lane-options.js';
 import { openSession, type SessionWorld } from './open-session.js';
@@ -19,7 +19,7 @@ export async function work(world: SessionWorld, key: string, lane: string, rule:
     if (snapshot.status === 'loading') return; // the storage cannot be read now
     if (snapshot.status === 'none') return await removeRemnant(world, key, rule);
     const times = timesOf(snapshot);
-    const isDue = clock.now() >= dueTime(key, times, rule);
+    const isDue = clock.now() >= refreshMoment(key, times, rule);
     // A refresh that its process did not end is presented again at once, while the provider may still forgive that.
     const isUrgent = isDue || (await due.get(key))?.urgent === true;
     if (isUrgent) await refresh(tokens, times, isDue);
@@ -40,8 +40,7 @@ function comingUp(entry: DueEntry, { takeoverMs }: LaneRule, now: number): DueEn
 
 /** What a snapshot says about time. */
 export function timesOf(snapshot: SessionSnapshot): SessionTimes {
-  const { issuedAt = 0, expiresAt, retryAt } = snapshot;
-  const { refreshExpiresAt } = snapshot as { refreshExpiresAt?: number };
+  const { issuedAt = 0, expiresAt, refreshExpiresAt, retryAt } = snapshot;
   return { issuedAt, expiresAt, refreshExpiresAt, retryAt };
 }
 
@@ -54,16 +53,11 @@ export async function comeBack(
 ): Promise<void> {
   const now = clock.now();
   if (snapshot.status !== 'active' || snapshot.retryAt !== undefined) return;
-  if (now < dueTime(key, timesOf(snapshot), rule)) return;
+  if (now < refreshMoment(key, timesOf(snapshot), rule)) return;
   const found = await due.get(key);
   if (!found || found.urgent || found.at <= now + rule.takeoverMs) return; // nothing to do, or somebody is at it
   const { key: _, usedAt, ...entry } = found;
   await due.put(key, { ...entry, at: now });
-}
-
-function dueTime(key: string, times: SessionTimes, rule: LaneRule): number {
-  const keepAliveAt = keepAliveMoment(times, rule);
-  return Math.min(dueMoment(key, times, rule) ?? keepAliveAt, keepAliveAt);
 }
 
 /** Failures are told by events and by the record; here they are nobody's. */

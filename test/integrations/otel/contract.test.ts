@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { promClient } from '../../../examples/observability/prom-client.js';
 import { createFetch } from '../../../src/index.js';
+import { freePort } from '../../support/free-port.js';
 import { observedSession } from '../../support/observed.js';
 import { LIFETIME } from '../../support/signed-in.js';
 
@@ -137,11 +137,3 @@ test('examples/observability/prom-client.ts: counts by the same names without Op
     0,
   ]);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -7,6 +7,7 @@ import {
   type FleetEvents,
   type FleetOptions,
   indexed,
+  type JobQueue,
   type LaneOptions,
   memoryDueIndex,
 } from '../../../src/services/fleet.js';
@@ -20,6 +21,26 @@ import {
   peers,
 } from '../../../src/testing.js';
 import { createSecretWatch, type SecretWatch } from '../../support/secret-watch.js';
+
+/** A queue that hands out nothing: the test calls what works on a job. */
+export function heldQueue(): { queue: JobQueue; work(key: string): Promise<void> } {
+  let held: ((key: string) => Promise<void>) | undefined;
+  const queue: JobQueue = {
+    add: async () => undefined,
+    waiting: async () => 0,
+    process: (_, work) => {
+      held = work;
+      return async () => undefined;
+    },
+  };
+  return {
+    queue,
+    async work(key) {
+      if (!held) throw new Error('Expected a fleet that works.');
+      await held(key);
+    },
+  };
+}
 
 /** One process of a fleet. */
 export interface Process {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fleetWorld } from './fleet-world.js';
+import { fleetWorld, heldQueue } from './fleet-world.js';
 
 const HOUR = 3_600_000;
 
@@ -33,25 +33,17 @@ describe('a fleet', () => {
 
   test('FL3 A job that comes twice, late, or after a sign-out does nothing wrong', async () => {
     const world = fleetWorld();
-    let work: ((key: string) => Promise<void>) | undefined;
-    const queue = {
-      add: async () => undefined,
-      waiting: async () => 0,
-      process: (_: string, given: (key: string) => Promise<void>) => {
-        work = given;
-        return async () => undefined;
-      },
-    };
+    const { queue, work } = heldQueue();
     const { manager } = world.process({ queue });
     await world.signIn('a', 'b');
-    await world.clock.runUntil(Promise.all([work?.('a'), work?.('a'), work?.('nobody')]));
+    await world.clock.runUntil(Promise.all([work('a'), work('a'), work('nobody')]));
     expect(world.server.tokenRequests, 'not due').toHaveLength(0);
     await world.pass(0.9 * HOUR);
-    await world.clock.runUntil(Promise.all([work?.('a'), work?.('a'), work?.('a')]));
-    await world.clock.runUntil(work?.('a') ?? Promise.resolve());
+    await world.clock.runUntil(Promise.all([work('a'), work('a'), work('a')]));
+    await world.clock.runUntil(work('a'));
     expect(world.server.tokenRequests, 'three jobs at once, one later').toHaveLength(1);
     await world.clock.runUntil(manager('b').endSession());
-    await world.clock.runUntil(work?.('b') ?? Promise.resolve());
+    await world.clock.runUntil(work('b'));
     expect(world.server.tokenRequests, 'signed out').toHaveLength(1);
     expect(await world.due.ended(10)).toEqual([]);
   });

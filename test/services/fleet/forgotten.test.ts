@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { memoryDueIndex } from '../../../src/services/fleet.js';
-import { fleetWorld } from './fleet-world.js';
+import { fleetWorld, heldQueue } from './fleet-world.js';
 
 const HOUR = 3_600_000;
 const idle = { feed: false, work: false };
@@ -95,15 +95,7 @@ describe('sessions that must not be forgotten', () => {
 
   test('FL2 a session without a known expiry is refreshed once by two jobs at the same time', async () => {
     const world = fleetWorld({ lanes: { default: { keepAliveMs: HOUR } } });
-    let work: ((key: string) => Promise<void>) | undefined;
-    const queue = {
-      add: async () => undefined,
-      waiting: async () => 0,
-      process: (_: string, given: (key: string) => Promise<void>) => {
-        work = given;
-        return async () => undefined;
-      },
-    };
+    const { queue, work } = heldQueue();
     world.process({ queue });
     const { expires_in, ...response } = world.server.signIn({ user: 'a' });
     const tokens = world.open('a', { endsSession: () => true, proactive: false });
@@ -111,7 +103,7 @@ describe('sessions that must not be forgotten', () => {
     tokens.dispose();
     world.clock.sleep(1.1 * HOUR);
     await world.clock.advance(1_000);
-    await world.clock.runUntil(Promise.all([work?.('a'), work?.('a')]));
+    await world.clock.runUntil(Promise.all([work('a'), work('a')]));
     expect(world.server.tokenRequests).toHaveLength(1);
   });
 });

@@ -95,10 +95,13 @@ describe('what is told of lanes', () => {
 
   test('a lane that another process has resumed is not braked again for what was before', async () => {
     const clock = fakeClock();
-    const board = createLaneBoard(memoryDueIndex({ clock }), clock, () => 0.5, createFleetEmitter());
+    const due = memoryDueIndex({ clock });
+    const board = createLaneBoard(due, clock, () => 0.5, createFleetEmitter());
     for (let count = 0; count < 9; count++) board.report('a', { kind: 'unavailable' });
-    board.learn('a', { until: clock.now(), reason: 'unavailable', count: 0 });
-    board.learn('a', { until: clock.now(), reason: 'resumed', count: 0 });
+    for (const reason of ['unavailable', 'resumed'] as const) {
+      await due.pause('a', { until: clock.now(), reason, count: 0 }); // by another process
+      await board.look('a');
+    }
     board.report('a', { kind: 'unavailable' });
     expect(board.pauseOf('a')?.reason).toBe('resumed');
   });

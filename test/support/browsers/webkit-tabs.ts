@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer as createProxy, request } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { freePort } from '../free-port.js';
 import { findContentProcess } from './content-process.js';
 import { serveRemoteCalls } from './remote-calls.js';
 import type { LaunchOptions, Tab, TabBrowser } from './tab-browser.js';
@@ -205,14 +206,6 @@ async function serveName(name: string): Promise<{ url: string; close(): void }> 
       server.close();
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
