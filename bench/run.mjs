@@ -2,7 +2,7 @@
 import { createFetch, createTokenManager, inProcess } from 'evertoken';
 import { dpop, memoryKeys } from 'evertoken/dpop';
 import { measureCrowd } from './crowd.mjs';
-import { bestOfFive, compare, median } from './measure.mjs';
+import { bestOf, compare, median } from './measure.mjs';
 import { measureObserved, measureObservedBytes } from './observed.mjs';
 
 const lifetimeMs = 3_600_000;
@@ -35,10 +35,18 @@ const callerOf = (getToken) => async () => {
   if (token === '') throw new Error('no token');
 };
 
-async function freshToken(shape) {
+/** A token that is kept in a variable, and whose expiry is looked at: the least that serves no expired token. */
+const kept = (token) => {
+  const expiresAt = Date.now() + lifetimeMs;
+  return async () => {
+    if (Date.now() >= expiresAt) throw new Error('expired');
+    return token;
+  };
+};
+
+async function freshToken(beside, shape) {
   const { tokens } = await signedIn(inProcess());
-  const token = await tokens.getAccessToken();
-  const bare = async () => token;
+  const bare = beside(await tokens.getAccessToken());
   const ours = shape(() => tokens.getAccessToken());
   const result = await compare({ ours, theirs: shape(() => bare()), times: 20_000 });
   tokens.dispose();
@@ -163,7 +171,7 @@ async function crowdGrowth() {
 }
 
 const claims = [
-  { name: 'getAccessToken() on a fresh token / async () => token', bound: 1.5, measure: () => freshToken(callerOf) },
+  { name: 'getAccessToken() on a fresh token / a variable', bound: 1.2, measure: () => freshToken(kept, callerOf) },
   { name: 'the same, observed by evertoken/otel / not observed', bound: 1.02, measure: measureObserved },
   { name: 'createFetch, GET / a wrapper that sets the header', bound: 1.5, measure: () => fetchOverhead() },
   { name: 'createFetch, POST / a wrapper that sets the header', bound: 1.5, measure: () => fetchOverhead(post) },
@@ -173,17 +181,17 @@ const claims = [
   { name: 'expired, 1 request: per caller of 10 000 / of 1 000', bound: 2.5, measure: crowdGrowth },
 ];
 
-// The same without the caller: nothing but the two promises, and the one reading of the clock that an expired token
-// that is never served costs. What that reading takes depends on the machine: 20 ns on most, 70 ns where the clock is virtual.
-const bareLoop = { name: '  the same, awaited by the measuring loop itself', bound: Number.POSITIVE_INFINITY };
-claims.splice(1, 0, { ...bareLoop, measure: () => freshToken((getToken) => getToken) });
+// Beside a token whose expiry nobody looks at. What one reading of the clock takes depends on the machine, 20 ns on most
+// and 80 ns where the clock is virtual, so that this ratio measures the machine, and is shown without a bound.
+const unlooked = { name: '  the same / async () => token', bound: Number.POSITIVE_INFINITY };
+claims.splice(1, 0, { ...unlooked, measure: () => freshToken((token) => async () => token, callerOf) });
 
 const ns = (value) => `${Math.round(value)} ns`.padStart(10);
 let broken = 0;
 console.log(`Node ${process.version}, medians of interleaved rounds\n`);
 console.log(`${'claim'.padEnd(54)}${'this'.padStart(10)}${'that'.padStart(10)}   ratio   at most`);
 for (const { name, bound, measure } of claims) {
-  const { ours, theirs, ratio } = await bestOfFive(bound, measure);
+  const { ours, theirs, ratio } = await bestOf(bound, measure);
   if (ratio > bound) broken++;
   const verdict = ratio > bound ? '  BROKEN' : '';
   console.log(
@@ -194,7 +202,7 @@ for (const { name, bound, measure } of claims) {
 // 10 000 callers on an expired token, at an endpoint that takes 50 ms, beside a recipe of ten lines in memory.
 const WAIT_RATIO = 1.25;
 const WAIT_BYTES = 700;
-const wait = await bestOfFive(WAIT_RATIO, async () => {
+const wait = await bestOf(WAIT_RATIO, async () => {
   const { ours, theirs } = await measureCrowd();
   return { ours, theirs, ratio: ours.ms / theirs.ms };
 });
