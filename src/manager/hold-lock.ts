@@ -16,6 +16,11 @@ export function longestMs({ timeoutMs }: Settings): number {
   return 2 * timeoutMs + 12 * STORAGE_LIMIT_MS;
 }
 
+/** Whether work that gave its last sign of life then may still go on; after a clock was set back far, it is dead as well. */
+export function isAlive(settings: Settings, at: number): boolean {
+  return Math.abs(settings.platform.clock.now() - at) <= longestMs(settings);
+}
+
 /** The lock is held for at least this much less than others wait for it, so that they can take it from a frozen holder. */
 const TAKEOVER_MS = 2_000;
 

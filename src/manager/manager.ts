@@ -102,7 +102,10 @@ export class Manager implements Observers, Parts {
   carryOut(effect: SessionEffect): void {
     if (effect.type === 'announce') announce(this.settings);
     else if (effect.type === 'refuse') this.callers.reject(effect.error);
-    else this.emit(effect.event);
+    else {
+      if (effect.event.type === 'sessionStarted') this.commands.tellEnds();
+      this.emit(effect.event);
+    }
   }
 
   storageFailed(operation: 'read' | 'write' | 'remove', error: AnyTokenError): void {

@@ -1,4 +1,4 @@
-import { longestMs } from './hold-lock.js';
+import { isAlive, longestMs } from './hold-lock.js';
 import type { Settings } from './options.js';
 import { Waiters } from './waiters.js';
 
@@ -29,7 +29,8 @@ export class PendingCommands {
   #lastFinished = 0;
   #startingIds: readonly string[] = [];
   #ends = 0;
-  #erasing = 0;
+  /** The sign-outs whose record is being erased, by the count of sign-outs. */
+  #erasing: readonly number[] = [];
   #callers: Waiters<void> | undefined;
 
   constructor(settings: Settings) {
@@ -43,7 +44,7 @@ export class PendingCommands {
 
   /** The record of an ended session is being erased. */
   get isErasing(): boolean {
-    return this.#erasing > 0 && this.#isAlive;
+    return this.#erasing.length > 0 && this.#isAlive;
   }
 
   /** How many sign-outs have begun. */
@@ -59,7 +60,7 @@ export class PendingCommands {
   }
 
   beginStart(sessionId: string): StartTurn {
-    this.#begunAt = this.#settings.platform.clock.now();
+    this.#begin();
     const turn = ++this.#starts;
     const ends = this.#ends;
     this.#startingIds = this.#startingIds.concat(sessionId);
@@ -76,15 +77,24 @@ export class PendingCommands {
   }
 
   beginEnd(): EndTurn {
-    this.#begunAt = this.#settings.platform.clock.now();
-    this.#ends++;
-    this.#erasing++;
+    this.#begin();
+    const end = ++this.#ends;
+    this.#erasing = this.#erasing.concat(end);
     return {
       startingIds: this.#startingIds,
       finish: () => {
-        this.#erasing--;
+        this.#erasing = this.#erasing.filter((other) => other !== end);
       },
     };
+  }
+
+  /** What is dead by the clock by now must not come back to life with the next command. */
+  #begin(): void {
+    if (!this.#isAlive) {
+      this.#lastFinished = this.#starts;
+      this.#erasing = [];
+    }
+    this.#begunAt = this.#settings.platform.clock.now();
   }
 
   /** Lets go of the callers, once the last start is over or dead by the clock. */
@@ -93,6 +103,6 @@ export class PendingCommands {
   }
 
   get #isAlive(): boolean {
-    return this.#settings.platform.clock.now() - this.#begunAt <= longestMs(this.#settings);
+    return isAlive(this.#settings, this.#begunAt);
   }
 }

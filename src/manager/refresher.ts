@@ -10,7 +10,7 @@ import type { TokenSet } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
 import { Attempt, type AttemptParts, type AttemptRequest } from './attempt.js';
 import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
-import { lockLost, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
+import { isAlive, lockLost, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
 import type { PendingCommands, StartTurn } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
 import { RefreshRun, type RunObserver } from './refresh-run.js';
@@ -49,7 +49,7 @@ export class Refresher {
   /** A refresh is under way, and not dead by the clock. */
   get isRunning(): boolean {
     const { settings } = this.#parts;
-    return this.#run !== undefined && settings.platform.clock.now() - this.#aliveAt <= longestMs(settings);
+    return this.#run !== undefined && isAlive(settings, this.#aliveAt);
   }
 
   /** Epoch milliseconds; the cool-down after a refresh, until which none is started of our own accord. */

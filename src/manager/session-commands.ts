@@ -103,6 +103,15 @@ export class SessionCommands {
     if (settings.isCookie) await revocation; // until then, the cookie may still bring the session back
   }
 
+  /** Tells of sign-outs; also of those that are not over, before another session starts. */
+  tellEnds(): void {
+    const ended = this.#untold;
+    this.#untold = [];
+    for (const sessionId of ended) {
+      this.#parts.emit({ type: 'sessionEnded', payload: { reason: 'ended' }, sessionId });
+    }
+  }
+
   /** `after`: the tokens with what is kept of those before. */
   async #start(
     tokens: TokenSet,
@@ -157,7 +166,7 @@ export class SessionCommands {
       void this.#parts.revoke(tokens, first);
       throw new SessionError('ERR_NO_SESSION', 'The session was ended while it was being started.');
     }
-    this.#tellEnds();
+    this.tellEnds();
     if (!turn.isLatest()) {
       if (record) this.#erase(sessionId); // the later start has replaced it, and may fail to store that
       return;
@@ -210,16 +219,8 @@ export class SessionCommands {
       throw error;
     } finally {
       turn.finish();
-      this.#tellEnds();
+      this.tellEnds();
       void reader.read(false);
-    }
-  }
-
-  #tellEnds(): void {
-    const ended = this.#untold;
-    this.#untold = [];
-    for (const sessionId of ended) {
-      this.#parts.emit({ type: 'sessionEnded', payload: { reason: 'ended' }, sessionId });
     }
   }
 

@@ -107,4 +107,24 @@ describe('a sign-out', () => {
     await clock.advance(1);
     expect(pending.isErasing).toBe(false);
   });
+  test('and a sign-in that are dead by the clock do not come back to life with the next command', async () => {
+    const { clock, pending, limitMs } = commands();
+    const [dead] = [pending.beginEnd(), pending.beginStart('one')];
+    await clock.advance(limitMs + 1);
+    const end = pending.beginEnd();
+    expect([pending.isStarting, pending.isErasing]).toEqual([false, true]);
+    dead.finish(); // it lives after all, and ends no other one
+    expect(pending.isErasing).toBe(true);
+    end.finish();
+    expect(pending.isErasing).toBe(false);
+  });
+
+  test('is dead as well when the clock was set back far, and not when it was set back a little', () => {
+    const { clock, pending, limitMs } = commands();
+    pending.beginEnd();
+    clock.set(clock.now() - limitMs);
+    expect(pending.isErasing).toBe(true);
+    clock.set(clock.now() - 1);
+    expect(pending.isErasing).toBe(false);
+  });
 });

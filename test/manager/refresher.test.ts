@@ -140,6 +140,16 @@ describe('a refresh that is dead by the clock', () => {
     expect(refresher.isRunning).toBe(false);
   });
 
+  test('is dead as well when the clock was set back by more than that', async () => {
+    const { fake, refresher, limitMs } = cutOff();
+    refresher.start('expired');
+    await fake.settle();
+    fake.set(fake.now() - limitMs);
+    expect(refresher.isRunning).toBe(true);
+    fake.set(fake.now() - 1);
+    expect(refresher.isRunning).toBe(false);
+  });
+
   test('is given the time of one more request, and then replaced by another one', async () => {
     const { fake, refresher, asked, state, limitMs } = cutOff();
     refresher.start('expired');

@@ -141,3 +141,17 @@ test('a machine that slept in mid-refresh hears the answer of that refresh, and 
     tokens.dispose();
   }
 });
+
+test('the end of a session whose sign-out was cut off is told before another session starts', async () => {
+  const { tokens, clock, cut } = edge();
+  const told: string[] = [];
+  tokens.on('sessionStarted', ({ from }) => told.push(`started: ${from}`));
+  tokens.on('sessionEnded', ({ reason }) => told.push(`ended: ${reason}`));
+  await tokens.startSession({ access_token: 'at', refresh_token: 'rt', expires_in: 600 });
+  void tokens.endSession();
+  cut();
+  await clock.advance(SOON);
+  await clock.runUntil(tokens.startSession({ access_token: 'at2', refresh_token: 'rt2', expires_in: 600 }));
+  expect(told).toEqual(['started: sign-in', 'ended: ended', 'started: sign-in']);
+  tokens.dispose();
+});

@@ -28,6 +28,8 @@ export interface Setting {
   readonly calls: Calls;
   /** Everybody, dead or alive. */
   readonly peers: readonly Peer[];
+  /** What a peer has under way never goes on. */
+  cut(peer: Peer): void;
   /** The page of a peer leaves, and another one comes. */
   leave(peer: Peer): void;
   /** The sessions whose page left as it signed out of them. */
@@ -86,8 +88,17 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
       void application.request();
     });
   });
+  peer.manager.on('refreshStarted', () => mayBeCut(setting, peer));
   live(setting, peer, application);
   return application;
+}
+
+/** Where work ends with the answer, it does so in the middle of a refresh, a sign-in or a sign-out. */
+function mayBeCut({ world, cut }: Setting, peer: Peer): void {
+  if (world.circumstances.background || !world.fails('cut off in the middle', 0.1)) return;
+  peer.deliver(world.random.wait(100), () => {
+    if (!peer.disposed) cut(peer);
+  });
 }
 
 /** The user does one thing after the other, for as long as the peer lives. */
@@ -95,7 +106,7 @@ function live(setting: Setting, peer: Peer, application: Application): void {
   const { world } = setting;
   const { paceMs } = world.circumstances;
   const next = () => {
-    peer.deliver(world.random.wait(paceMs), () => {
+    peer.visit(world.random.wait(paceMs), () => {
       if (peer.disposed) return;
       next();
       act(setting, peer, application);
@@ -197,6 +208,7 @@ function signIn(setting: Setting, peer: Peer): void {
   };
   const begin = () => peer.manager.startSession(isByCookie ? undefined : tokens);
   calls.follow(peer, 'start', begin).outcome.then(done, done);
+  mayBeCut(setting, peer);
   if (!world.random.chance(0.3)) return;
   peer.deliver(world.random.wait(10), () => {
     if (!peer.disposed) ask(setting, peer, 'get');
@@ -236,12 +248,15 @@ function signOut(setting: Setting, peer: Peer): void {
       setting.leave(peer);
     });
   }
+  mayBeCut(setting, peer);
   const isOfAnybody = own === undefined;
+  const { cuts } = peer;
   peer.ending++;
   if (isOfAnybody) peer.endingAnybody++;
   calls
     .follow(peer, 'end', () => peer.manager.endSession())
     .outcome.finally(() => {
+      if (cuts !== peer.cuts) return;
       peer.ending--;
       if (isOfAnybody) peer.endingAnybody--;
     })
@@ -267,7 +282,7 @@ function follow({ world, oracle, peers }: Setting, sessionId: string): void {
       if (peer.isDead || peer.disposed || peer.isFrozen || peer.thawedAt >= since - 10_000) continue;
       // the session that replaces it here is stored already, and about to start
       if ([...peer.starting].some(({ writtenAt }) => writtenAt !== undefined)) continue;
-      if (peer.misledAt > since - 120_000) continue;
+      if (Math.max(peer.misledAt, peer.cutAt) > since - 120_000) continue;
       if (peer.manager.getSnapshot().sessionId === sessionId) {
         world.violate('sign-out everywhere', `${peer.name} has not followed the end of ${sessionId}`);
       }

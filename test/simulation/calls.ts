@@ -11,6 +11,8 @@ export interface Call {
   readonly peer: Peer;
   readonly kind: 'get' | 'replace' | 'refresh' | 'start' | 'end' | 'inside';
   readonly startedAt: number;
+  /** The cuts of the peer, then: a caller that was cut off hears nothing any more. */
+  readonly cuts: number;
   /** The session when the call was made. */
   readonly sessionId: string | undefined;
   readonly rejected?: string;
@@ -47,12 +49,16 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
   const checks = createCallerChecks(world, oracle, storage);
   let longestMs = 0;
 
-  function limit(call: Call, frozenMs: number, boundMs: number, waitMs = boundMs): void {
+  function limit(call: Call, frozenMs: number, boundMs: number, waitMs = boundMs, isLate = false): void {
     const { peer } = call;
     world.schedule(waitMs, () => {
-      if (call.isSettled || peer.isDead) return;
+      if (call.isSettled || peer.isDead || call.cuts !== peer.cuts) return;
       const lostMs = peer.frozenMs - frozenMs + (peer.isFrozen ? Math.max(1_000, world.now - peer.frozenAt) : 0);
       if (lostMs > 0) return limit(call, peer.frozenMs, boundMs, lostMs);
+      // what was cut off before is dead by the clock a little later where that was set back
+      if (peer.cutAt > call.startedAt - BOUND_MS && world.jumpedAt > peer.cutAt && !isLate) {
+        return limit(call, frozenMs, boundMs, BOUND_MS, true);
+      }
       world.violate('bounds', `${peer.name} has waited ${boundMs} ms for ${call.kind}`);
     });
   }
@@ -127,6 +133,7 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
         kind,
         startedAt: world.now,
         wallAt: world.wall(),
+        cuts: peer.cuts,
         ends: peer.ends,
         starting: [...peer.starting],
         sessionId,
@@ -136,6 +143,7 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
       const { frozenMs } = peer;
       const settle = () => {
         call.isSettled = true;
+        if (call.cuts !== peer.cuts) return;
         longestMs = Math.max(longestMs, world.now - call.startedAt - (peer.frozenMs - frozenMs));
       };
       limit(call, frozenMs, world.now < world.calmAt + SETTLING_MS ? BOUND_MS : SETTLED_BOUND_MS);

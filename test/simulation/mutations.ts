@@ -279,4 +279,25 @@ export const mutations: readonly Mutation[] = [
     'const isTold = settings.isCookie && (isSignIn || isDeath(settings, error));',
     'const isTold = settings.isCookie && !settings.isCookie && isSignIn;',
   ),
+  mutation(
+    'a refresh that was cut off blocks those who come later',
+    'A refresh whose continuation and timers a runtime has cancelled counts as under way for ever (B11).',
+    REFRESHER,
+    'return this.#run !== undefined && isAlive(settings, this.#aliveAt);',
+    'return this.#run !== undefined && settings !== undefined;',
+  ),
+  mutation(
+    'a sign-in that was cut off blocks those who come later',
+    'A sign-in or a sign-out whose continuation a runtime has cancelled counts as under way for ever (B11).',
+    'manager/pending-commands.ts',
+    'return isAlive(this.#settings, this.#begunAt);',
+    'return this.#begunAt >= 0;',
+  ),
+  mutation(
+    'a clock that was set back brings to life what was cut off',
+    'Work that a runtime has cancelled counts as under way until the clock has come to where it had been (B11).',
+    'manager/hold-lock.ts',
+    'return Math.abs(settings.platform.clock.now() - at) <= longestMs(settings);',
+    'return settings.platform.clock.now() - at <= longestMs(settings);',
+  ),
 ];

@@ -75,8 +75,16 @@ export function createOracle(world: World, server: SimServer): Oracle {
   const isUntold = (peer: Peer) => world.wasSetBack && faultAt(peer) > world.now - 180_000;
 
   function isUnderWay(presentation: Presentation): boolean {
-    const { peer, heard, isGivenUp, holding } = presentation;
-    return heard === undefined && !isGivenUp && !peer.isDead && !peer.isFrozen && !peer.disposed && !holding?.isLost;
+    const { peer, heard, isGivenUp, holding, cuts } = presentation;
+    return (
+      heard === undefined &&
+      !isGivenUp &&
+      cuts === peer.cuts &&
+      !peer.isDead &&
+      !peer.isFrozen &&
+      !peer.disposed &&
+      !holding?.isLost
+    );
   }
 
   function checkPresentation(now: Presentation, reason: string): void {
@@ -229,6 +237,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
         wallAt: world.wall(),
         reason: request.reason,
         holding,
+        cuts: peer.cuts,
         acted: undefined,
         heard: undefined,
         isGivenUp: false,

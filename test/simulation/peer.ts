@@ -10,6 +10,8 @@ export interface Holding {
   readonly fence: number;
   readonly controller: AbortController;
   readonly grantedAt: number;
+  /** The cuts of the peer, then: a holder that was cut off does nothing any more. */
+  readonly cuts: number;
   /** Somebody else was given the lock meanwhile. */
   isLost: boolean;
   /** The peer was told so. */
@@ -30,10 +32,18 @@ export interface Peer {
   frozenMs: number;
   frozenAt: number;
   thawedAt: number;
-  /** Runs something inside this peer, after a delay: later when it is frozen, never when it is dead. */
+  /** How often everything under way was cut off. */
+  cuts: number;
+  /** When that was last. */
+  cutAt: number;
+  /** Runs something inside this peer, after a delay: later when it is frozen, never when it is dead, or was cut off. */
   deliver(delayMs: number, run: () => void, isUrgent?: boolean): () => void;
+  /** The same, and a cut does not reach it: what comes from outside. */
+  visit(delayMs: number, run: () => void): void;
   freeze(): void;
   thaw(): void;
+  /** What is under way never goes on, timers included, as where a runtime ends with the answer; what comes later works. */
+  cut(): void;
   die(): void;
   readonly clock: Clock;
   readonly wakeups: Wakeups;
@@ -87,16 +97,22 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     frozenMs: 0,
     frozenAt: 0,
     thawedAt: 0,
+    cuts: 0,
+    cutAt: Number.NEGATIVE_INFINITY,
     deliver: (delayMs, run, isUrgent = false) => {
       let isCancelled = false;
+      const { cuts } = peer;
       const guarded = () => {
-        if (!isCancelled) run();
+        if (!isCancelled && cuts === peer.cuts) run();
       };
       const happening = world.schedule(delayMs, () => enter(guarded, isUrgent));
       return () => {
         isCancelled = true;
         happening.run = undefined;
       };
+    },
+    visit: (delayMs, run) => {
+      world.schedule(delayMs, () => enter(run, false));
     },
     freeze: () => {
       world.trace(() => `${name} freezes`);
@@ -113,6 +129,15 @@ export function createPeer(world: World, slot: number, name: string): Peer {
       backlog.splice(0).forEach((run) => {
         world.schedule(0, () => enter(run, false));
       });
+    },
+    cut: () => {
+      world.trace(() => `what ${name} has under way is cut off`);
+      peer.cuts++;
+      peer.cutAt = world.now;
+      peer.holding = undefined;
+      peer.starting.clear();
+      peer.ending = 0;
+      peer.endingAnybody = 0;
     },
     die: () => {
       peer.isDead = true;
@@ -136,7 +161,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     isAwake: true,
     isOnline: true,
     wake: () => {
-      peer.deliver(0, () => {
+      peer.visit(0, () => {
         peer.wakes = Math.min(2, peer.wakes + 1);
         peer.wokeAt = world.now;
         for (const listener of listeners) listener();

@@ -12,6 +12,8 @@ export interface Presentation {
   readonly wallAt: number;
   readonly reason: RefreshRequest['reason'];
   readonly holding: Peer['holding'];
+  /** The cuts of the peer, then. */
+  readonly cuts: number;
   /** What the server did, as nobody else can know. */
   acted: Outcome | undefined;
   /** What the peer heard. */

@@ -37,7 +37,18 @@ export function createSimLock(world: World, oracle: Oracle): SimLock {
 
   function hold(peer: Peer, fence: number): Holding {
     const controller = new AbortController();
-    return { peer, fence, controller, grantedAt: world.now, isLost: false, isTold: false, isRunning: false, open: 0 };
+    const { cuts } = peer;
+    return {
+      peer,
+      fence,
+      controller,
+      grantedAt: world.now,
+      cuts,
+      isLost: false,
+      isTold: false,
+      isRunning: false,
+      open: 0,
+    };
   }
 
   // those who wait take over one at a time, from a holder that is past its time

@@ -122,6 +122,7 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
       return;
     }
     const lose = (how: string) => {
+      if (presentation.cuts !== peer.cuts) return;
       world.trace(() => `message of ${peer.name} ${how}`);
       if (random.chance(0.6)) peer.deliver(delay(), () => fail('fetch failed: reset'));
     };
@@ -143,6 +144,7 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
         const { tokens } = reply;
         if (isCookie && tokens?.refresh_token !== undefined) keep(tokens.refresh_token);
         peer.deliver(0, () => {
+          if (presentation.cuts !== peer.cuts) return;
           if (heedsSignal && request.signal.aborted) return;
           if (oracle.hears(presentation, reply)) arrive(show(reply));
         });

@@ -89,7 +89,7 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
       });
     }
     const fate = draw(what);
-    const { holding } = peer;
+    const { holding, cuts } = peer;
     const survives = world.random.chance(0.5);
     if (holding) holding.open++;
     if (fate !== 'done') {
@@ -100,7 +100,7 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
       const close = (settle: () => void) =>
         peer.deliver(world.random.between(0, 1), () => {
           if (holding) holding.open--;
-          settle();
+          if (cuts === peer.cuts) settle();
         });
       if (fate === 'refused') return close(() => reject(new Error('QuotaExceededError')));
       if (fate === 'never answered') return;

@@ -87,7 +87,7 @@ function checkRequests(world: World, perHour: number): void {
 /** Nobody sleeps with the lock in hand. */
 function checkHolder(world: World, lock: SimLock | undefined): void {
   const holding = lock?.holding;
-  if (!holding?.isRunning || holding.open > 0 || holding.isLost) return;
+  if (!holding?.isRunning || holding.open > 0 || holding.isLost || holding.cuts !== holding.peer.cuts) return;
   if (!holding.peer.isDead && !holding.peer.isFrozen && holding.peer.thawedAt !== world.now) {
     world.violate('no sleep under the lock', `${holding.peer.name} holds it and does nothing`);
   }
@@ -108,7 +108,12 @@ function build(world: World): { setting: Setting; lock: () => SimLock | undefine
   const calls = createCalls(world, server, oracle, storage);
   const { marks } = world;
   const leave = (peer: Peer) => crash(peer, true);
-  const setting: Setting = { world, server, network, storage, oracle, calls, peers, leave, abandoned: new Set() };
+  const cut = (peer: Peer) => {
+    peer.cut();
+    lockOf(peer.slot).forget(peer);
+  };
+  const abandoned = new Set<string>();
+  const setting: Setting = { world, server, network, storage, oracle, calls, peers, cut, leave, abandoned };
 
   function create(slot: number): void {
     const generation = peers.filter((peer) => peer.slot === slot).length + 1;
@@ -156,7 +161,18 @@ function build(world: World): { setting: Setting; lock: () => SimLock | undefine
   for (let slot = 0; slot < first; slot++) create(slot);
   const [peer] = peers;
   if (peer) applications.get(peer)?.signIn();
-  makeTrouble({ world, server, storage, lock: locks[0] as SimLock, oracle, alive, crash, create: createNext, dispose });
+  makeTrouble({
+    world,
+    server,
+    storage,
+    lock: locks[0] as SimLock,
+    oracle,
+    alive,
+    crash,
+    cut,
+    create: createNext,
+    dispose,
+  });
   world.schedule(TROUBLE_MS, () => {
     calm(setting, createNext, alive);
     world.schedule(CALM_MS, () => judge(setting, alive(), applications));

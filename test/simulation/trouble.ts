@@ -16,6 +16,8 @@ export interface Victims {
   alive(): Peer[];
   /** A peer dies; with `again`, another comes in its place at once. */
   crash(peer: Peer, again: boolean): void;
+  /** What a peer has under way never goes on. */
+  cut(peer: Peer): void;
   create(): void;
   dispose(peer: Peer): void;
 }
@@ -64,6 +66,7 @@ function strike(victims: Victims): void {
     'lease lost': world.circumstances.lock === 'fenced' ? 2 : 0,
     'grant revoked': 0.5,
     'access revoked': 4,
+    'cut off': world.circumstances.background ? 0 : 12,
   });
   world.count(kind);
   world.trace(() => `--- ${kind} (${peer.name})`);
@@ -73,6 +76,7 @@ function strike(victims: Victims): void {
     until(random.pick([2_000, 20_000, 60_000]), peer.thaw);
   } else if (kind === 'peer crashed') victims.crash(peer, false);
   else if (kind === 'peer reloaded') victims.crash(peer, true);
+  else if (kind === 'cut off') victims.cut(peer);
   else if (kind === 'peer created') victims.create();
   else if (kind === 'peer disposed') victims.dispose(peer);
   else if (kind === 'clock jump') {
