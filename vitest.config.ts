@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { sourceAliases } from './scripts/subpaths.mjs';
 import { engines } from './test/support/browsers/engines.js';
@@ -11,6 +12,8 @@ export default defineConfig({
     // a guard against hangs, not a measurement: machines are busy
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // both cores of a small machine, where one would be left idle
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     coverage: {
       provider: 'v8',
       include: ['src/core/**', 'src/manager/**'],
