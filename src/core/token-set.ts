@@ -1,4 +1,5 @@
 import { jwtDecode } from 'jwt-decode';
+import { orNone } from './or-none.js';
 
 /** The token endpoint's answer to a successful request (RFC 6749 section 5.1). */
 export interface TokenResponse {
@@ -111,7 +112,7 @@ export function readTokenResponse(
       accessToken,
       refreshToken: refreshToken ?? kept?.refreshToken,
       idToken: readClaims(idToken) ? idToken : kept?.idToken,
-      scopes: readScopes(own(body, 'scope')) ?? kept?.scopes ?? [],
+      scopes: readScopes(own(body, 'scope')) ?? kept?.scopes ?? orNone(),
       issuedAt: requestedAt,
       expiresAt: readExpiry(own(body, 'expires_in'), requestedAt, receivedAt, accessToken),
       refreshExpiresAt:

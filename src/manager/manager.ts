@@ -1,4 +1,5 @@
 import { isUsable } from '../core/freshness.js';
+import { orNone } from '../core/or-none.js';
 import { recordOf, type SessionEffect, type SessionState } from '../core/session.js';
 import type { TokenEvent } from '../core/session-events.js';
 import { isSameSession, type SessionRecord } from '../core/session-record.js';
@@ -42,20 +43,20 @@ export class Manager implements Observers, Parts {
   declare readonly unstored: UnstoredTokens;
   declare readonly pending: PendingCommands;
   declare readonly work: PendingWork;
-  declare readonly callers: Waiters<SessionRecord>;
   declare readonly refresher: Refresher;
   declare readonly reader: StorageReader;
   declare readonly alarm: Alarm;
   declare readonly marks: TokenMarks;
   declare readonly accessTokens: AccessTokens;
   declare readonly commands: SessionCommands;
+  #callers: Waiters<SessionRecord> | undefined;
   #emitter: Emitter | undefined;
   /** What ends with the manager; undefined before the first use. */
   #subscriptions: readonly (() => void)[] | undefined;
   /** Callers who wait for a sign-in or a sign-out. */
-  #commandCallers: readonly Waiters<void>[] = [];
+  #commandCallers: readonly Waiters<void>[] = orNone();
   /** Undefined once disposed of. */
-  #watchers: readonly Watcher[] | undefined = [];
+  #watchers: readonly Watcher[] | undefined = orNone();
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -68,13 +69,17 @@ export class Manager implements Observers, Parts {
     this.unstored = new UnstoredTokens(this);
     this.pending = new PendingCommands(settings);
     this.work = new PendingWork(settings.platform.clock);
-    this.callers = new Waiters(settings.platform.clock, longestMs(settings), this);
     this.refresher = new Refresher(this);
     this.reader = new StorageReader(this);
     this.alarm = new Alarm(this);
     this.marks = new TokenMarks();
     this.accessTokens = new AccessTokens(this);
     this.commands = new SessionCommands(this);
+  }
+
+  get callers(): Waiters<SessionRecord> {
+    this.#callers ??= new Waiters(this.settings.platform.clock, longestMs(this.settings), this);
+    return this.#callers;
   }
 
   get emitter(): Emitter {
@@ -90,10 +95,10 @@ export class Manager implements Observers, Parts {
     const last = recordOf(before);
     const dueAt = this.accessTokens.update(next, last);
     if (last && !isSameSession(next, last)) void this.refresher.detach('session-over');
-    if (next && !last && isUsable(next.tokens, this.settings.platform.clock.now())) this.callers.resolve(next);
+    if (next && !last && isUsable(next.tokens, this.settings.platform.clock.now())) this.#callers?.resolve(next);
     else if (before.status === 'loading' && state.status === 'active') {
       // A caller waits, or was refused when the request with the cookie failed.
-      if (this.callers.isWaiting || (this.settings.isCookie && before.failing)) this.refresher.start('expired');
+      if (this.#callers?.isWaiting || (this.settings.isCookie && before.failing)) this.refresher.start('expired');
     }
     this.alarm.plan(dueAt);
     this.#emitter?.changed();
@@ -101,7 +106,7 @@ export class Manager implements Observers, Parts {
 
   carryOut(effect: SessionEffect): void {
     if (effect.type === 'announce') announce(this.settings);
-    else if (effect.type === 'refuse') this.callers.reject(effect.error);
+    else if (effect.type === 'refuse') this.#callers?.reject(effect.error);
     else {
       if (effect.event.type === 'sessionStarted') this.commands.tellEnds();
       this.emit(effect.event);
@@ -196,7 +201,7 @@ export class Manager implements Observers, Parts {
         (error) => callers.reject(error),
       )
       .then(() => {
-        this.#commandCallers = this.#commandCallers.filter((other) => other !== callers);
+        this.#commandCallers = orNone(this.#commandCallers.filter((other) => other !== callers));
       });
     return outcome;
   }

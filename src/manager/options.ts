@@ -80,6 +80,9 @@ type Given = { [Name in keyof TokenManagerOptions]-?: Exclude<TokenManagerOption
 
 const MAX_DELAY_MS = 2_147_483_647;
 
+/** One for all managers that are given no other. */
+const RETRY: RetryPolicy = { attempts: 3, minDelayMs: 500, maxDelayMs: 60_000 };
+
 const PLACES = ['response', 'cookie', 'none'];
 const PORTS = {
   storage: ['getItem', 'setItem', 'removeItem'],
@@ -101,7 +104,7 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
     accessTokenIn: 'response',
     leewayMs: undefined,
     timeoutMs: 10_000,
-    retry: {},
+    retry: RETRY,
     endsSession: isDead,
     proactive: undefined,
     platform: undefined,
@@ -122,7 +125,7 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
   }
   if (leewayMs !== undefined) range('leewayMs', leewayMs, 0);
   range('timeoutMs', timeoutMs, 1);
-  const retry: RetryPolicy = merge({ attempts: 3, minDelayMs: 500, maxDelayMs: 60_000 }, given.retry, 'retry.');
+  const retry = given.retry === RETRY ? RETRY : merge(RETRY, given.retry, 'retry.');
   range('retry.attempts', retry.attempts, 1);
   range('retry.minDelayMs', retry.minDelayMs, 1);
   range('retry.maxDelayMs', retry.maxDelayMs, retry.minDelayMs);

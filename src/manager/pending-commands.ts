@@ -1,3 +1,4 @@
+import { orNone } from '../core/or-none.js';
 import { isAlive, longestMs } from './hold-lock.js';
 import type { Settings } from './options.js';
 import { Waiters } from './waiters.js';
@@ -27,10 +28,10 @@ export class PendingCommands {
   #begunAt = 0;
   #starts = 0;
   #lastFinished = 0;
-  #startingIds: readonly string[] = [];
+  #startingIds: readonly string[] = orNone();
   #ends = 0;
   /** The sign-outs whose record is being erased, by the count of sign-outs. */
-  #erasing: readonly number[] = [];
+  #erasing: readonly number[] = orNone();
   #callers: Waiters<void> | undefined;
 
   constructor(settings: Settings) {
@@ -69,7 +70,7 @@ export class PendingCommands {
       isLatest: () => turn === this.#starts,
       isEnded: () => ends !== this.#ends,
       finish: () => {
-        this.#startingIds = this.#startingIds.filter((id) => id !== sessionId);
+        this.#startingIds = orNone(this.#startingIds.filter((id) => id !== sessionId));
         this.#lastFinished = Math.max(this.#lastFinished, turn);
         this.#release();
       },
@@ -83,7 +84,7 @@ export class PendingCommands {
     return {
       startingIds: this.#startingIds,
       finish: () => {
-        this.#erasing = this.#erasing.filter((other) => other !== end);
+        this.#erasing = orNone(this.#erasing.filter((other) => other !== end));
       },
     };
   }
@@ -92,7 +93,7 @@ export class PendingCommands {
   #begin(): void {
     if (!this.#isAlive) {
       this.#lastFinished = this.#starts;
-      this.#erasing = [];
+      this.#erasing = orNone();
     }
     this.#begunAt = this.#settings.platform.clock.now();
   }

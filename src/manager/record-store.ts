@@ -1,5 +1,6 @@
 import { type Decoded, decodePause, decodeRecord, encodeRecord } from '../core/codec.js';
 import { addMarks, isMarked, markFor, removeMarks } from '../core/ended-marks.js';
+import { orNone } from '../core/or-none.js';
 import { reconcile, type Standing, withMark } from '../core/reconcile.js';
 import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
 import { type AnyTokenError, isTokenError, StorageError } from '../errors.js';
@@ -52,7 +53,7 @@ export interface LockedStorage {
 export class RecordStore {
   readonly #parts: StoreParts;
   /** The sessions that the storage is known to have held. */
-  #storedIds: readonly string[] = [];
+  #storedIds: readonly string[] = orNone();
   /** The sessions that ended here for good: a record of one of them has to go. */
   #tombstones: Set<string> | undefined;
   /** The fault of the storage that was reported last; each is reported once. */
@@ -223,7 +224,7 @@ export class RecordStore {
     const isRead = operation === 'read';
     const late = () => {
       // A removal that timed out has happened: an empty storage no longer proves that a peer ended the session.
-      if (operation === 'remove') this.#storedIds = [];
+      if (operation === 'remove') this.#storedIds = orNone();
       carriedOut?.();
       if (!isRead) this.#parts.storedLate();
     };

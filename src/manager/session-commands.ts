@@ -1,4 +1,5 @@
 import { mistakenTokens } from '../core/mistaken-tokens.js';
+import { orNone } from '../core/or-none.js';
 import type { TokenEvent } from '../core/session-events.js';
 import { isSoundGrant, type SessionGrant, type SignInGrant } from '../core/session-grant.js';
 import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
@@ -40,7 +41,7 @@ export class SessionCommands {
   readonly #parts: CommandParts;
   #ending: Promise<void> | undefined;
   /** Sessions whose end has yet to be told: when nothing is left of them, or before another one starts. */
-  #untold: readonly string[] = [];
+  #untold: readonly string[] = orNone();
 
   constructor(parts: CommandParts) {
     this.#parts = parts;
@@ -106,7 +107,7 @@ export class SessionCommands {
   /** Tells of sign-outs; also of those that are not over, before another session starts. */
   tellEnds(): void {
     const ended = this.#untold;
-    this.#untold = [];
+    this.#untold = orNone();
     for (const sessionId of ended) {
       this.#parts.emit({ type: 'sessionEnded', payload: { reason: 'ended' }, sessionId });
     }
@@ -119,7 +120,7 @@ export class SessionCommands {
     continues: boolean,
     after: (previous: TokenSet) => TokenSet,
   ): Promise<void> {
-    const { settings, session, store, records, pending, refresher, callers } = this.#parts;
+    const { settings, session, store, records, pending, refresher } = this.#parts;
     const first = records.next(undefined, tokens, { grant: granted });
     const { sessionId } = first;
     const startedAt = settings.platform.clock.now();
@@ -175,7 +176,7 @@ export class SessionCommands {
     if (base && isSameSession(session.record, base)) {
       const facts = { by: 'us', reason: 'asked', attempts: 0, durationMs: 0 } as const;
       session.dispatch({ type: 'refreshed', base, record, ...facts });
-      callers.resolve(record);
+      this.#parts.callers.resolve(record);
       this.#parts.tokensArrivedLate(); // while nothing could be refreshed
     } else session.dispatch({ type: 'started', record, from: base ? 'storage' : 'sign-in' });
   }

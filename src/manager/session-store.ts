@@ -1,3 +1,4 @@
+import { orNone } from '../core/or-none.js';
 import {
   type Failing,
   failingOf,
@@ -24,7 +25,7 @@ export class SessionStore {
   #state: SessionState = { status: 'loading', revision: 0 };
   #snapshot: SessionSnapshot | undefined;
   /** Effects that are left to carry out. */
-  #effects: readonly SessionEffect[] = [];
+  #effects: readonly SessionEffect[] = orNone();
 
   constructor(observer: SessionObserver) {
     this.#observer = observer;
@@ -54,14 +55,14 @@ export class SessionStore {
     const before = this.#state;
     const { state, effects } = transition(before, input);
     this.#state = state;
-    this.#effects = this.#effects.concat(effects);
+    this.#effects = orNone(this.#effects.concat(effects));
     if (state !== before) {
       this.#snapshot = undefined;
       this.#observer.sessionChanged(before);
     }
     // An effect may dispatch another fact, which carries out the effects that are left before its own.
     for (let [effect] = this.#effects; effect; [effect] = this.#effects) {
-      this.#effects = this.#effects.slice(1);
+      this.#effects = orNone(this.#effects.slice(1));
       this.#observer.carryOut(effect);
     }
   }

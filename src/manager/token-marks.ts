@@ -1,3 +1,5 @@
+import { orNone } from '../core/or-none.js';
+
 /** No request is still under way that was sent so many refreshes ago. */
 const KEPT = 100;
 
@@ -8,16 +10,16 @@ const KEPT = 100;
  * session, which may be another user's.
  */
 export class TokenMarks {
-  #present: readonly number[] = [];
-  #past: readonly number[] = [];
+  #present: readonly number[] = orNone();
+  #past: readonly number[] = orNone();
   /** By the mark of an access token that is bound to a key, the name of that key; undefined while there was none. */
   #bindings: Map<number, string> | undefined;
 
   /** Notes an access token, of the same session as those before or of another one. */
   add(accessToken: string | undefined, isSameSession: boolean, binding?: string): void {
     if (!isSameSession) {
-      this.#past = this.#past.concat(this.#present).slice(-KEPT);
-      this.#present = [];
+      this.#past = orNone(this.#past.concat(this.#present).slice(-KEPT));
+      this.#present = orNone();
     }
     if (accessToken === undefined) return;
     const mark = markOf(accessToken);
