@@ -1,6 +1,7 @@
 import { backoffDelay } from '../core/backoff.js';
 import { isBehind, merge } from '../core/reconcile.js';
 import { announce } from './announce.js';
+import { isAlive } from './hold-lock.js';
 import type { Settings } from './options.js';
 import type { PendingWork } from './pending-work.js';
 import type { RecordStore } from './record-store.js';
@@ -18,6 +19,7 @@ export interface ReconcilerParts {
 export class Reconciler {
   readonly #parts: ReconcilerParts;
   #cancel: (() => void) | undefined;
+  #plannedAt = 0;
   #failures = 0;
   #isDisposed = false;
 
@@ -27,8 +29,11 @@ export class Reconciler {
 
   /** Plans a repair, unless one is planned. */
   schedule(): void {
-    if (this.#cancel || this.#isDisposed) return;
-    const { retry, platform } = this.#parts.settings;
+    const { settings } = this.#parts;
+    const { retry, platform } = settings;
+    if (this.#isDisposed || (this.#cancel && isAlive(settings, this.#plannedAt))) return;
+    this.#cancel?.(); // its timer was cut off, or waits for longer than anybody should
+    this.#plannedAt = platform.clock.now();
     this.#failures++;
     let begin = (): void => undefined;
     const begun = new Promise<void>((resolve) => {

@@ -11,6 +11,7 @@ import type { AnyTokenError } from '../errors.js';
 import { Attempt, type AttemptParts, type AttemptRequest } from './attempt.js';
 import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
 import { isAlive, lockLost, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
+import { isPauseOver } from './pause.js';
 import type { PendingCommands, StartTurn } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
 import { RefreshRun, type RunObserver } from './refresh-run.js';
@@ -61,6 +62,12 @@ export class Refresher {
   start(reason: RefreshReason, challenge?: Challenge): void {
     const { settings, session, pending } = this.#parts;
     if (this.#run && !this.isRunning) this.#replaceDead(this.#run, reason, challenge);
+    // What waited for a refresh that was cut off is told of a pause that a server has named since.
+    const { failing } = session;
+    if (failing?.named && !isPauseOver(settings, failing)) {
+      this.#parts.callers.reject(failing.error);
+      return;
+    }
     // While a session is being started, callers wait for that one.
     if (this.#run || pending.isStarting || session.state.status === 'none') return;
     const { needsRefreshToken, platform } = settings;

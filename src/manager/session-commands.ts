@@ -6,6 +6,8 @@ import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/sessi
 import { hasSameSubject, readTokenResponse, type TokenResponse, type TokenSet } from '../core/token-set.js';
 import { LockError, OptionsError, SessionError } from '../errors.js';
 import { announce } from './announce.js';
+import { withDeadline } from './deadline.js';
+import { longestMs } from './hold-lock.js';
 import { fail, type Settings } from './options.js';
 import type { PendingCommands } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
@@ -78,12 +80,34 @@ export class SessionCommands {
   /** Ends the session: here, for the server and for the next page at once; then in the storage, under the lock. */
   end(): Promise<void> {
     const { session, pending } = this.#parts;
-    if (session.state.status === 'none' && !pending.isStarting) return this.#ending ?? Promise.resolve();
+    if (session.state.status === 'none' && !pending.isStarting) return this.#endUnderWay();
     const ending = this.#end().finally(() => {
       if (this.#ending === ending) this.#ending = undefined;
     });
     this.#ending = ending;
     return ending;
+  }
+
+  /** Waits for the sign-out under way, if there is one; what one left that was cut off is finished. */
+  async #endUnderWay(): Promise<void> {
+    const ending = this.#ending;
+    const { settings, reconciler } = this.#parts;
+    try {
+      const { clock } = settings.platform;
+      if (ending)
+        await withDeadline(
+          clock,
+          longestMs(settings),
+          () => ending,
+          () => undefined,
+        );
+      return;
+    } catch (error) {
+      if (error !== undefined) throw error;
+    }
+    if (this.#ending === ending) this.#ending = undefined;
+    reconciler.schedule();
+    await this.finish();
   }
 
   /** Finishes a sign-out whose page left: erases what it left, and tells the server. */

@@ -6,6 +6,7 @@ import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
+import type { Reconciler } from './reconciler.js';
 import { isDeath, type RecordStore } from './record-store.js';
 import type { Refresher } from './refresher.js';
 import type { SessionStore } from './session-store.js';
@@ -18,6 +19,7 @@ export interface ReaderParts {
   readonly store: RecordStore;
   readonly pending: PendingCommands;
   readonly refresher: Refresher;
+  readonly reconciler: Reconciler;
   readonly work: PendingWork;
   /** Finishes a sign-out whose page left; resolves when the server may be asked again. */
   finishSignOut(): Promise<void>;
@@ -110,6 +112,8 @@ export class StorageReader {
     try {
       const { record: stored, damage, isEnding } = await store.read();
       const held = session.record;
+      // A repair may have been cut off, or have found another client's record.
+      if (held && !store.wasStored(held)) this.#parts.reconciler.schedule();
       const isRemnant = stored !== undefined && store.isBuried(stored);
       const record = isRemnant ? undefined : stored;
       // While a session is being started or ended here, only one fact of the storage counts: the held session was ended elsewhere.

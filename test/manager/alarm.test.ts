@@ -200,7 +200,8 @@ describe('a wake-up', () => {
   });
 
   test('is without effect after the end, also one that came before it; no timer is left', async () => {
-    const { clock, alarm, refreshes } = alarmAfter(isHeld);
+    const { clock, alarm, manager, refreshes } = alarmAfter(isHeld);
+    manager.reconciler.dispose(); // which would store the session that only memory holds
     alarm.plan(clock.now() + 1_000);
     clock.set(clock.now() + 1_000);
     const waking = alarm.wake();

@@ -28,7 +28,7 @@ function edge(options: Partial<TokenManagerOptions> = {}) {
   const wait = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
   const platform = inProcess();
   const { storage } = platform;
-  const state = { requests: 0, storageMs: 0 };
+  const state = { requests: 0, storageMs: 0, isFull: false };
   const call = <T>(work: () => T | PromiseLike<T>): Promise<T> =>
     alive(async () => {
       if (state.storageMs > 0) await wait(state.storageMs);
@@ -47,7 +47,8 @@ function edge(options: Partial<TokenManagerOptions> = {}) {
       lock: inProcessLock(mortal),
       storage: {
         getItem: (key) => call(() => storage.getItem(key)),
-        setItem: (key, value) => call(() => storage.setItem(key, value)),
+        setItem: (key, value) =>
+          call(() => (state.isFull ? Promise.reject(new Error('full')) : storage.setItem(key, value))),
         removeItem: (key) => call(() => storage.removeItem(key)),
       },
     },
@@ -55,7 +56,9 @@ function edge(options: Partial<TokenManagerOptions> = {}) {
     refreshTokenIn: options.refreshTokenIn ?? 'response',
   });
   const cut = () => void life++;
-  return { tokens, clock, state, cut };
+  const stored = () => storage.getItem('evertoken:session') as string | null;
+  const announce = () => platform.channel.announce('evertoken:session');
+  return { tokens, clock, state, stored, announce, cut };
 }
 
 async function expired() {
@@ -153,5 +156,33 @@ test('the end of a session whose sign-out was cut off is told before another ses
   await clock.advance(SOON);
   await clock.runUntil(tokens.startSession({ access_token: 'at2', refresh_token: 'rt2', expires_in: 600 }));
   expect(told).toEqual(['started: sign-in', 'ended: ended', 'started: sign-in']);
+  tokens.dispose();
+});
+
+test('a sign-out that was cut off keeps nobody from signing out, and what it left in the storage goes', async () => {
+  const { tokens, clock, state, stored, cut } = edge();
+  await tokens.startSession({ access_token: 'at', refresh_token: 'rt', expires_in: 600 });
+  state.storageMs = 20;
+  void tokens.endSession().catch(() => undefined);
+  await clock.advance(10);
+  cut();
+  await clock.advance(1_000);
+  await clock.runUntil(tokens.endSession());
+  await clock.advance(SOON);
+  expect(stored()).toBe(null);
+  tokens.dispose();
+});
+
+test('the repair of a write that was cut off is made up for when the storage is read again', async () => {
+  const { tokens, clock, state, stored, announce, cut } = edge();
+  state.isFull = true;
+  await clock.runUntil(tokens.startSession({ access_token: 'at', refresh_token: 'rt', expires_in: 600 }));
+  cut();
+  state.isFull = false;
+  await clock.advance(SOON);
+  expect(stored()).toBe(null);
+  announce(); // a peer has changed something
+  await clock.advance(SOON);
+  expect(stored()).toMatch('rt');
   tokens.dispose();
 });

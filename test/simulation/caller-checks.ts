@@ -45,6 +45,8 @@ export function createCallerChecks(world: World, oracle: Oracle, storage: SimSto
     const isOver = grant.isLeft || grant.isFoundDead || grant.hasStranger || grant.excuses.size > 0;
     const isBusy = peer.ending > 0 || peer.ends !== ends || peer.starting.size > 0 || world.marks.size > 0;
     const isFaulty = Math.max(oracle.faultAt(lock === 'fenced' ? peer : undefined), peer.misledAt) > world.now - 60_000;
+    // a sign-out that was cut off counts as under way until it is dead by the clock
+    if (peer.cutAt > world.now - 100_000) return;
     if (isOver || isBusy || isFaulty || peer.left.has(sessionId) || world.wasSetBack) return;
     world.violate('look again', `${peer.name} says that nobody is signed in, but ${sessionId} is stored`);
   }
