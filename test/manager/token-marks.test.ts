@@ -61,10 +61,12 @@ describe('the name of the key that an access token is bound to', () => {
     ]);
   });
 
-  test('is known for the last hundred', () => {
+  test('is known for the last hundred that are bound, however many come that are not', () => {
     const marks = new TokenMarks();
     for (const token of hundred('bound')) marks.add(token, true, 'key');
     expect([marks.bindingOf('bound-0'), marks.bindingOf('bound-99')]).toEqual(['key', 'key']);
+    for (const token of hundred('free')) marks.add(token, true);
+    expect(marks.bindingOf('bound-0')).toBe('key');
     marks.add('bound-100', true, 'key');
     expect(['bound-0', 'bound-1', 'bound-100'].map((token) => marks.bindingOf(token))).toEqual([
       undefined,
