@@ -46,7 +46,12 @@ describe('a call is told what it has to look like', () => {
       'challenge',
       'Option minValidityMs: expected one of signal, challenge, but 5 came.',
     ],
-    ['something unknown', { Signal: true }, undefined, 'Option Signal: expected one of signal, but a value of type boolean came.'],
+    [
+      'something unknown',
+      { Signal: true },
+      undefined,
+      'Option Signal: expected one of signal, but a value of type boolean came.',
+    ],
     [
       'a signal that is none',
       { signal: {} },

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { RefreshTokens } from '../../src/index.js';
-import { said, safeCause } from '../../src/manager/safe-cause.js';
+import { safeCause, said } from '../../src/manager/safe-cause.js';
 import { fakeClock } from '../../src/testing.js';
 import { bareManager } from '../support/bare-manager.js';
 import { recordWith } from '../support/session-records.js';

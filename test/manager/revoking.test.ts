@@ -141,7 +141,10 @@ test('what is revoked is ours where the storage cannot be read, and what is stor
   const home = await signedIn({ revoke: call });
   const { access_token: accessToken } = home.first;
   const { getItem } = home.platform.storage as TokenStorage;
-  const late = home.world.manager({ revoke: call, platform: { ...home.platform, storage: { ...home.platform.storage } } });
+  const late = home.world.manager({
+    revoke: call,
+    platform: { ...home.platform, storage: { ...home.platform.storage } },
+  });
   Object.assign(home.platform.storage as TokenStorage, { getItem: () => Promise.reject(new Error('locked')) });
   const kept = new Map(home.stored);
   await home.world.run(home.tokens.endSession());
