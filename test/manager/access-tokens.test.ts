@@ -177,6 +177,14 @@ describe('callers without options, while there is no usable token', () => {
     expect(await fresh.now(fresh.accessTokens.get())).toBe('ERR_DISPOSED');
   });
 
+  test('are refused also where the end comes in the turn of the call', async () => {
+    const { accessTokens, manager, now, start } = await serving();
+    await start();
+    const first = accessTokens.get({ minValidityMs: 1 });
+    manager.dispose();
+    expect(await now(first)).toBe('ERR_DISPOSED');
+  });
+
   test('are not joined by the refresh function where it passes its signal on: it is told so at once', async () => {
     let inner: Promise<string> | undefined;
     const world = await serving({
@@ -247,6 +255,14 @@ describe('an access token that is due', () => {
     expect([await now(accessTokens.get()), reasons]).toEqual(['short', ['due']]);
   });
 
+  test('is refreshed although the last refresh was a moment ago, where the clock was set back meanwhile', async () => {
+    const { accessTokens, answer, clock, now, reasons } = await due();
+    await now(accessTokens.get());
+    await answer(0, good('new'));
+    clock.set(clock.now() - 60_001);
+    expect([await now(accessTokens.get()), reasons]).toEqual(['new', ['due', 'due']]);
+  });
+
   test('is waited for up to two seconds where work ends with the answer, and then served', async () => {
     const { accessTokens, clock, now, reasons } = await due({}, { background: false });
     const first = accessTokens.get();
@@ -290,6 +306,18 @@ describe('an access token that is due', () => {
   });
 });
 
+test('whoever waits on, because the token expired in the first two seconds, may still leave', async () => {
+  const { accessTokens, clock, now, start } = await serving({}, { background: false });
+  await start();
+  clock.set(clock.now() + LIFETIME_MS - 1_000);
+  const abort = new AbortController();
+  const first = accessTokens.get({ signal: abort.signal });
+  await clock.advance(2_500);
+  expect(await now(first)).toBe('waits');
+  abort.abort('mine');
+  await expect(first).rejects.toBe('mine');
+});
+
 describe('whoever needs a longer life', () => {
   test('waits for a refresh, and gets what is usable where that fails', async () => {
     const { accessTokens, answer, clock, now, reasons, start } = await serving();
@@ -299,6 +327,33 @@ describe('whoever needs a longer life', () => {
     expect([await now(longer), reasons]).toEqual(['waits', ['due']]);
     await answer(0, busy());
     expect(await now(longer)).toBe('mine');
+  });
+
+  test('leaves with the reason of its own signal, although there is a usable token', async () => {
+    const { accessTokens, clock, now, start } = await serving();
+    await start();
+    clock.set(clock.now() + LIFETIME_MS - LEEWAY_MS - 1_000);
+    const abort = new AbortController();
+    const longer = accessTokens.get({ minValidityMs: LEEWAY_MS + 2_000, signal: abort.signal });
+    expect(await now(longer)).toBe('waits');
+    abort.abort('mine');
+    await expect(longer).rejects.toBe('mine');
+  });
+
+  test('is told so where it is the refresh function, although there is a usable token', async () => {
+    let inner: Promise<string> | undefined;
+    const world = await serving({
+      refresh: ({ signal }) => {
+        inner = world.accessTokens.get({ signal, minValidityMs: LEEWAY_MS + 2_000 });
+        inner.catch(() => undefined);
+        return new Promise(() => undefined);
+      },
+    });
+    await world.start();
+    world.clock.set(world.clock.now() + LIFETIME_MS - LEEWAY_MS - 1_000);
+    world.manager.refresher.start('due');
+    await world.clock.settle();
+    expect(inner && (await world.now(inner))).toBe('ERR_OPTIONS');
   });
 
   test('gets what a peer has brought meanwhile', async () => {
@@ -418,6 +473,12 @@ describe('an access token that was refused', () => {
     expect([await now(accessTokens.replace('mine', { challenge })), asked.length]).toEqual(['with', 2]);
   });
 
+  test('for no want of claims is replaced at once by one that was asked for with some', async () => {
+    const { accessTokens, now, reasons, start, fresh } = await serving();
+    await start(fresh({ claims: 'asked for' }));
+    expect([await now(accessTokens.replace('older')), reasons]).toEqual(['mine', []]);
+  });
+
   test('and is of a session that is over is replaced by none: by what it was sent with, where that is known', async () => {
     const { accessTokens, now, start, fresh } = await serving();
     await start();
@@ -448,6 +509,7 @@ describe('an access token that was refused', () => {
     });
 
     test.each([
+      [0, []],
       [499, []],
       [500, ['rejected']],
       [-1, ['rejected']],
@@ -510,6 +572,26 @@ describe('refresh()', () => {
     storage.getItem = () => Promise.reject(new Error('broken'));
     expect([await now(accessTokens.get()), reasons]).toEqual(['ERR_STORAGE_READ', []]);
     expect([await now(accessTokens.refresh()), reasons]).toEqual(['waits', ['asked']]);
+  });
+
+  test('asks nobody whose the cookie is in the pause after that has failed', async () => {
+    const { accessTokens, answer, now, asked } = await serving({ refreshTokenIn: 'cookie' });
+    const first = accessTokens.get();
+    await now(first);
+    await answer(0, busy());
+    expect(await now(first)).toBe('ERR_REFRESH_UNAVAILABLE');
+    expect([await now(accessTokens.refresh()), asked.length]).toEqual(['ERR_REFRESH_UNAVAILABLE', 1]);
+  });
+
+  test('with a cookie starts no other session where the storage fails the one that there is', async () => {
+    const { accessTokens, now, start, fresh, clock, storage, manager } = await serving({ refreshTokenIn: 'cookie' });
+    await start(fresh({}, { expiresAt: clock.now() }));
+    storage.getItem = () => Promise.reject(new Error('broken'));
+    expect(await now(accessTokens.get())).toBe('ERR_STORAGE_READ');
+    const refreshed = accessTokens.refresh();
+    await Promise.resolve();
+    expect(manager.pending.isStarting).toBe(false);
+    expect(await now(refreshed)).toBe('ERR_STORAGE_READ');
   });
 
   test('with a cookie refreshes the session that there is', async () => {
@@ -579,6 +661,15 @@ describe('before a caller is served', () => {
     expect([await now(first), reasons]).toEqual(['waits', ['resume']]);
     await answer(0, good('granted'));
     expect(await now(first)).toBe('granted');
+  });
+
+  test('and asks no second time in the pause after that has failed', async () => {
+    const { accessTokens, answer, now, asked } = await serving({ refreshTokenIn: 'none' });
+    const first = accessTokens.get();
+    await now(first);
+    await answer(0, busy());
+    expect(await now(first)).toBe('ERR_REFRESH_UNAVAILABLE');
+    expect([await now(accessTokens.get()), asked.length]).toEqual(['ERR_REFRESH_UNAVAILABLE', 1]);
   });
 
   test('but not while that end is being carried out', async () => {

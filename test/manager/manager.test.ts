@@ -363,6 +363,14 @@ describe('the first use', () => {
     expect(manager.reader.isBlocking).toBe(false);
   });
 
+  test('listens before it reads: nothing that peers do meanwhile is missed', async () => {
+    const { clock, manager, did } = whole();
+    const served = manager.accessTokens.get().catch((error: { code: string }) => error.code);
+    expect(did).toEqual(['listen to peers', 'listen to wake-ups', 'read']);
+    await clock.settle();
+    expect(await served).toBe('ERR_NO_SESSION');
+  });
+
   test('listens once also where listening leads to another use', () => {
     let subscriptions = 0;
     const world = whole(
