@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeRecord } from '../../src/core/codec.js';
 import { OptionsError } from '../../src/errors.js';
 import type { TokenManagerOptions, TokenResponse } from '../../src/index.js';
+import type { Manager } from '../../src/manager/manager.js';
 import { whenReady } from '../../src/manager/when-ready.js';
 import { fakeClock } from '../../src/testing.js';
 import { bareManager, hold } from '../support/bare-manager.js';
@@ -15,7 +16,7 @@ function waiting(options: Partial<TokenManagerOptions> = {}) {
   const clock = fakeClock();
   const reads: ((text: string | null | Promise<never>) => void)[] = [];
   const answers: ((answer: TokenResponse | Response) => void)[] = [];
-  const state = { isDisposed: false, uses: 0 };
+  const state = { isDisposed: false, uses: 0, whenKnown: (): void => undefined };
   const getItem = (key: string) =>
     key === 'evertoken:session' ? new Promise<string | null>((resolve) => reads.push(resolve)) : null;
   const storage = { getItem, setItem: () => undefined, removeItem: () => undefined };
@@ -26,6 +27,7 @@ function waiting(options: Partial<TokenManagerOptions> = {}) {
         if (state.isDisposed) throw new OptionsError('ERR_DISPOSED', 'no more');
         state.uses++;
       },
+      sessionChanged: () => state.whenKnown(),
       carryOut: (effect) => {
         if (effect.type === 'refuse') manager.callers.reject(effect.error);
       },
@@ -128,6 +130,24 @@ describe('whether there is a session is known', () => {
     turn.finish();
     await clock.settle();
     expect(seen).toMatchObject({ status: 'loading' });
+  });
+});
+
+describe('whoever waits is not held up once it is known', () => {
+  test.each([
+    ['a sign-in', ({ pending }: Manager) => void pending.beginStart('next')],
+    ['a refresh', ({ refresher }: Manager) => refresher.start('expired')],
+  ] as const)('by %s that follows from it', async (_, begin) => {
+    const { clock, manager, reads, seen, state, wait } = waiting();
+    await wait();
+    state.whenKnown = () => {
+      state.whenKnown = () => undefined;
+      begin(manager);
+    };
+    reads[0]?.(encodeRecord(mine));
+    await clock.settle();
+    expect(manager.pending.isStarting || manager.refresher.isRunning).toBe(true);
+    expect(seen).toEqual({ status: 'active', sessionId: 'mine' });
   });
 });
 
