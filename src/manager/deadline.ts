@@ -6,14 +6,14 @@ const WAKE_MS = 1_000;
 /**
  * The outcome of some work, or a rejection with `expire()` when it takes longer than `limitMs`; a second more after a sleep.
  *
- * The work itself goes on; `late` is called when it succeeds after the deadline.
+ * The work itself goes on; `late` is called with what it comes to, when it succeeds after the deadline.
  */
 export function withDeadline<T>(
   clock: Clock,
   limitMs: number,
   work: () => T | PromiseLike<T>,
   expire: () => unknown,
-  late?: () => void,
+  late?: (value: T) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let isLate = false;
@@ -30,7 +30,7 @@ export function withDeadline<T>(
     });
     new Promise<T>((done) => done(work()))
       .then((value) => {
-        if (isLate) late?.();
+        if (isLate) late?.(value);
         resolve(value);
       })
       .catch(reject)

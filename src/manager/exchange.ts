@@ -20,7 +20,7 @@ export class Exchange {
 
   /** Whether a request comes from inside the refresh function: it has its signal, or is being made right now. */
   isInside(signal: unknown): boolean {
-    return this.#isCalling || (signal !== undefined && owners.get(Object(signal)) === this);
+    return this.#isCalling || owners.get(Object(signal)) === this;
   }
 
   /** Asks for tokens; settles within `limitMs`. Tokens that come later go to `onLate`. */
@@ -38,18 +38,16 @@ export class Exchange {
     const secrets = [request.refreshToken, request.accessToken, previous?.idToken];
     const { binding } = request;
     const asked: Asked = { requestedAt: clock.now(), previous, secrets, isHidden, binding, now: () => clock.now() };
-    let answer: Answer | undefined;
     const work = async (): Promise<Answer> => {
       try {
-        answer = await readAnswer(await this.#call({ ...request, signal }), asked);
+        return await readAnswer(await this.#call({ ...request, signal }), asked);
       } catch (error) {
-        answer = await readThrown(error, asked).catch(() => noAnswer('ERR_REFRESH_NETWORK'));
+        return readThrown(error, asked).catch(() => noAnswer('ERR_REFRESH_NETWORK'));
       }
-      return answer;
     };
     const expire = () => controller.abort();
-    return withDeadline(clock, limitMs, work, expire, () => {
-      if (answer?.tokens) onLate(answer.tokens);
+    return withDeadline(clock, limitMs, work, expire, ({ tokens }) => {
+      if (tokens) onLate(tokens);
     }).catch(() => noAnswer('ERR_REFRESH_TIMEOUT'));
   }
 

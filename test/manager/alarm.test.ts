@@ -232,6 +232,19 @@ test('a clock that is set back during a long wait does not make the moment come 
   expect(ran).toEqual([]);
 });
 
+test('a clock that is set back during a short wait does not put off what its own time has come for', async () => {
+  const clock = fakeClock();
+  const ran: number[] = [];
+  const scheduler = createScheduler(clock, () => ran.push(clock.now()));
+  const at = clock.now() + 1_000;
+  scheduler.plan(at);
+  clock.set(clock.now() - 3_600_000);
+  await clock.advance(999);
+  expect(ran).toEqual([]);
+  await clock.advance(1);
+  expect(ran).toEqual([at - 3_600_000]);
+});
+
 test('a timer that is late by one second is taken for a sleep: what came in it is heard', async () => {
   const clock = fakeClock();
   let answer: (value: string) => void = () => undefined;

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { RefreshTokens } from '../../src/index.js';
-import { safeCause } from '../../src/manager/safe-cause.js';
+import { safeCause, said } from '../../src/manager/safe-cause.js';
 import { fakeClock } from '../../src/testing.js';
 import { bareManager } from '../support/bare-manager.js';
 import { recordWith } from '../support/session-records.js';
@@ -225,6 +225,16 @@ describe('what is no answer leaves open what became of the refresh token', () =>
     expect(answer.cause).toBeInstanceOf(Error);
   });
 
+  test('an error that cannot be looked at', async () => {
+    const error = Object.defineProperty({}, 'message', {
+      get: () => {
+        throw new Error('mine');
+      },
+    });
+    const answer = await thrown(error);
+    expect(answer).toMatchObject({ code: 'ERR_REFRESH_NETWORK', isAnswer: false, failure: { kind: 'transient' } });
+  });
+
   const unreadable: [string, () => unknown, string][] = [
     ['an empty 200', () => new Response(''), 'no access_token came'],
     ['HTML with 200', () => new Response('<html>'), 'HTML instead of JSON came, check url'],
@@ -389,6 +399,14 @@ describe('a cause', () => {
     const cause = safeCause(error, []);
     expect(cause).toMatchObject({ name: 'Error', message });
     expect(cause).not.toHaveProperty('code');
+  });
+
+  test.each([
+    ['alone where there is no code', { message: 'm' }, 'm'],
+    ['after its code', { message: 'm', code: 'EACCES' }, 'EACCES: m'],
+    ['alone where the code is in it', { message: 'EACCES: m', code: 'EACCES' }, 'EACCES: m'],
+  ])('is said in one line: the message %s', (_, error, line) => {
+    expect(said(safeCause(error, []))).toBe(line);
   });
 
   test('redacts a name and a code that are none', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createTokenManager, inProcess, type TokenManagerOptions } from '../../src/index.js';
+import { createTokenManager, inProcess, type TokenManagerOptions, tokenEndpoint } from '../../src/index.js';
 import { readOptions } from '../../src/manager/options.js';
 
 const refresh = async () => ({ access_token: 'x' });
@@ -145,6 +145,52 @@ describe('wrong options are refused at creation: the message says what was expec
     expect(error.message).not.toContain(secret);
   });
 
+  const ports = {
+    storage: ['getItem', 'setItem', 'removeItem'],
+    lock: ['run'],
+    channel: ['announce', 'subscribe'],
+    wakeups: ['subscribe', 'isAwake', 'isOnline'],
+    clock: ['now', 'after'],
+  } as const;
+  const methods = Object.entries(ports).flatMap(([port, names]) => names.map((name) => [port, name] as const));
+  test.each(methods)('a platform whose %s has no %s', (port, name) => {
+    const broken = { ...inProcess()[port as keyof typeof ports], [name]: undefined };
+    expect(wrong(platform({ [port]: broken })).message).toBe(
+      `Option platform.${port}.${name}: expected a value of type function, but a value of type undefined came.`,
+    );
+  });
+
+  const more: [string, unknown, string][] = [
+    [
+      'background',
+      platform({ background: 'no' }),
+      'Option platform.background: expected a value of type boolean, but a value of type string came.',
+    ],
+    [
+      'an unknown member of retry',
+      { refresh, retry: { times: 3 } },
+      'Option retry.times: expected one of attempts, minDelayMs, maxDelayMs, but 3 came.',
+    ],
+    [
+      'an access token in a cookie beside a refresh token that is in none',
+      { refresh, accessTokenIn: 'cookie' },
+      "Option accessTokenIn: expected response, or cookie with refreshTokenIn: 'cookie', but a value of type string came.",
+    ],
+    [
+      'an access token elsewhere',
+      { refresh, refreshTokenIn: 'cookie', accessTokenIn: secret },
+      "Option accessTokenIn: expected response, or cookie with refreshTokenIn: 'cookie', but a value of type string came.",
+    ],
+    [
+      'leewayMs: too long',
+      { refresh, leewayMs: 2 ** 31 },
+      'Option leewayMs: expected a number from 0 to 2147483647, but 2147483648 came.',
+    ],
+  ];
+  test.each(more)('%s', (_, options, message) => {
+    expect(wrong(options)).toMatchObject({ name: 'OptionsError', code: 'ERR_OPTIONS', message });
+  });
+
   test('a listener for an event that there is not is refused, with the names of those that there are', () => {
     const tokens = createTokenManager({ refresh });
     for (const type of ['sessionExpired', secret, 'toString', '*', undefined]) {
@@ -228,6 +274,41 @@ describe('right options', () => {
     expect(settings({ platform: quiet }).proactive).toBe(false);
     expect(settings({ platform: quiet, proactive: true }).proactive).toBe(true);
     expect(settings({ proactive: false }).proactive).toBe(false);
+  });
+
+  test('say about proactive what the platform says of work in the background, where it says nothing else', () => {
+    const ending = { ...inProcess(), background: false };
+    expect(settings({ platform: ending }).proactive).toBe(false);
+    expect(settings({ platform: { ...ending, proactive: true } }).proactive).toBe(true);
+    expect(settings({ platform: ending, proactive: true }).proactive).toBe(true);
+  });
+
+  test.each([
+    ['response', { isCookie: false, isGrant: false, needsRefreshToken: true }],
+    ['cookie', { isCookie: true, isGrant: false, needsRefreshToken: false }],
+    ['none', { isCookie: false, isGrant: true, needsRefreshToken: false }],
+  ] as const)('say where the refresh token is: %s', (refreshTokenIn, expected) => {
+    expect(settings({ refreshTokenIn })).toMatchObject({ ...expected, isHidden: false });
+  });
+
+  test('may say that script sees no token at all', () => {
+    expect(settings({ refreshTokenIn: 'cookie', accessTokenIn: 'cookie' })).toMatchObject({
+      isCookie: true,
+      isHidden: true,
+    });
+  });
+
+  test('are named after the endpoint and the client of the refresh function, unless they have a key', () => {
+    const url = 'https://auth.example/token';
+    const named = tokenEndpoint({ url, clientId: 'app' });
+    const { name, owner } = settings({ refresh: named });
+    expect([name, owner]).toEqual([`evertoken:${owner}`, expect.stringContaining('app')]);
+    expect(settings({ refresh: named, key: 'mine' })).toMatchObject({ name: 'evertoken:mine', owner });
+  });
+
+  test('keep the functions that were given', () => {
+    const given = { revoke: async () => undefined, endsSession: () => true };
+    expect(settings(given)).toMatchObject(given);
   });
 
   test('name storage, lock and channel with a prefix', () => {

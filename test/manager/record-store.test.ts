@@ -350,7 +350,9 @@ describe('the right to write', () => {
     ])('that %s is a typed error with a cause', async (_, run) => {
       const { outcome, afterMs, ran, pending } = await ask(() => run as Lock['run']);
       expect(outcome).toMatchObject({ name: 'LockError', code: 'ERR_LOCK_LOST' });
-      expect((outcome as Error).message).toContain(`'${NAME}' to be granted`);
+      expect((outcome as Error).message).toBe(
+        `Expected the lock '${NAME}' to be granted, but it failed (no locks here); try again.`,
+      );
       expect((outcome as Error).cause).toMatchObject({ name: 'TypeError', message: 'no locks here' });
       expect([afterMs, ran, pending]).toEqual([0, 0, 0]);
     });
@@ -358,6 +360,9 @@ describe('the right to write', () => {
     test('that resolves without having run the task is a typed error', async () => {
       const { outcome, ran, pending } = await ask(() => async () => undefined as never);
       expect(outcome).toMatchObject({ name: 'LockError', code: 'ERR_LOCK_LOST' });
+      expect((outcome as Error).message).toBe(
+        `Expected the lock '${NAME}' to be granted, but it settled without that; try again.`,
+      );
       expect(outcome).not.toHaveProperty('cause');
       expect([ran, pending]).toEqual([0, 0]);
     });

@@ -1,11 +1,15 @@
 import { expect, test } from 'vitest';
-import type { RevokeRequest, TokenManagerOptions, TokenStorage } from '../../src/index.js';
+import { inProcess, type RevokeRequest, type TokenManagerOptions, type TokenStorage } from '../../src/index.js';
+import { readOptions } from '../../src/manager/options.js';
+import { revoke } from '../../src/manager/revoke.js';
+import { fakeClock } from '../../src/testing.js';
+import { recordWith } from '../support/session-records.js';
 import { quietPeer, signedIn } from '../support/signed-in.js';
 import { createWorld } from '../support/world.js';
 
 /** Somebody signs out; what the revoke function was given, and what was told of its failure. */
-async function signOut(revoke: (request: RevokeRequest) => unknown, options: Partial<TokenManagerOptions> = {}) {
-  const home = await signedIn({ revoke: revoke as never, ...options });
+async function signOut(call: (request: RevokeRequest) => unknown, options: Partial<TokenManagerOptions> = {}) {
+  const home = await signedIn({ revoke: call as never, ...options });
   const { sessionId } = home.tokens.getSnapshot();
   await home.world.run(home.tokens.endSession());
   await home.world.run(home.tokens.settled());
@@ -86,6 +90,29 @@ test('an answer that is not 2xx is a failure with its status; one that is, and n
   }
 });
 
+test('a revocation keeps the process alive until it is over, and leaves no timer', async () => {
+  const clock = fakeClock();
+  let answer = (): void => undefined;
+  const settings = readOptions(
+    {
+      refresh: () => Promise.reject(new Error('nobody expected a refresh')),
+      revoke: () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+      platform: { ...inProcess(), clock },
+    },
+    inProcess,
+  );
+  const revoked = revoke(settings, recordWith().tokens, undefined);
+  await clock.settle();
+  expect(clock.pendingKeepAlive).toBe(1);
+  answer();
+  expect(await revoked).toBe(undefined);
+  await clock.settle();
+  expect(clock.pending).toBe(0);
+});
+
 test('what is revoked is what is known here, and then the newest there is: what a peer has refreshed since', async () => {
   const asked: RevokeRequest[] = [];
   const home = await signedIn({ revoke: async (request) => void asked.push(request) });
@@ -110,11 +137,14 @@ test('what is revoked is the newest there is: what we could not store', async ()
 
 test('what is revoked is ours where the storage cannot be read, and what is stored where nothing was known yet', async () => {
   const asked: RevokeRequest[] = [];
-  const revoke = async (request: RevokeRequest) => void asked.push(request);
-  const home = await signedIn({ revoke });
+  const call = async (request: RevokeRequest) => void asked.push(request);
+  const home = await signedIn({ revoke: call });
   const { access_token: accessToken } = home.first;
   const { getItem } = home.platform.storage as TokenStorage;
-  const late = home.world.manager({ revoke, platform: { ...home.platform, storage: { ...home.platform.storage } } });
+  const late = home.world.manager({
+    revoke: call,
+    platform: { ...home.platform, storage: { ...home.platform.storage } },
+  });
   Object.assign(home.platform.storage as TokenStorage, { getItem: () => Promise.reject(new Error('locked')) });
   const kept = new Map(home.stored);
   await home.world.run(home.tokens.endSession());

@@ -42,6 +42,35 @@ test('and nothing where its refresh token is another one by now, or they are of 
   }
 });
 
+test('and nothing where it is another session, has no refresh token, or the late tokens brought no other one', () => {
+  const none = { refreshToken: undefined };
+  for (const [presented, late, held] of [
+    [base, { refreshToken: 'late' }, recordWith({ revision: 4, sessionId: 'other' })],
+    [recordWith({}, none), { refreshToken: 'late' }, recordWith({ revision: 4 }, none)],
+    [base, {}, newer],
+    [base, { refreshToken: 'late' }, undefined],
+    [undefined, { refreshToken: 'late' }, newer],
+    [undefined, { refreshToken: 'late' }, recordWith({ revision: 4 }, none)],
+  ] as const) {
+    const unstored = new UnstoredTokens({ tokensArrivedLate: () => undefined });
+    unstored.put(presented, { ...tokens, ...late });
+    expect([unstored.follow(held), unstored.take(held)]).toEqual([false, undefined]);
+  }
+});
+
+test('tokens that came late for a cookie are handed out while there is no session, with what belongs to them', () => {
+  const unstored = new UnstoredTokens({ tokensArrivedLate: () => undefined });
+  const facts = { claims: 'asked for' };
+  unstored.put(undefined, tokens, facts);
+  expect([unstored.take(undefined), unstored.facts]).toEqual([tokens, facts]);
+  unstored.put(base, tokens);
+  expect([unstored.take(base), unstored.facts]).toEqual([tokens, {}]);
+});
+
+test('before tokens have come late, nothing belongs to them', () => {
+  expect(new UnstoredTokens({ tokensArrivedLate: () => undefined }).facts).toEqual({});
+});
+
 test('tokens that came late are forgotten when their session is over', () => {
   const unstored = new UnstoredTokens({ tokensArrivedLate: () => undefined });
   unstored.put(base, tokens);
