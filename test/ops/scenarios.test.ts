@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { RECEIVERS, type Receiver, type Scenario } from '../../examples/game-days/scenario.js';
+import { findScenario, scenarios } from '../../examples/game-days/scenarios.js';
+
+const root = join(import.meta.dirname, '../..');
+const rules = readFileSync(join(root, 'ops/prometheus/evertoken.rules.yml'), 'utf8');
+
+/** Labels and runbook of each alert, as the rules say. */
+const alerts = new Map(
+  rules
+    .split('- alert: ')
+    .slice(1)
+    .map((text) => {
+      const labelOf = (name: string) => new RegExp(`^ +${name}: (\\S+)`, 'm').exec(text)?.[1];
+      const isPage = labelOf('severity') === 'page';
+      const isSecurity = labelOf('team') === 'security';
+      const receiver: Receiver = isSecurity
+        ? isPage
+          ? 'security'
+          : 'security-tickets'
+        : isPage
+          ? 'on-call'
+          : 'tickets';
+      const [, runbook = ''] = /docs\/runbooks\/([a-z-]+)\.md/.exec(text) ?? [];
+      return [/^\w+/.exec(text)?.[0] ?? '', { receiver, runbook }];
+    }),
+);
+
+const entriesOf = ({ told, toldAfter = {} }: Scenario) =>
+  [told, toldAfter].flatMap((list) =>
+    RECEIVERS.flatMap((name) => (list[name] ?? []).map((alert) => ({ name, alert }))),
+  );
+
+test('there are twelve scenarios, each of another name', () => {
+  expect(new Set(scenarios.map(({ name }) => name)).size).toBe(12);
+  expect(() => findScenario('flood')).toThrow('healthy, outage');
+});
+
+test.each(scenarios)(
+  '$name: who is told is who the routes say, and the runbooks are those of its alerts',
+  (scenario) => {
+    const entries = entriesOf(scenario);
+    for (const { name, alert } of entries) expect(alerts.get(alert)?.receiver, alert).toBe(name);
+    const named = new Set(entries.map(({ alert }) => alerts.get(alert)?.runbook));
+    expect(scenario.runbooks.filter((name) => name !== 'compromise').sort()).toEqual([...named].sort());
+  },
+);
+
+test('P6 every runbook has a scenario that CI plays', () => {
+  const pages = readdirSync(join(root, 'docs/runbooks')).map((file) => file.replace('.md', ''));
+  expect([...new Set(scenarios.flatMap(({ runbooks }) => runbooks))].sort()).toEqual(pages.sort());
+});
