@@ -55,7 +55,7 @@ export interface Monitoring {
 /** How often is scraped and evaluated, in milliseconds: half a minute of the rules. */
 export const INTERVAL_MS = 500;
 
-export const PROGRAMS = ['prometheus', 'promtool', 'prometheus-alertmanager'] as const;
+const PROGRAMS = ['prometheus', 'promtool', 'prometheus-alertmanager'] as const;
 
 /** The programs of Debian's packages `prometheus` and `prometheus-alertmanager` that are missing. */
 export function missingPrograms(): readonly string[] {

@@ -31,6 +31,10 @@ export interface Scenario {
   readonly fault: Fault;
   /** What users feel meanwhile. */
   readonly felt: string;
+  /** The codes of the errors that callers get; absent: none. */
+  readonly errors?: readonly string[];
+  /** Why users are signed out who did not sign out; absent: nobody is. */
+  readonly signsOut?: 'lost' | 'rejected';
   /** Exactly who is told what while the fault lasts; nobody else is told anything. */
   readonly told: Told;
   /** Who is told what more after its end. */
@@ -39,4 +43,9 @@ export interface Scenario {
   readonly resolved?: Told;
   /** The runbooks that it is practice for. */
   readonly runbooks: readonly string[];
+}
+
+/** Who is told what, in words. */
+export function wordsOf(told: Told): string {
+  return RECEIVERS.flatMap((name) => (told[name] ? [`${name}: ${told[name].join(', ')}`] : [])).join('; ') || 'nobody';
 }

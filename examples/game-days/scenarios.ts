@@ -26,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
       },
     },
     felt: 'Nobody is signed out. Callers whose access token has expired wait and get an error until it answers again.',
+    errors: ['ERR_REFRESH_UNAVAILABLE'],
     told: { 'on-call': ['TokenEndpointDown'] },
     // the ticket is held back while the page is out
     toldAfter: { tickets: ['RefreshBudgetBurnsSlowly'] },
@@ -46,6 +47,7 @@ export const scenarios: readonly Scenario[] = [
       },
     },
     felt: 'Nobody is signed out. A third of the users wait and get errors once their access token has expired.',
+    errors: ['ERR_REFRESH_UNAVAILABLE'],
     told: { 'on-call': ['RefreshBudgetBurnsFast'] },
     toldAfter: { tickets: ['RefreshBudgetBurnsSlowly'] },
     runbooks: ['refresh-fails'],
@@ -92,6 +94,7 @@ export const scenarios: readonly Scenario[] = [
       },
     },
     felt: 'Nobody is signed out. Callers get `ERR_REFRESH_CONFIG` once their access token has expired.',
+    errors: ['ERR_REFRESH_CONFIG'],
     told: { 'on-call': ['ClientMisconfigured'] },
     toldAfter: { tickets: ['RefreshBudgetBurnsSlowly'] },
     runbooks: ['client-misconfigured', 'refresh-fails'],
@@ -99,7 +102,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'lost',
     fault: {
-      injected: `${LOST} answers of the token endpoint are lost after it has rotated the refresh token`,
+      injected: 'six answers of the token endpoint are lost after it has rotated the refresh token',
       minutes: 5,
       begin: ({ server }) => {
         const users = new Set<string | undefined>();
@@ -113,6 +116,8 @@ export const scenarios: readonly Scenario[] = [
       },
     },
     felt: 'These users have to sign in again: the server takes the second use of a refresh token for a theft.',
+    errors: ['ERR_SESSION_LOST'],
+    signsOut: 'lost',
     told: { security: ['SessionsLost'] },
     runbooks: ['sessions-lost', 'compromise'],
   },
@@ -127,6 +132,8 @@ export const scenarios: readonly Scenario[] = [
       },
     },
     felt: 'Everybody has to sign in again, at their next request.',
+    errors: ['ERR_SESSION_REJECTED'],
+    signsOut: 'rejected',
     told: { security: ['SessionsRejected'] },
     runbooks: ['sessions-rejected', 'compromise'],
   },
@@ -159,6 +166,7 @@ export const scenarios: readonly Scenario[] = [
       },
     },
     felt: 'Whoever signs in or out is told that it failed. All others notice nothing until the process restarts.',
+    errors: ['ERR_STORAGE_WRITE'],
     told: { tickets: ['StorageFails'] },
     runbooks: ['storage-fails'],
   },

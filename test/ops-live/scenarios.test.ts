@@ -52,6 +52,16 @@ describe.skipIf(missing.length > 0)('from end to end, with the rules and routes 
     expect(played(name).told).toEqual({ before: {}, fault: told, after: toldAfter });
   });
 
+  test.each(scenarios)('$name: users feel what is said, and no more', ({ name, errors: codes = [], signsOut }) => {
+    const { requests, refused, errors, signedOut } = played(name).felt;
+    expect(requests).toBeGreaterThan(500);
+    expect([...signedOut.keys()]).toEqual(signsOut ? [signsOut] : []);
+    expect([...errors.keys()].filter((code) => !codes.includes(code))).toEqual([]);
+    const isRefused = name === 'stale-keys' || signsOut !== undefined; // access tokens of a grant that has ended, too
+    if (!isRefused) expect(refused).toBe(0);
+    if (name === 'stale-keys') expect(refused).toBeGreaterThan(100);
+  });
+
   test.each(scenarios)('O8 $name: nothing that Prometheus sees holds a token, a claim or a path', ({ name }) => {
     const { leaks, tokens, scrapes } = played(name);
     expect(leaks).toEqual([]);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { RECEIVERS, type Receiver, type Scenario } from '../../examples/game-days/scenario.js';
 import { findScenario, scenarios } from '../../examples/game-days/scenarios.js';
+import { withPractice, withTable } from '../../scripts/scenarios-page.js';
 
 const root = join(import.meta.dirname, '../..');
 const rules = readFileSync(join(root, 'ops/prometheus/evertoken.rules.yml'), 'utf8');
@@ -51,4 +52,15 @@ test.each(scenarios)(
 test('P6 every runbook has a scenario that CI plays', () => {
   const pages = readdirSync(join(root, 'docs/runbooks')).map((file) => file.replace('.md', ''));
   expect([...new Set(scenarios.flatMap(({ runbooks }) => runbooks))].sort()).toEqual(pages.sort());
+});
+
+test('the table of the documentation, and how to practise each runbook, are those of the scenarios', () => {
+  const page = readFileSync(join(root, 'docs/observability.md'), 'utf8');
+  expect(withTable(page), 'npm run docs:scenarios writes it').toBe(page);
+  for (const { name } of scenarios) expect(page).toContain(`| \`${name}\` |`);
+  for (const file of readdirSync(join(root, 'docs/runbooks'))) {
+    const text = readFileSync(join(root, 'docs/runbooks', file), 'utf8');
+    expect(withPractice(file.replace('.md', ''), text), 'npm run docs:scenarios writes it').toBe(text);
+    expect(text).toContain('npm start -- --scenario ');
+  }
 });

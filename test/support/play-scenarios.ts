@@ -1,4 +1,4 @@
-import { CANARIES, type Fleet, startFleet } from '../../examples/game-days/fleet.js';
+import { CANARIES, type Felt, type Fleet, startFleet } from '../../examples/game-days/fleet.js';
 import {
   INTERVAL_MS,
   type Monitoring,
@@ -15,6 +15,8 @@ import { createSecretWatch } from './secret-watch.js';
 /** What came of a scenario, and what Prometheus got to see of it. */
 export interface PlayedScenario extends Played {
   readonly scenario: Scenario;
+  /** What users felt, all in all. */
+  readonly felt: Felt;
   /**
    * How many minutes of the rules an alert needed to fire, and to end: rounds of rules that Prometheus has done, each half a
    * minute. A machine that is too busy leaves rounds out, and that says nothing about the rules.
@@ -63,7 +65,7 @@ export async function playScenarios({
       const onFault = async () => onEnd?.(scenario, (expression) => monitoring.query(expression), monitoring);
       const result = await play({ scenario, fleet, monitoring, onFault });
       const minutes = await Promise.all(result.notices.map((notice) => measure(notice, result, monitoring)));
-      return [scenario.name, { ...result, scenario, minutes, ...(await seen()) }] as const;
+      return [scenario.name, { ...result, scenario, minutes, felt: fleet.felt, ...(await seen()) }] as const;
     });
     return new Map(await Promise.all(played));
   } finally {
