@@ -7,6 +7,9 @@ export type Receiver = (typeof RECEIVERS)[number];
 /** Who is told which alerts. */
 export type Told = { readonly [Name in Receiver]?: readonly string[] };
 
+/** In claims, in URLs, and in what servers and stores say: Prometheus must never see them. */
+export const CANARIES = { claim: 'canary-claim', path: 'canary-path', message: 'canary-message' } as const;
+
 /** What a fault can reach: the authorization server with its API, the store of sessions, and the metrics. */
 export interface World {
   readonly server: AuthServer;

@@ -1,4 +1,4 @@
-import type { Scenario, World } from './scenario.js';
+import { CANARIES, type Scenario, type World } from './scenario.js';
 
 /** How many users the third of the servers has, counted by their numbers. */
 const SERVERS = 3;
@@ -21,7 +21,7 @@ export const scenarios: readonly Scenario[] = [
       injected: 'the token endpoint answers every request with 503',
       minutes: 20,
       begin: ({ server }) => {
-        server.always({ status: 503, body: 'over capacity' });
+        server.always({ status: 503, body: CANARIES.message });
         return () => server.always(undefined);
       },
     },
@@ -41,7 +41,7 @@ export const scenarios: readonly Scenario[] = [
       begin: ({ server }) => {
         server.always(({ refreshToken }) => {
           const { user = '' } = server.inspect(refreshToken ?? '') ?? {};
-          return Number(/\d+$/.exec(user)?.[0]) % SERVERS === 0 ? { status: 503, body: 'over capacity' } : undefined;
+          return Number(/\d+$/.exec(user)?.[0]) % SERVERS === 0 ? { status: 503, body: CANARIES.message } : undefined;
         });
         return () => server.always(undefined);
       },
@@ -60,7 +60,7 @@ export const scenarios: readonly Scenario[] = [
       begin: ({ server }) => {
         let count = 0;
         server.always(() =>
-          ++count % ONE_IN === 0 ? { status: 429, headers: { 'Retry-After': '1' }, body: 'slow down' } : undefined,
+          ++count % ONE_IN === 0 ? { status: 429, headers: { 'Retry-After': '1' }, body: CANARIES.message } : undefined,
         );
         return () => server.always(undefined);
       },
@@ -89,7 +89,7 @@ export const scenarios: readonly Scenario[] = [
       injected: 'the token endpoint refuses the client itself: 401 with `invalid_client`',
       minutes: 15,
       begin: ({ server }) => {
-        server.always({ status: 401, body: { error: 'invalid_client' } });
+        server.always({ status: 401, body: { error: 'invalid_client', error_description: CANARIES.message } });
         return () => server.always(undefined);
       },
     },
@@ -143,8 +143,9 @@ export const scenarios: readonly Scenario[] = [
       injected: "the API still has yesterday's keys, and refuses every access token with 401 and `invalid_token`",
       minutes: 35,
       begin: ({ server }) => {
-        const headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
-        server.always({ status: 401, headers, body: '' }, { endpoint: 'api' });
+        const challenge = `Bearer error="invalid_token", error_description="${CANARIES.message}"`;
+        const headers = { 'WWW-Authenticate': challenge };
+        server.always({ status: 401, headers, body: CANARIES.message }, { endpoint: 'api' });
         return () => server.always(undefined, { endpoint: 'api' });
       },
     },
@@ -159,7 +160,7 @@ export const scenarios: readonly Scenario[] = [
       minutes: 15,
       begin: ({ peer }) => {
         peer.storageFault = (operation) =>
-          operation === 'getItem' ? undefined : { error: new Error('the disk is full') };
+          operation === 'getItem' ? undefined : { error: new Error(CANARIES.message) };
         return () => {
           peer.storageFault = undefined;
         };
@@ -176,7 +177,7 @@ export const scenarios: readonly Scenario[] = [
       injected: 'the revocation endpoint answers every request with 503',
       minutes: 25,
       begin: ({ server }) => {
-        server.always({ status: 503, body: 'over capacity' }, { endpoint: 'revoke' });
+        server.always({ status: 503, body: CANARIES.message }, { endpoint: 'revoke' });
         return () => server.always(undefined, { endpoint: 'revoke' });
       },
     },

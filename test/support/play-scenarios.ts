@@ -1,4 +1,4 @@
-import { CANARIES, type Felt, type Fleet, startFleet } from '../../examples/game-days/fleet.js';
+import { type Felt, type Fleet, startFleet } from '../../examples/game-days/fleet.js';
 import {
   INTERVAL_MS,
   type Monitoring,
@@ -8,7 +8,7 @@ import {
 } from '../../examples/game-days/monitoring.js';
 import { patientClock } from '../../examples/game-days/patient-clock.js';
 import { MINUTE_MS, type Played, play } from '../../examples/game-days/play.js';
-import type { Scenario } from '../../examples/game-days/scenario.js';
+import { CANARIES, type Scenario } from '../../examples/game-days/scenario.js';
 import { scenarios as all } from '../../examples/game-days/scenarios.js';
 import { createSecretWatch } from './secret-watch.js';
 
