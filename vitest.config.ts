@@ -4,7 +4,14 @@ import { sourceAliases } from './scripts/subpaths.mjs';
 import { engines } from './test/support/browsers/engines.js';
 import { browserProvider } from './test/support/browsers/vitest-provider.js';
 
-const elsewhere = ['**/node_modules/**', 'test/dom/**', 'test/browser/**', 'test/tabs/**', 'test/databases/**'];
+const elsewhere = [
+  '**/node_modules/**',
+  'test/dom/**',
+  'test/browser/**',
+  'test/tabs/**',
+  'test/databases/**',
+  'test/ops-live/**',
+];
 
 export default defineConfig({
   resolve: { alias: sourceAliases() },
@@ -82,6 +89,11 @@ export default defineConfig({
           setupFiles: ['test/support/setup.ts'],
           fileParallelism: false,
         },
+      },
+      // twelve kinds of trouble at a real Prometheus and Alertmanager; minutes long, so only `npm run test:ops` runs it
+      {
+        extends: true,
+        test: { name: 'ops', include: ['test/ops-live/**/*.test.ts'], fileParallelism: false, testTimeout: 360_000 },
       },
       // several tabs of each browser, driven from here; minutes long, so only `npm run test:tabs` runs it
       {

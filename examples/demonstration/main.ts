@@ -24,8 +24,11 @@ async function run(settings: Settings): Promise<number> {
 }
 
 try {
-  const settings = readSettings(process.argv.slice(2));
-  if (settings) process.exitCode = await run(settings);
+  const [first, name, ...more] = process.argv.slice(2);
+  const isGameDay = first === '--scenario' && more.length === 0;
+  const settings = isGameDay ? undefined : readSettings(process.argv.slice(2));
+  if (isGameDay) process.exitCode = await (await import('../game-days/main.js')).runGameDay(name);
+  else if (settings) process.exitCode = await run(settings);
   else console.log(USAGE);
 } catch (error) {
   console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);

@@ -15,10 +15,12 @@ export const LATENCY_MS = 250;
 export const REUSE_WINDOW_MS = 60_000;
 
 export const USAGE = `npm start -- [--chaos] [--callers N] [--seconds N]
+npm start -- --scenario [NAME]
 
   --chaos      the token endpoint drops requests and answers, stalls, and answers 503, 429 and HTML
   --callers N  how many call the API at the same time, 1 to 1000 (50)
-  --seconds N  for how long, 5 to 600 (20)`;
+  --seconds N  for how long, 5 to 600 (20)
+  --scenario   a game day, alone on the line: one kind of trouble, its alerts and its runbook; without a NAME lists them`;
 
 /** Reads the command line; throws an `Error` that says what was expected. Undefined: asked for help. */
 export function readSettings(args: readonly string[]): Settings | undefined {

@@ -12,7 +12,7 @@ import {
 import { openTelemetry } from 'evertoken/otel';
 import { type AuthServer, createAuthServer, peers } from 'evertoken/testing';
 import type { PatientClock } from './patient-clock.js';
-import type { World } from './scenario.js';
+import { CANARIES, type World } from './scenario.js';
 
 const SESSIONS = 40;
 const LIFETIME_MS = 4_000;
@@ -26,9 +26,6 @@ const VISIT = 30;
 const SIGN_IN_MS = 1_500;
 /** Network and work of a token endpoint that is well. */
 const LATENCY_MS = 20;
-
-/** Named by nothing that Prometheus may ever see. */
-export const CANARIES = { claim: 'canary-claim', path: 'canary-path', message: 'canary-message' } as const;
 
 /** What users felt so far. */
 export interface Felt {

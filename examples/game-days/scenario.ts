@@ -7,6 +7,9 @@ export type Receiver = (typeof RECEIVERS)[number];
 /** Who is told which alerts. */
 export type Told = { readonly [Name in Receiver]?: readonly string[] };
 
+/** In claims, in URLs, and in what servers and stores say: Prometheus must never see them. */
+export const CANARIES = { claim: 'canary-claim', path: 'canary-path', message: 'canary-message' } as const;
+
 /** What a fault can reach: the authorization server with its API, the store of sessions, and the metrics. */
 export interface World {
   readonly server: AuthServer;
@@ -31,6 +34,10 @@ export interface Scenario {
   readonly fault: Fault;
   /** What users feel meanwhile. */
   readonly felt: string;
+  /** The codes of the errors that callers get; absent: none. */
+  readonly errors?: readonly string[];
+  /** Why users are signed out who did not sign out; absent: nobody is. */
+  readonly signsOut?: 'lost' | 'rejected';
   /** Exactly who is told what while the fault lasts; nobody else is told anything. */
   readonly told: Told;
   /** Who is told what more after its end. */
@@ -39,4 +46,9 @@ export interface Scenario {
   readonly resolved?: Told;
   /** The runbooks that it is practice for. */
   readonly runbooks: readonly string[];
+}
+
+/** Who is told what, in words. */
+export function wordsOf(told: Told): string {
+  return RECEIVERS.flatMap((name) => (told[name] ? [`${name}: ${told[name].join(', ')}`] : [])).join('; ') || 'nobody';
 }

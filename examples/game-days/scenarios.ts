@@ -1,4 +1,4 @@
-import type { Scenario, World } from './scenario.js';
+import { CANARIES, type Scenario, type World } from './scenario.js';
 
 /** How many users the third of the servers has, counted by their numbers. */
 const SERVERS = 3;
@@ -21,11 +21,12 @@ export const scenarios: readonly Scenario[] = [
       injected: 'the token endpoint answers every request with 503',
       minutes: 20,
       begin: ({ server }) => {
-        server.always({ status: 503, body: 'over capacity' });
+        server.always({ status: 503, body: CANARIES.message });
         return () => server.always(undefined);
       },
     },
     felt: 'Nobody is signed out. Callers whose access token has expired wait and get an error until it answers again.',
+    errors: ['ERR_REFRESH_UNAVAILABLE'],
     told: { 'on-call': ['TokenEndpointDown'] },
     // the ticket is held back while the page is out
     toldAfter: { tickets: ['RefreshBudgetBurnsSlowly'] },
@@ -40,12 +41,13 @@ export const scenarios: readonly Scenario[] = [
       begin: ({ server }) => {
         server.always(({ refreshToken }) => {
           const { user = '' } = server.inspect(refreshToken ?? '') ?? {};
-          return Number(/\d+$/.exec(user)?.[0]) % SERVERS === 0 ? { status: 503, body: 'over capacity' } : undefined;
+          return Number(/\d+$/.exec(user)?.[0]) % SERVERS === 0 ? { status: 503, body: CANARIES.message } : undefined;
         });
         return () => server.always(undefined);
       },
     },
     felt: 'Nobody is signed out. A third of the users wait and get errors once their access token has expired.',
+    errors: ['ERR_REFRESH_UNAVAILABLE'],
     told: { 'on-call': ['RefreshBudgetBurnsFast'] },
     toldAfter: { tickets: ['RefreshBudgetBurnsSlowly'] },
     runbooks: ['refresh-fails'],
@@ -58,7 +60,7 @@ export const scenarios: readonly Scenario[] = [
       begin: ({ server }) => {
         let count = 0;
         server.always(() =>
-          ++count % ONE_IN === 0 ? { status: 429, headers: { 'Retry-After': '1' }, body: 'slow down' } : undefined,
+          ++count % ONE_IN === 0 ? { status: 429, headers: { 'Retry-After': '1' }, body: CANARIES.message } : undefined,
         );
         return () => server.always(undefined);
       },
@@ -87,11 +89,12 @@ export const scenarios: readonly Scenario[] = [
       injected: 'the token endpoint refuses the client itself: 401 with `invalid_client`',
       minutes: 15,
       begin: ({ server }) => {
-        server.always({ status: 401, body: { error: 'invalid_client' } });
+        server.always({ status: 401, body: { error: 'invalid_client', error_description: CANARIES.message } });
         return () => server.always(undefined);
       },
     },
     felt: 'Nobody is signed out. Callers get `ERR_REFRESH_CONFIG` once their access token has expired.',
+    errors: ['ERR_REFRESH_CONFIG'],
     told: { 'on-call': ['ClientMisconfigured'] },
     toldAfter: { tickets: ['RefreshBudgetBurnsSlowly'] },
     runbooks: ['client-misconfigured', 'refresh-fails'],
@@ -99,7 +102,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'lost',
     fault: {
-      injected: `${LOST} answers of the token endpoint are lost after it has rotated the refresh token`,
+      injected: 'six answers of the token endpoint are lost after it has rotated the refresh token',
       minutes: 5,
       begin: ({ server }) => {
         const users = new Set<string | undefined>();
@@ -113,6 +116,8 @@ export const scenarios: readonly Scenario[] = [
       },
     },
     felt: 'These users have to sign in again: the server takes the second use of a refresh token for a theft.',
+    errors: ['ERR_SESSION_LOST'],
+    signsOut: 'lost',
     told: { security: ['SessionsLost'] },
     runbooks: ['sessions-lost', 'compromise'],
   },
@@ -127,6 +132,8 @@ export const scenarios: readonly Scenario[] = [
       },
     },
     felt: 'Everybody has to sign in again, at their next request.',
+    errors: ['ERR_SESSION_REJECTED'],
+    signsOut: 'rejected',
     told: { security: ['SessionsRejected'] },
     runbooks: ['sessions-rejected', 'compromise'],
   },
@@ -136,8 +143,9 @@ export const scenarios: readonly Scenario[] = [
       injected: "the API still has yesterday's keys, and refuses every access token with 401 and `invalid_token`",
       minutes: 35,
       begin: ({ server }) => {
-        const headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
-        server.always({ status: 401, headers, body: '' }, { endpoint: 'api' });
+        const challenge = `Bearer error="invalid_token", error_description="${CANARIES.message}"`;
+        const headers = { 'WWW-Authenticate': challenge };
+        server.always({ status: 401, headers, body: CANARIES.message }, { endpoint: 'api' });
         return () => server.always(undefined, { endpoint: 'api' });
       },
     },
@@ -152,13 +160,14 @@ export const scenarios: readonly Scenario[] = [
       minutes: 15,
       begin: ({ peer }) => {
         peer.storageFault = (operation) =>
-          operation === 'getItem' ? undefined : { error: new Error('the disk is full') };
+          operation === 'getItem' ? undefined : { error: new Error(CANARIES.message) };
         return () => {
           peer.storageFault = undefined;
         };
       },
     },
     felt: 'Whoever signs in or out is told that it failed. All others notice nothing until the process restarts.',
+    errors: ['ERR_STORAGE_WRITE'],
     told: { tickets: ['StorageFails'] },
     runbooks: ['storage-fails'],
   },
@@ -168,7 +177,7 @@ export const scenarios: readonly Scenario[] = [
       injected: 'the revocation endpoint answers every request with 503',
       minutes: 25,
       begin: ({ server }) => {
-        server.always({ status: 503, body: 'over capacity' }, { endpoint: 'revoke' });
+        server.always({ status: 503, body: CANARIES.message }, { endpoint: 'revoke' });
         return () => server.always(undefined, { endpoint: 'revoke' });
       },
     },
