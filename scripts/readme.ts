@@ -1,25 +1,39 @@
-// Writes what the README shows of other files and of runs: `npm run readme`.
-import { readFile, writeFile } from 'node:fs/promises';
+// Writes what the README and the pages of `docs` show of other files and of runs: `npm run readme`.
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { outageTable } from '../bench/outage.js';
 
 const root = new URL('../', import.meta.url);
-const MARK = /^<!-- ((example: (\S+))|outage) -->\n(?:\n(?:```[\s\S]*?\n```\n|(?:\|.*\n)+))?/gm;
+const MARK = /^<!-- ((?:(example|file): (\S+))|outage) -->\n(?:\n(?:```[\s\S]*?\n```\n|(?:\|.*\n)+))?/gm;
 
-/** The text with every marked place filled: the code of an example, or the table that `outage` makes. */
+/**
+ * The text with every marked place filled: with an example (`example: ky.ts`, below `examples`), with another file
+ * (`file: site/migration/….ts`), or with the table that `outage` makes.
+ */
 export async function fill(text: string, outage: () => Promise<string> = outageTable): Promise<string> {
   const filled = new Map<string, string>();
-  for (const [place, mark = '', , name] of text.matchAll(MARK)) {
-    filled.set(place, `<!-- ${mark} -->\n\n${name === undefined ? await outage() : await showExample(name)}\n`);
+  for (const [place, mark = '', kind, name] of text.matchAll(MARK)) {
+    const path = kind === 'example' ? `examples/${name}` : name;
+    filled.set(place, `<!-- ${mark} -->\n\n${path === undefined ? await outage() : await showFile(path)}\n`);
   }
   return text.replace(MARK, (place) => filled.get(place) ?? place);
 }
 
-async function showExample(name: string): Promise<string> {
-  const code = await readFile(new URL(`examples/${name}`, root), 'utf8');
-  return `\`\`\`${name.split('.').at(-1)}\n${code.trim()}\n\`\`\``;
+/** The README and every page below `docs`, as paths from the root. */
+export async function pagesWithSnippets(): Promise<string[]> {
+  const docs = await readdir(new URL('docs/', root), { recursive: true });
+  return ['README.md', ...docs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
+}
+
+async function showFile(path: string): Promise<string> {
+  const code = await readFile(new URL(path, root), 'utf8');
+  return `\`\`\`${path.split('.').at(-1)}\n${code.trim()}\n\`\`\``;
 }
 
 if ((import.meta as { main?: boolean }).main) {
-  const readme = new URL('README.md', root);
-  await writeFile(readme, await fill(await readFile(readme, 'utf8')));
+  for (const page of await pagesWithSnippets()) {
+    const url = new URL(page, root);
+    const text = await readFile(url, 'utf8');
+    const written = await fill(text);
+    if (written !== text) await writeFile(url, written);
+  }
 }
