@@ -1,19 +1,30 @@
 // Writes what the README and the pages of `docs` show of other files and of runs: `npm run readme`.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { interceptorTable } from '../bench/interceptor.js';
 import { outageTable } from '../bench/outage.js';
 
 const root = new URL('../', import.meta.url);
-const MARK = /^<!-- ((?:(example|file): (\S+))|outage) -->\n(?:\n(?:```[\s\S]*?\n```\n|(?:\|.*\n)+))?/gm;
+const MARK =
+  /^<!-- ((?:(example|file): (\S+))|outage|interceptor|sizes) -->\n(?:\n(?:```[\s\S]*?\n```\n|(?:\|.*\n)+))?/gm;
+
+/** The tables that are counted or measured, and what makes each of them. */
+export interface Tables {
+  outage(): Promise<string>;
+  interceptor(): Promise<string>;
+  sizes(): Promise<string>;
+}
+
+const counted: Tables = { outage: outageTable, interceptor: interceptorTable, sizes: sizesTable };
 
 /**
  * The text with every marked place filled: with an example (`example: ky.ts`, below `examples`), with another file
- * (`file: site/migration/….ts`), or with the table that `outage` makes.
+ * (`file: site/migration/….ts`), or with a table (`outage`, `interceptor`, `sizes`).
  */
-export async function fill(text: string, outage: () => Promise<string> = outageTable): Promise<string> {
+export async function fill(text: string, tables: Tables = counted): Promise<string> {
   const filled = new Map<string, string>();
   for (const [place, mark = '', kind, name] of text.matchAll(MARK)) {
-    const path = kind === 'example' ? `examples/${name}` : name;
-    filled.set(place, `<!-- ${mark} -->\n\n${path === undefined ? await outage() : await showFile(path)}\n`);
+    const shown = kind === undefined ? await tables[mark as keyof Tables]() : await showFile(pathOf(kind, name));
+    filled.set(place, `<!-- ${mark} -->\n\n${shown}\n`);
   }
   return text.replace(MARK, (place) => filled.get(place) ?? place);
 }
@@ -22,6 +33,37 @@ export async function fill(text: string, outage: () => Promise<string> = outageT
 export async function pagesWithSnippets(): Promise<string[]> {
   const docs = await readdir(new URL('docs/', root), { recursive: true });
   return ['README.md', ...docs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
+}
+
+/** Guards of `.size-limit.json`, and how the README names them. */
+const SIZES: readonly (readonly [guard: RegExp, title: string])[] = [
+  [/^createTokenManager, createFetch, tokenEndpoint/, '`createTokenManager`, `createFetch`, `tokenEndpoint`'],
+  [/^the same with evertoken\/browser$/, '… in a page, with `evertoken/browser`'],
+  [/^the same with evertoken\/oauth/, '… and with signing in, `evertoken/oauth`'],
+  [/^evertoken\/react, beyond/, '`evertoken/react`, beyond that'],
+  [/^evertoken\/axios, beyond/, '`evertoken/axios`, beyond that'],
+];
+
+/** What is guarded, up to the next half of a kilobyte, so that the table changes when a user would notice. */
+export async function sizesTable(): Promise<string> {
+  const guards = JSON.parse(await readFile(new URL('.size-limit.json', root), 'utf8')) as {
+    readonly name: string;
+    readonly limit: string;
+  }[];
+  const rows = SIZES.map(([pattern, title]) => {
+    const guard = guards.find(({ name }) => pattern.test(name));
+    if (!guard) throw new Error(`Expected a guard in .size-limit.json that matches ${pattern}, but there is none.`);
+    return `| ${title} | ${(Math.ceil(Number.parseFloat(guard.limit) * 2) / 2).toFixed(1)} kB |`;
+  });
+  return [
+    '| Minified, compressed, with dependencies; guarded by `npm run size` | at most |',
+    '|---|---:|',
+    ...rows,
+  ].join('\n');
+}
+
+function pathOf(kind: string, name = ''): string {
+  return kind === 'example' ? `examples/${name}` : name;
 }
 
 async function showFile(path: string): Promise<string> {

@@ -16,12 +16,15 @@ const others = new Map([
   ['SECURITY.md', 'report-a-vulnerability.md'],
 ]);
 
+const shown = shownOn();
+
 /** Writes all pages anew. */
 export async function stage() {
   rmSync(pages, { recursive: true, force: true });
   mkdirSync(pages, { recursive: true });
   for (const file of readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })) stageDoc(file);
   for (const [from, to] of others) writePage(to, readFileSync(join(root, from), 'utf8'), '');
+  stageSubpaths();
   cpSync(join(site, 'index.md'), join(pages, 'index.md'));
   cpSync(join(site, 'public'), join(pages, 'public'), { recursive: true });
   await stagePlayground(join(pages, 'public/playground'));
@@ -52,6 +55,17 @@ function stageDoc(file) {
   cpSync(source, join(pages, file));
 }
 
+/** Examples that a page shows whole, and the page: a link to the file leads there. */
+function shownOn() {
+  const shown = new Map();
+  for (const file of readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })) {
+    if (!file.startsWith('frameworks/')) continue;
+    const text = readFileSync(join(root, 'docs', file), 'utf8');
+    for (const [, name] of text.matchAll(/^<!-- example: (\S+) -->$/gm)) shown.set(`examples/${name}`, file);
+  }
+  return shown;
+}
+
 /** Links that serve on GitHub and in the package are made to serve on the site. */
 function writePage(name, text, folder) {
   const target = join(pages, name);
@@ -61,17 +75,24 @@ function writePage(name, text, folder) {
     if (own === undefined && /^(\w+:|#)/.test(link)) return whole;
     const [path = '', anchor] = (own ?? link).split('#');
     const inside = own === undefined ? join(folder, dirname(name), path) : path;
-    const page = pageOf(inside);
+    const page = pageOf(inside, anchor);
     if (page === undefined) return own === undefined ? `](${repository}/blob/main/${inside}${hash(anchor)})` : whole;
     return `](/${page}${hash(anchor)})`;
   });
   writeFileSync(target, linked);
 }
 
+/** The README's tables of subpaths, which are a page here. */
+function stageSubpaths() {
+  const [, section = ''] = readFileSync(join(root, 'README.md'), 'utf8').split('\n## Subpaths\n');
+  writePage('subpaths.md', `# Subpaths\n${section.split('\n## ')[0]}`, '');
+}
+
 /** The page or picture that a file of the repository is on the site. */
-function pageOf(path) {
-  if (path === 'README.md') return '';
+function pageOf(path, anchor) {
+  if (path === 'README.md') return anchor === 'subpaths' ? 'subpaths.md' : 'index.md';
   if (path.startsWith('docs/')) return path.slice('docs/'.length);
+  if (shown.has(path)) return shown.get(path);
   return others.get(path);
 }
 

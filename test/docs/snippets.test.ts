@@ -62,8 +62,10 @@ test.each(pages)('%s gives no command that there is not', (page) => {
 
 test.each(pages)('what %s shows of a marked file is the file as it is now', async (page) => {
   const text = read(page);
-  const table = /<!-- outage -->\n\n((?:\|.*\n)+)/.exec(text)?.[1]?.trimEnd() ?? ''; // which test/readme.test.ts counts
-  expect(await fill(text, async () => table), 'npm run readme writes it').toBe(text);
+  const table = (mark: string) => async () =>
+    new RegExp(`<!-- ${mark} -->\\n\\n((?:\\|.*\\n)+)`).exec(text)?.[1]?.trimEnd() ?? ''; // test/readme.test.ts counts them
+  const tables = { outage: table('outage'), interceptor: table('interceptor'), sizes: table('sizes') };
+  expect(await fill(text, tables), 'npm run readme writes it').toBe(text);
 });
 
 test('code that was typed by hand is found', () => {
