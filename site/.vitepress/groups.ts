@@ -9,7 +9,8 @@ export interface Group {
 
 /** A page that is in no group is listed under "More". */
 export const groups: readonly Group[] = [
-  { text: 'Begin', pages: ['start', 'sign-in', 'recipes', 'frameworks', 'subpaths', 'comparison'] },
+  { text: 'Begin', pages: ['start', 'sign-in', 'recipes', 'subpaths', 'comparison'] },
+  { text: 'Frameworks', pages: ['frameworks', 'frameworks/react', 'frameworks/vue'], folder: 'frameworks' },
   { text: 'What happens when', pages: ['what-happens'], folder: 'what-happens' },
   { text: 'When something is wrong', pages: ['troubleshooting', 'errors', 'devtools'] },
   { text: 'Platforms', pages: ['browser', 'react-native', 'node', 'redis', 'sql', 'fleet', 'where-it-runs'] },
