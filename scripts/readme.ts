@@ -1,25 +1,81 @@
-// Writes what the README shows of other files and of runs: `npm run readme`.
-import { readFile, writeFile } from 'node:fs/promises';
+// Writes what the README and the pages of `docs` show of other files and of runs: `npm run readme`.
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { interceptorTable } from '../bench/interceptor.js';
 import { outageTable } from '../bench/outage.js';
 
 const root = new URL('../', import.meta.url);
-const MARK = /^<!-- ((example: (\S+))|outage) -->\n(?:\n(?:```[\s\S]*?\n```\n|(?:\|.*\n)+))?/gm;
+const MARK =
+  /^<!-- ((?:(example|file): (\S+))|outage|interceptor|sizes) -->\n(?:\n(?:```[\s\S]*?\n```\n|(?:\|.*\n)+))?/gm;
 
-/** The text with every marked place filled: the code of an example, or the table that `outage` makes. */
-export async function fill(text: string, outage: () => Promise<string> = outageTable): Promise<string> {
+/** The tables that are counted or measured, and what makes each of them. */
+export interface Tables {
+  outage(): Promise<string>;
+  interceptor(): Promise<string>;
+  sizes(): Promise<string>;
+}
+
+const counted: Tables = { outage: outageTable, interceptor: interceptorTable, sizes: sizesTable };
+
+/**
+ * The text with every marked place filled: with an example (`example: ky.ts`, below `examples`), with another file
+ * (`file: site/migration/….ts`), or with a table (`outage`, `interceptor`, `sizes`).
+ */
+export async function fill(text: string, tables: Tables = counted): Promise<string> {
   const filled = new Map<string, string>();
-  for (const [place, mark = '', , name] of text.matchAll(MARK)) {
-    filled.set(place, `<!-- ${mark} -->\n\n${name === undefined ? await outage() : await showExample(name)}\n`);
+  for (const [place, mark = '', kind, name] of text.matchAll(MARK)) {
+    const shown = kind === undefined ? await tables[mark as keyof Tables]() : await showFile(pathOf(kind, name));
+    filled.set(place, `<!-- ${mark} -->\n\n${shown}\n`);
   }
   return text.replace(MARK, (place) => filled.get(place) ?? place);
 }
 
-async function showExample(name: string): Promise<string> {
-  const code = await readFile(new URL(`examples/${name}`, root), 'utf8');
-  return `\`\`\`${name.split('.').at(-1)}\n${code.trim()}\n\`\`\``;
+/** The README and every page below `docs`, as paths from the root. */
+export async function pagesWithSnippets(): Promise<string[]> {
+  const docs = await readdir(new URL('docs/', root), { recursive: true });
+  return ['README.md', ...docs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
+}
+
+/** Guards of `.size-limit.json`, and how the README names them. */
+const SIZES: readonly (readonly [guard: RegExp, title: string])[] = [
+  [/^createTokenManager, createFetch, tokenEndpoint/, '`createTokenManager`, `createFetch`, `tokenEndpoint`'],
+  [/^the same with evertoken\/browser$/, '… in a page, with `evertoken/browser`'],
+  [/^the same with evertoken\/oauth/, '… and with signing in, `evertoken/oauth`'],
+  [/^evertoken\/react, beyond/, '`evertoken/react`, beyond that'],
+  [/^evertoken\/axios, beyond/, '`evertoken/axios`, beyond that'],
+];
+
+/** What is guarded, up to the next half of a kilobyte, so that the table changes when a user would notice. */
+export async function sizesTable(): Promise<string> {
+  const guards = JSON.parse(await readFile(new URL('.size-limit.json', root), 'utf8')) as {
+    readonly name: string;
+    readonly limit: string;
+  }[];
+  const rows = SIZES.map(([pattern, title]) => {
+    const guard = guards.find(({ name }) => pattern.test(name));
+    if (!guard) throw new Error(`Expected a guard in .size-limit.json that matches ${pattern}, but there is none.`);
+    return `| ${title} | ${(Math.ceil(Number.parseFloat(guard.limit) * 2) / 2).toFixed(1)} kB |`;
+  });
+  return [
+    '| Minified, compressed, with dependencies; guarded by `npm run size` | at most |',
+    '|---|---:|',
+    ...rows,
+  ].join('\n');
+}
+
+function pathOf(kind: string, name = ''): string {
+  return kind === 'example' ? `examples/${name}` : name;
+}
+
+async function showFile(path: string): Promise<string> {
+  const code = await readFile(new URL(path, root), 'utf8');
+  return `\`\`\`${path.split('.').at(-1)}\n${code.trim()}\n\`\`\``;
 }
 
 if ((import.meta as { main?: boolean }).main) {
-  const readme = new URL('README.md', root);
-  await writeFile(readme, await fill(await readFile(readme, 'utf8')));
+  for (const page of await pagesWithSnippets()) {
+    const url = new URL(page, root);
+    const text = await readFile(url, 'utf8');
+    const written = await fill(text);
+    if (written !== text) await writeFile(url, written);
+  }
 }
