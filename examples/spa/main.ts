@@ -2,7 +2,18 @@ import { isTokenError } from 'evertoken';
 import type { SignInError } from 'evertoken/oauth';
 import { type Line, listen } from './log.js';
 import serviceWorkerUrl from './service-worker.ts?worker&url';
-import { api, hasBackend, inCookie, isPopup, network, signIn, signInAtBackend, tokens } from './session.js';
+import {
+  api,
+  begin as beginSignIn,
+  hasBackend,
+  inCookie,
+  isBound,
+  isPopup,
+  network,
+  signIn,
+  signInAtBackend,
+  tokens,
+} from './session.js';
 import workerUrl from './worker.ts?worker&url';
 
 const lines: Line[] = [];
@@ -86,7 +97,7 @@ async function startServiceWorker(): Promise<ServiceWorker> {
 /** The address of the authorization server's page, which comes back to {@link arrive}. */
 function begin(loginHint: string): Promise<string> {
   const returnTo = location.pathname + location.search;
-  return signIn.begin({ loginHint, prompt: 'login', returnTo });
+  return beginSignIn({ loginHint, prompt: 'login', returnTo });
 }
 
 async function enter(user: string): Promise<void> {
@@ -126,6 +137,14 @@ interface Arrival {
   readonly code?: string;
 }
 
+/** The same page at the address that makes the other kind of sign-in. A session that is there goes on as it is. */
+function otherBinding(): string {
+  const choices = new URLSearchParams(location.search);
+  if (isBound) choices.delete('dpop');
+  else choices.set('dpop', '');
+  return `${location.origin}/${choices.size > 0 ? `?${choices}` : ''}`;
+}
+
 async function leave(): Promise<void> {
   if (hasBackend) return tokens.endSession();
   location.assign((await signIn.end({ returnTo: location.href })) ?? '/');
@@ -135,6 +154,7 @@ const actions: Record<string, () => unknown> = {
   'sign-in-ada': () => enter('Ada'),
   'sign-in-bob': () => enter('Bob'),
   popup: openPopup,
+  dpop: () => location.assign(otherBinding()),
   call: async () => tell({ at: Date.now(), kind: 'plain', text: `the API answered ${await call()}` }),
   burst: async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => call(`/api/${n}`)));
@@ -175,6 +195,7 @@ element('kept-in').textContent = inCookie
     : isSecureContext
       ? 'IndexedDB, encrypted'
       : 'memory: no secure context';
+document.querySelector('[data-action=dpop]')?.setAttribute('aria-pressed', String(isBound));
 setInterval(() => {
   if (!document.hidden) show();
 }, 250);
@@ -191,6 +212,7 @@ const page = {
   network,
   signIn: signInAtBackend,
   begin,
+  otherBinding,
   end: signIn.end,
   arrived,
   call,

@@ -30,7 +30,7 @@ const types: Record<string, string> = { html: 'text/html', js: 'text/javascript'
 
 /** Builds the page and serves it, together with the endpoints of an authorization server. */
 export async function serveSpa({ port = 0, document, ...options }: SpaServerOptions = {}): Promise<SpaServer> {
-  const server = createAuthServer({ accessTokenLifetimeMs: 30_000, ...options });
+  const server = createAuthServer({ accessTokenLifetimeMs: 30_000, dpop: 'accepted', ...options });
   const endpoints = await server.listen();
   const files = await buildPage();
   const http = createServer((incoming, outgoing) => {
@@ -94,5 +94,6 @@ function forward(incoming: IncomingMessage, outgoing: ServerResponse, origin: st
 
 function figures({ counts, tokenRequests, apiRequests }: AuthServer): Record<string, number> {
   const { refreshesGranted: refreshes, reusesDetected: reuses } = counts;
-  return { refreshes, requests: tokenRequests.length, reuses, calls: apiRequests.length };
+  const proofs = apiRequests.filter(({ headers, status }) => headers.dpop !== undefined && status === 200).length;
+  return { refreshes, requests: tokenRequests.length, reuses, calls: apiRequests.length, proofs };
 }

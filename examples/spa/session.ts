@@ -1,11 +1,19 @@
 import { createFetch, createTokenManager, type Platform, type TokenManager, tokenEndpoint } from 'evertoken';
 import { browser } from 'evertoken/browser';
-import { createSignIn, oauthClient, refreshWith, revokeWith, type SignIn } from 'evertoken/oauth';
+import { browserKeys, dpop } from 'evertoken/dpop';
+import {
+  createSignIn,
+  type OAuthClientOptions,
+  oauthClient,
+  refreshWith,
+  revokeWith,
+  type SignIn,
+} from 'evertoken/oauth';
 import { webStorage } from 'evertoken/web-storage';
 
 /**
- * What the address of the page chooses: `?storage=local`, `?issuer=http://localhost:9000`, `?popup`, `?proactive=false`,
- * `?timeout=2000`; `?backend` signs in at a backend of our own instead of by redirects, `?cookie` leaves it the refresh token.
+ * What the address of the page chooses: `?storage=local`, `?issuer=http://localhost:9000`, `?popup`, `?dpop`,
+ * `?proactive=false`, `?timeout=2000`; `?backend` signs in at a backend of our own instead of by redirects, `?cookie` leaves it the refresh token.
  */
 const choices = new URLSearchParams(location.search);
 
@@ -22,16 +30,23 @@ export const hasBackend: boolean = inCookie || choices.has('backend');
 /** Whether this page is a small window above another tab, which it signs in before it goes. */
 export const isPopup: boolean = choices.has('popup');
 
+/** Whether the next sign-in is bound to a key of this device (DPoP, RFC 9449). */
+export const isBound: boolean = choices.has('dpop');
+
 const platform: Platform = choices.get('storage') === 'local' ? browser({ storage: webStorage('local') }) : browser();
 
-const client = oauthClient({
+const settings: OAuthClientOptions = {
   issuer: choices.get('issuer') || location.origin,
   clientId: 'spa',
   redirectUri: comeBackTo(),
   scopes: ['openid', 'profile'],
   fetch: send,
   allowInsecure: true,
-});
+};
+
+// Both know the keys, whatever the switch says: another tab may have signed in with one. A session without goes on without.
+const keys = dpop({ keys: browserKeys() });
+const client = oauthClient({ ...settings, dpop: keys });
 
 const withBackend = {
   refresh: tokenEndpoint({ url: `${location.origin}/token`, clientId: 'spa', fetch: send, allowInsecure: true }),
@@ -53,11 +68,20 @@ export const tokens: TokenManager = createTokenManager({
   timeoutMs: Number(choices.get('timeout') ?? 10_000),
 });
 
-/** Like `fetch`, with the access token for our own origin. */
-export const api: typeof fetch = createFetch(tokens, { origins: [location.origin], fetch: send, allowInsecure: true });
+/** Like `fetch`, with the access token for our own origin, and a proof where it is bound to a key. */
+export const api: typeof fetch = createFetch(tokens, {
+  origins: [location.origin],
+  fetch: keys.fetch(tokens, send),
+  allowInsecure: true,
+});
 
 /** Signing in and out by redirects. */
 export const signIn: SignIn = createSignIn({ client, tokens, platform });
+
+/** Begins a sign-in that is bound to a key, or one that is not. */
+export const begin: SignIn['begin'] = isBound
+  ? signIn.begin
+  : createSignIn({ client: oauthClient(settings), tokens, platform }).begin;
 
 /** Signs in at the backend, without leaving the page. */
 export async function signInAtBackend(user: string): Promise<void> {
@@ -68,7 +92,7 @@ export async function signInAtBackend(user: string): Promise<void> {
 
 /** This page, with what its address has chosen, and without what a server or a test has added. */
 function comeBackTo(): string {
-  const names = ['storage', 'issuer', 'popup', 'proactive', 'timeout'];
+  const names = ['storage', 'issuer', 'popup', 'dpop', 'proactive', 'timeout'];
   const kept = new URLSearchParams([...choices].filter(([name]) => names.includes(name)));
   return `${location.origin}/${kept.size > 0 ? `?${kept}` : ''}`;
 }

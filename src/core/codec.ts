@@ -1,5 +1,5 @@
 import { areVisible, isSoundGrant, isVisible, type SessionGrant } from './session-grant.js';
-import type { SessionRecord, StoredFailure } from './session-record.js';
+import type { OtherAccess, Others, SessionRecord, StoredFailure } from './session-record.js';
 import type { TokenSet } from './token-set.js';
 
 /** The result of decoding a stored string. */
@@ -27,13 +27,18 @@ export function decodeRecord(text: string, own?: string, isHidden = false): Deco
     const stored = JSON.parse(text) as Stored;
     if (stored.evertoken > versionOf(stored.grant)) return { kind: 'newer' };
     if (!isSound(stored, isHidden)) return { kind: 'damaged' };
-    const { sessionId, revision, owner, grant, claims, attemptId, unanswered, failure } = stored;
+    const { sessionId, revision, owner, grant, claims, others, errands, attemptId, unanswered, failure } = stored;
     if (owner !== undefined && owner !== own) return { kind: 'foreign', owner };
     const { refreshToken, idToken, scopes, issuedAt, expiresAt, refreshExpiresAt } = stored;
     const accessToken = isHidden ? '' : stored.accessToken;
     const tokens = { accessToken, refreshToken, idToken, scopes, issuedAt, expiresAt, refreshExpiresAt };
     const record = { sessionId, revision, owner, attemptId, unanswered, failure, tokens };
-    return { kind: 'record', record: { ...record, ...(grant && { grant }), ...(claims && { claims }) } };
+    const more = {
+      ...(grant && { grant }),
+      ...(claims && { claims }),
+      ...(areSoundOthers(others) && Number.isSafeInteger(errands) && { others, errands }),
+    };
+    return { kind: 'record', record: { ...record, ...more } };
   } catch {
     return { kind: 'damaged' }; // without the parser's message, which quotes the text
   }
@@ -70,6 +75,28 @@ function isSound({ failure, ...stored }: Stored, isHidden: boolean): boolean {
     [stored.expiresAt, stored.refreshExpiresAt].every((at) => at === undefined || Number.isFinite(at)) &&
     stored.scopes.every(isText) &&
     (stored.grant === undefined || isSoundGrant(stored.grant)) &&
+    (failure === undefined || isSoundFailure(failure))
+  );
+}
+
+// What is no list of ours is left out: losing it costs a request for each.
+function areSoundOthers(others: Others | undefined): boolean {
+  return others !== undefined && Object.values(others).every((other) => isSoundOther(Object(other)));
+}
+
+function isSoundOther({
+  accessToken,
+  scopes,
+  issuedAt,
+  expiresAt = 0,
+  claims,
+  failure,
+}: Partial<OtherAccess>): boolean {
+  return (
+    areVisible([accessToken]) &&
+    Array.isArray(scopes) &&
+    [...scopes, claims ?? ''].every(isText) &&
+    [issuedAt, expiresAt].every(Number.isFinite) &&
     (failure === undefined || isSoundFailure(failure))
   );
 }

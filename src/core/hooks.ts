@@ -1,5 +1,6 @@
 import type { RequestRejection } from './session-events.js';
 import type { GrantEndpoints, SessionGrant } from './session-grant.js';
+import type { Others } from './session-record.js';
 
 /**
  * Names the member that integrations use to call a manager, also across copies of the package.
@@ -43,6 +44,8 @@ export interface IntegrationHooks {
   readonly key?: string;
   /** The last ID token of the session, expired or not. */
   idToken?(): string | undefined;
+  /** What the session has for other targets, by their names. */
+  others?(): Others | undefined;
   /** Who granted the session, and to which key, as far as that was told. */
   grant?(): SessionGrant | undefined;
 }

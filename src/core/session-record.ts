@@ -16,6 +16,10 @@ export interface SessionRecord {
   readonly tokens: TokenSet;
   /** What a claims challenge had asked for when these tokens were asked for. */
   readonly claims?: string | undefined;
+  /** What the session has for other targets than its own access token is for, by their names. */
+  readonly others?: Others | undefined;
+  /** How many of the revisions were errands for others, which leave the session's own access token as it is. */
+  readonly errands?: number | undefined;
   /** Stays the same while the same refresh token is presented. */
   readonly attemptId: string;
   /** The refresh token was presented and no answer has come: if it is refused later, a rotation may have been lost. */
@@ -23,6 +27,19 @@ export interface SessionRecord {
   /** The last failure; undefined after a success. */
   readonly failure: StoredFailure | undefined;
 }
+
+/** What a session has for another target: an access token, or why there is none, or both. */
+export interface OtherAccess extends Pick<TokenSet, 'issuedAt' | 'expiresAt' | 'scopes'> {
+  /** Absent while there was none yet. */
+  readonly accessToken?: string | undefined;
+  /** What a claims challenge had asked for when it was asked for. */
+  readonly claims?: string | undefined;
+  /** Why the last errand for it failed; the session and other targets do not wait for that. */
+  readonly failure?: StoredFailure | undefined;
+}
+
+/** By the names of their targets. */
+export type Others = Readonly<Record<string, OtherAccess>>;
 
 /** The last failure of a refresh, stored for peers and for the page after a reload. */
 export interface StoredFailure {
@@ -47,6 +64,17 @@ export function isSameSession(a: SessionRecord | undefined, b: SessionRecord | u
 /** Whether two records hold one and the same token set. */
 export function isSameTokenSet(a: SessionRecord | undefined, b: SessionRecord | undefined): boolean {
   return isSameSession(a, b) && a?.revision === b?.revision;
+}
+
+/** Whether all that has changed since a record was the work of errands: the session's own access token is the same. */
+export function isSameAccess(later: SessionRecord, earlier: SessionRecord): boolean {
+  const { revision, errands = 0 } = earlier;
+  return isSameSession(later, earlier) && later.revision - revision === (later.errands ?? 0) - errands;
+}
+
+/** Whether a record holds a newer access token of the same session. */
+export function isNewAccess(found: SessionRecord, held: SessionRecord): boolean {
+  return isSameSession(found, held) && found.revision > held.revision && !isSameAccess(found, held);
 }
 
 /** Whether a record holds a newer token set of the same session, or another session altogether. */

@@ -4,7 +4,7 @@ import type { Repeats } from './backoff.js';
 import { failureError } from './failure-error.js';
 import { reconcile } from './reconcile.js';
 import type { RefreshReason, TokenEvent, TokenEvents } from './session-events.js';
-import { failureCount, isSameSession, isSameTokenSet, type SessionRecord } from './session-record.js';
+import { failureCount, isSameAccess, isSameSession, isSameTokenSet, type SessionRecord } from './session-record.js';
 
 /** Refreshing fails; no attempt before `retryAt`. */
 export interface Failing {
@@ -63,10 +63,13 @@ export type SessionInput =
       readonly own?: AttemptFacts | undefined;
     }
   | { readonly type: 'attempted'; readonly reason: RefreshReason; readonly attempt: number }
-  | ({ readonly type: 'refreshed'; readonly base: SessionRecord; readonly record: SessionRecord } & Omit<
-      TokenEvents['refreshed'],
-      'at' | 'sessionId' | 'rotated' | 'expiresAt'
-    >)
+  | ({
+      readonly type: 'refreshed';
+      readonly base: SessionRecord;
+      readonly record: SessionRecord;
+      /** An errand for another target has changed the record. */
+      readonly isErrand?: boolean;
+    } & Omit<TokenEvents['refreshed'], 'at' | 'sessionId' | 'rotated' | 'expiresAt'>)
   | {
       readonly type: 'failed';
       readonly base: SessionRecord | undefined;
@@ -149,15 +152,21 @@ export function transition(state: SessionState, input: SessionInput): Transition
         effects: [emit('refreshStarted', { reason: input.reason, attempt: input.attempt }, held)],
       };
     case 'refreshed': {
-      const { type, base, record, ...facts } = input;
+      const { type, base, record, isErrand, ...facts } = input;
       if (!held || !isSameSession(held, base) || record.revision <= held.revision) return { state, effects: [] };
+      const announced = facts.by === 'us' ? [announce] : [];
+      // An errand has moved the refresh token: the access token, and a refresh of it, go on as they were.
+      if (isErrand || (facts.by === 'peer' && isSameAccess(record, held))) {
+        const isRefreshing = state.status === 'refreshing';
+        return {
+          state: isRefreshing ? { ...state, revision: record.revision, record } : live(record),
+          effects: announced,
+        };
+      }
       const rotated = record.tokens.refreshToken !== base.tokens.refreshToken;
       return {
         state: live(record),
-        effects: [
-          ...(facts.by === 'us' ? [announce] : []),
-          emit('refreshed', { ...facts, rotated, expiresAt: record.tokens.expiresAt }, record),
-        ],
+        effects: [...announced, emit('refreshed', { ...facts, rotated, expiresAt: record.tokens.expiresAt }, record)],
       };
     }
     case 'failed':
@@ -241,8 +250,12 @@ function fail(state: SessionState, { base, record, failing, again, own, isPeers 
   if (state.status === 'loading') return { state: { ...state, failing }, effects };
   if (state.status === 'none' && !base) return { state, effects };
   // The tokens of a peer that were presented may have become the held ones meanwhile.
-  if (!held || !(isSameTokenSet(held, base) || isSameTokenSet(held, record))) return { state, effects: [] };
-  const kept = record ?? held;
+  const isKnown = isSameTokenSet(held, base) || isSameTokenSet(held, record);
+  // An errand may have changed the held record meanwhile.
+  if (!held || !(isKnown || (base && isSameSession(held, base) && isSameAccess(held, base)))) {
+    return { state, effects: [] };
+  }
+  const kept = record && record.revision >= held.revision ? record : held;
   const { failure } = kept;
   // A failing storage or lock does not shorten the delay that the server's answer has set.
   const isShorter = !record && !again && failure !== undefined && failure.retryAt > failing.retryAt;

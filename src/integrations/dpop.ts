@@ -4,7 +4,7 @@ import { skewOfToken } from '../core/skew.js';
 import { readClaims } from '../core/token-set.js';
 import { isTokenError } from '../errors.js';
 import type { TokenManagerOptions } from '../manager/options.js';
-import type { DpopKeys, TokenManager } from '../manager/token-manager.js';
+import type { DpopKeys, TokenManager, TokenSource } from '../manager/token-manager.js';
 import { createNonces } from './dpop/nonces.js';
 import { createProver } from './dpop/prover.js';
 import { type Signer, sendSigned } from './dpop/send-signed.js';
@@ -37,7 +37,7 @@ export interface Dpop {
    *
    * @param send What sends. Default: the global `fetch`, looked up on each call.
    */
-  fetch(tokens: TokenManager, send?: typeof fetch): typeof fetch;
+  fetch(tokens: TokenSource, send?: typeof fetch): typeof fetch;
   /**
    * The headers for one request that is sent otherwise: a WebSocket, axios, an upload of the platform.
    *
@@ -46,7 +46,7 @@ export interface Dpop {
    * @throws as `getAccessToken()`
    */
   headers(
-    tokens: TokenManager,
+    tokens: TokenSource,
     request: { url: string; method: string },
   ): Promise<{ authorization: string; dpop?: string }>;
   /**
@@ -63,7 +63,7 @@ export interface Dpop {
 
 interface SigningParts extends Signer {
   /** How far the server's clock is ahead, by an access token. */
-  assume(tokens: TokenManager, accessToken: string): number | undefined;
+  assume(tokens: TokenSource, accessToken: string): number | undefined;
 }
 
 const OPTIONS = ['keys', 'clock', 'crypto'];
@@ -124,7 +124,7 @@ export function dpop(options: DpopOptions): Dpop {
   };
 }
 
-function createSigningFetch(signer: SigningParts, tokens: TokenManager, given: typeof fetch | undefined): typeof fetch {
+function createSigningFetch(signer: SigningParts, tokens: TokenSource, given: typeof fetch | undefined): typeof fetch {
   checkSender(given, 'send');
   const before = globalThis.fetch;
   const { send, mark, returns } = createSender(given, before);
@@ -172,7 +172,7 @@ function createSigningFetch(signer: SigningParts, tokens: TokenManager, given: t
 }
 
 /** Where the key is gone, the refresh function sees the same, and that ends the session; its error is the one to tell. */
-async function endedBy(error: unknown, tokens: TokenManager, accessToken: string): Promise<unknown> {
+async function endedBy(error: unknown, tokens: TokenSource, accessToken: string): Promise<unknown> {
   if (!isTokenError(error) || error.code !== 'ERR_SESSION_LOST') return error;
   return tokens.replaceAccessToken(accessToken).then(
     () => error,
@@ -180,16 +180,18 @@ async function endedBy(error: unknown, tokens: TokenManager, accessToken: string
   );
 }
 
-function bindingOf(tokens: TokenManager, accessToken: string): string | undefined {
+function bindingOf(tokens: TokenSource, accessToken: string): string | undefined {
   return tokens[hooks]?.bindingOf?.(accessToken);
 }
 
 /** The server's clock by the access token itself, which needs neither an answer nor a storage; read once, while it is new. */
-function createAssumption(): (tokens: TokenManager, accessToken: string) => number | undefined {
+function createAssumption(): (tokens: TokenSource, accessToken: string) => number | undefined {
   let read: { readonly accessToken: string; readonly skewMs: number | undefined } | undefined;
   return (tokens, accessToken) => {
     if (read?.accessToken !== accessToken) {
-      const { issuedAt, expiresAt } = tokens.getSnapshot();
+      const others = Object.values(tokens[hooks]?.others?.() ?? {});
+      const other = others.find((one) => one.accessToken === accessToken);
+      const { issuedAt, expiresAt } = other ?? (tokens as TokenManager).getSnapshot?.() ?? {};
       read = { accessToken, skewMs: skewOfToken(readClaims(accessToken), issuedAt, expiresAt) };
     }
     return read.skewMs;
@@ -208,7 +210,7 @@ function targetOf(url: string): Target {
   return readTarget(url) ?? refuse('url', 'an absolute http address', url);
 }
 
-function checkTokens(tokens: TokenManager): TokenManager {
+function checkTokens(tokens: TokenSource): TokenSource {
   if (typeof tokens?.getAccessToken !== 'function') refuse('tokens', 'a token manager', tokens);
   return tokens;
 }

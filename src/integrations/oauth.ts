@@ -1,8 +1,10 @@
+export type { Target } from '../core/target.js';
 export type { ClientAuthentication } from './oauth/authentication.js';
 export type { BeginOptions } from './oauth/begin.js';
 export { type OAuthClient, type OAuthClientOptions, oauthClient } from './oauth/client.js';
 export { type DiscoverServerOptions, discoverServer } from './oauth/discover-server.js';
 export type { SignedIn } from './oauth/finish.js';
+export { forResource } from './oauth/for-resource.js';
 export { type GrantParameters, grant } from './oauth/grant.js';
 export { type Introspection, introspect } from './oauth/introspection.js';
 export type { ServerMetadata } from './oauth/metadata.js';

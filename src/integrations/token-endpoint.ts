@@ -1,4 +1,5 @@
 import { nameOwner, owner } from '../core/owner.js';
+import type { Target } from '../core/target.js';
 import type { RefreshTokens } from '../manager/token-manager.js';
 import { checkEndpoint, checkSender, readTarget, refuse } from './origins.js';
 import { type EndpointSigner, senderFor } from './sender.js';
@@ -46,11 +47,11 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
     refuse('authentication', "'basic' or 'post' with a clientSecret, 'none' without", authentication);
   }
   checkSender(options.fetch);
-  const refresh: RefreshTokens = async ({ refreshToken, binding, signal }) => {
+  const refresh = async ({ refreshToken, binding, target, signal }: Parameters<RefreshTokens>[0]) => {
     const send = senderFor(binding, options);
     // Older React Native supports only this constructor of URLSearchParams.
     const body = new URLSearchParams({
-      ...parameters,
+      ...parametersFor(parameters, target),
       grant_type: 'refresh_token',
       ...(refreshToken !== undefined && { refresh_token: refreshToken }),
       ...(authentication !== 'basic' && { client_id: clientId }),
@@ -63,7 +64,21 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
     return send(url, { method: 'POST', headers: sent, body: body.toString(), redirect: 'manual', signal });
   };
   const target = readTarget(url);
-  return Object.defineProperty(refresh, owner, { value: target && nameOwner(target.origin, target.url, clientId) });
+  const name = target && nameOwner(target.origin, target.url, clientId);
+  return Object.defineProperty(Object.assign(refresh, { forTargets: true as const }), owner, { value: name });
+}
+
+/** What names a resource or an audience takes the place of what the session itself is for. */
+function parametersFor(own: TokenEndpointOptions['parameters'], target: Target | undefined): Record<string, string> {
+  if (!target) return { ...own };
+  const { resource, audience, scopes } = target;
+  const { resource: _, audience: __, scope, ...rest } = own ?? {};
+  return {
+    ...((resource ?? audience) ? rest : own),
+    ...(resource && { resource }),
+    ...(audience && { audience }),
+    ...(scopes && { scope: scopes.join(' ') }),
+  };
 }
 
 // Both halves are form-encoded first (RFC 6749 section 2.3.1).

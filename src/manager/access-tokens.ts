@@ -2,7 +2,7 @@ import { claimsOf } from '../core/challenge.js';
 import { dueAt, freshFrom, freshness, isUsable, outlives } from '../core/freshness.js';
 import type { SentWith } from '../core/hooks.js';
 import { isFinal, renewal } from '../core/renewal.js';
-import { noSession, type SessionState } from '../core/session.js';
+import { noSession } from '../core/session.js';
 import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
 import { isTokenError, LockError, OptionsError, RefreshError, SessionError, StorageError } from '../errors.js';
 import type { Alarm } from './alarm.js';
@@ -11,6 +11,7 @@ import { checkCall } from './check-call.js';
 import { withDeadline } from './deadline.js';
 import type { Demands } from './demands.js';
 import type { Exchange } from './exchange.js';
+import { type LiveSession, pastSession, requireSession, whenKnown } from './live-session.js';
 import { fail, type Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands } from './pending-commands.js';
@@ -19,7 +20,7 @@ import type { SessionStore } from './session-store.js';
 import type { StorageReader } from './storage-reader.js';
 import type { TokenManager } from './token-manager.js';
 import type { TokenMarks } from './token-marks.js';
-import { abortReason, type Waiters } from './waiters.js';
+import type { Waiters } from './waiters.js';
 
 /** The parts that serving needs. */
 export interface AccessParts {
@@ -47,7 +48,6 @@ const MAX_ROUNDS = 3;
 /** How long a caller with a usable token waits for a better one, where work ends with the answer. */
 const MAX_PATIENCE_MS = 2_000;
 
-type Live = Extract<SessionState, { record: SessionRecord }>;
 type GetOptions = NonNullable<Parameters<TokenManager['getAccessToken']>[0]>;
 type RefreshOptions = NonNullable<Parameters<TokenManager['replaceAccessToken']>[1]>;
 
@@ -74,7 +74,9 @@ export class AccessTokens {
     if (!isSameTokenSet(next, last)) {
       const { leewayMs, needsRefreshToken, platform } = this.#parts.settings;
       const accessToken = next?.tokens.accessToken;
-      this.#parts.marks.add(accessToken, isSameSession(next, last), next?.grant?.binding);
+      const { marks } = this.#parts;
+      marks.add(accessToken, isSameSession(next, last), next?.grant?.binding);
+      for (const other of Object.values(next?.others ?? {})) marks.add(other.accessToken, true, next?.grant?.binding);
       this.#fresh = accessToken === undefined ? undefined : Promise.resolve(accessToken);
       this.#freshFrom = next ? freshFrom(next.tokens) : 0;
       // The last tokens of a session are good to their end, and the alarm ends the session then.
@@ -138,14 +140,10 @@ export class AccessTokens {
   async replace(rejected: string, options: RefreshOptions = {}, sent?: SentWith): Promise<string> {
     if (typeof rejected !== 'string') fail('rejected', 'the access token that was refused', rejected);
     checkCall(options, 'challenge');
-    await this.#ready(options.signal);
-    const state = this.#requireSession();
+    await whenKnown(this.#parts, options.signal);
+    const state = requireSession(this.#parts);
     const isPast = sent && state ? sent.sessionId !== state.record.sessionId : this.isOfPastSession(rejected);
-    if (isPast) {
-      const message =
-        'The session of the refused access token is over, and another one has begun: ask again for its token.';
-      throw new SessionError('ERR_NO_SESSION', message);
-    }
+    if (isPast) throw pastSession();
     if (!state) return this.#waitForToken(options.signal);
     const { tokens } = state.record;
     const { settings, refresher, session } = this.#parts;
@@ -167,14 +165,14 @@ export class AccessTokens {
     checkCall(options);
     const { settings, demands, session, refresher } = this.#parts;
     const demand = demands.add();
-    await this.#ready(options.signal);
+    await whenKnown(this.#parts, options.signal);
     const isUnread = session.state.status === 'loading' && session.failing?.error instanceof StorageError;
     if (settings.isCookie && (session.state.status === 'none' || isUnread)) {
       return this.#parts.track(refresher.signIn('asked'), options.signal);
     }
     // A request that was sent before the call tells nothing of what has changed since: its outcome is not taken.
     for (let round = 1; round <= MAX_ROUNDS; round++) {
-      const state = this.#requireSession();
+      const state = requireSession(this.#parts);
       await (state ? this.#refresh(state, 'asked', options) : this.#waitForToken(options.signal));
       if (demands.isMet(demand, session.record)) return;
     }
@@ -185,8 +183,8 @@ export class AccessTokens {
   async #get({ signal, minValidityMs = 0 }: GetOptions = {}): Promise<string> {
     const { settings, session, refresher } = this.#parts;
     const { clock } = settings.platform;
-    await this.#ready(signal);
-    const state = this.#requireSession();
+    await whenKnown(this.#parts, signal);
+    const state = requireSession(this.#parts);
     if (!state) return this.#waitForToken(signal);
     const { tokens } = state.record;
     const now = clock.now();
@@ -225,44 +223,13 @@ export class AccessTokens {
     return now < this.#since || now - this.#since >= retry.minDelayMs;
   }
 
-  /** Waits until the session is known, or a cookie is being asked about. */
-  async #ready(signal: AbortSignal | undefined): Promise<void> {
-    const { settings, session, refresher, reader, pending, exchange } = this.#parts;
-    this.#parts.activate();
-    if (signal?.aborted) throw abortReason(signal);
-    const { ends } = pending;
-    // Whoever asks beside a sign-in, with no session there yet, waits for it; the refresh function would wait for itself.
-    if (pending.isStarting && !session.record && !exchange.isInside(signal)) await pending.callers.wait(signal);
-    // A client that is granted tokens by itself is never signed out for good.
-    if (settings.isGrant && session.state.status === 'none' && !pending.isErasing) {
-      session.dispatch({ type: 'reopened' });
-    }
-    const isUnknown = session.state.status === 'loading' && !refresher.isRunning;
-    if (!reader.isBlocking && isUnknown) void reader.read(true);
-    const isOutdated = !reader.isBlocking && reader.isOutdated;
-    if (isOutdated && !reader.isReading) void reader.read(false); // does not block other callers: a session may start meanwhile
-    if (reader.isBlocking || isOutdated) await reader.wait(signal);
-    // Signed out meanwhile: what has begun since is not what was asked for.
-    if (pending.ends !== ends) throw noSession({ status: 'none', revision: 0 });
-  }
-
-  /** The session, read in the same turn that acts on it; undefined while a cookie is being asked about. */
-  #requireSession(): Live | undefined {
-    this.#parts.activate();
-    const { session, refresher } = this.#parts;
-    const { state } = session;
-    if ('record' in state) return state;
-    if (state.status === 'loading' && refresher.isRunning) return undefined;
-    throw session.failing?.error ?? noSession(state);
-  }
-
   async #waitForToken(signal: AbortSignal | undefined): Promise<string> {
     return (await this.#parts.callers.wait(signal)).tokens.accessToken;
   }
 
   /** Waits for the refresh under way, or for one that starts now; refused while refreshing fails. */
   async #refresh(
-    state: Live,
+    state: LiveSession,
     reason: 'due' | 'expired' | 'rejected' | 'asked',
     { signal, challenge }: RefreshOptions,
   ): Promise<string> {
@@ -283,7 +250,7 @@ export class AccessTokens {
   }
 
   /** Refreshing does not fail, its pause is over, or a wake-up lets a probe through. */
-  #isBreakerClosed(state: Live): boolean {
+  #isBreakerClosed(state: LiveSession): boolean {
     if (state.status !== 'waiting') return true;
     const { settings, alarm } = this.#parts;
     const { failing } = state;

@@ -1,8 +1,10 @@
-import type { Refusal, Repeats } from '../core/backoff.js';
+import { backoffDelay, countRepeats, lastingDelay, type Refusal, type Repeats } from '../core/backoff.js';
 import { failureError } from '../core/failure-error.js';
 import type { SessionRecord, StoredFailure } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
+import type { Refused } from './answer.js';
 import type { AttemptEnd } from './attempt-end.js';
+import type { Settings } from './options.js';
 import type { SessionStore } from './session-store.js';
 
 /** What one attempt came to; published after the lock was released. */
@@ -38,6 +40,8 @@ export interface AttemptFailure {
   readonly isPassing: boolean;
   /** False where it is the failure of a peer that was found in the storage. */
   readonly isOwn: boolean;
+  /** An errand was refused as if the grant were over; whether it is, a refresh of the session itself has to tell. */
+  readonly isDoubt?: boolean;
 }
 
 /** The failure of a peer that was found in the storage. */
@@ -61,6 +65,27 @@ export function failed(
 export function unavailable(error: AnyTokenError, now: number): AttemptFailure {
   Object.assign(error, { retryAt: now });
   return failed(error, { retryAt: now, named: false }, undefined, false, true);
+}
+
+/** The refusal as it is stored, with the pause that follows from it. `last`: the one before it. */
+export function storedFailure(
+  { failure: { kind, status, oauthError, retryAt: named }, code, isAnswer }: Refused,
+  last: Refusal | undefined,
+  count: number,
+  { retry, platform }: Settings,
+): { readonly failure: StoredFailure; readonly isPassing: boolean } {
+  const now = platform.clock.now();
+  const isPassing = kind === 'transient' || kind === 'unknown';
+  const refusal = { code, status, oauthError };
+  // An unreadable answer and a wrong configuration may last for ever.
+  const isStubborn = /config|dead/.test(kind) || (kind === 'unknown' && isAnswer);
+  const repeats = isStubborn ? countRepeats(last, refusal, now) : undefined;
+  const delayMs = Math.max(
+    isPassing ? backoffDelay(count, retry, platform.random()) : retry.maxDelayMs,
+    repeats ? lastingDelay(repeats, now, platform.random()) : 0,
+  );
+  const retryAt = Math.max(now + delayMs, named ?? 0);
+  return { failure: { ...refusal, retryAt, named: named !== undefined, count, repeats }, isPassing };
 }
 
 /** The failure before this one, where there is no record to tell it. */

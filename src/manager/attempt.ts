@@ -1,17 +1,26 @@
-import { backoffDelay, countRepeats, lastingDelay } from '../core/backoff.js';
-import { type Challenge, claimsOf } from '../core/challenge.js';
+import { claimsOf } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
 import { hooks } from '../core/hooks.js';
 import { isFinal } from '../core/renewal.js';
-import type { RefreshReason } from '../core/session-events.js';
 import type { GrantEndpoints } from '../core/session-grant.js';
-import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
+import { isSameSession, type SessionRecord } from '../core/session-record.js';
 import { isSameSubject, type TokenSet, withRefreshToken } from '../core/token-set.js';
 import type { Answer, Refused } from './answer.js';
+import { choose } from './attempt-choice.js';
 import { type AttemptEnd, expired, isProof, otherSubject, refusal } from './attempt-end.js';
-import { type AttemptOutcome, failed, failureOfPeer, lastRefusal, unavailable } from './attempt-outcome.js';
+import {
+  type AttemptFailure,
+  type AttemptOutcome,
+  failed,
+  failureOfPeer,
+  lastRefusal,
+  storedFailure,
+  unavailable,
+} from './attempt-outcome.js';
+import type { AttemptRequest } from './attempt-request.js';
 import type { Demands } from './demands.js';
+import { acceptForErrand, refuseErrand } from './errand-steps.js';
 import type { Exchange } from './exchange.js';
 import { lockLost } from './hold-lock.js';
 import type { Settings } from './options.js';
@@ -23,6 +32,8 @@ import type { RefreshRun } from './refresh-run.js';
 import type { SessionStore } from './session-store.js';
 import type { TokenFacts, UnstoredTokens } from './unstored-tokens.js';
 
+export type { AttemptRequest };
+
 /** The parts that an attempt needs. */
 export interface AttemptParts {
   readonly settings: Settings;
@@ -33,19 +44,6 @@ export interface AttemptParts {
   readonly exchange: Exchange;
   readonly demands: Demands;
   readonly unstored: UnstoredTokens;
-}
-
-/** What an attempt is about. */
-export interface AttemptRequest {
-  /** The session as this manager knew it when the attempt began; none when a cookie is asked about. */
-  readonly base: SessionRecord | undefined;
-  readonly reason: RefreshReason;
-  readonly attempt: number;
-  /** A cookie is asked whose it is: neither our tokens nor those in the storage are presented or taken over. */
-  readonly isSignIn: boolean;
-  readonly challenge: Challenge | undefined;
-  /** Failures in a row, where there is no record to count them. */
-  readonly failures: number;
 }
 
 const SUPERSEDED: AttemptOutcome = { kind: 'superseded' };
@@ -79,14 +77,14 @@ export class Attempt {
     const { settings, store, unstored } = this.#parts;
     const { timeoutMs, platform } = settings;
     const { clock } = platform;
-    const { base } = this.#request;
+    const { base, errand } = this.#request;
     const { lease } = this.#storage;
     const startedAt = clock.now();
     const found = await this.#read();
     if (this.#isSuperseded()) return SUPERSEDED;
     // A damaged record does not prove that the session was ended elsewhere, and may hide a newer refresh token.
     if (found.damage && (found.isForeign || store.wasStored(base))) return unavailable(found.damage, clock.now());
-    const choice = this.#choose(found.record);
+    const choice = choose(this.#parts, this.#request, this.#isBlind ? base : found.record);
     if ('kind' in choice) return choice;
     const { current } = choice;
     // Without a session there is no record that could tell of the pause.
@@ -97,7 +95,8 @@ export class Attempt {
     const unstoredBefore = unstored.take(current);
     if (unstoredBefore) return this.#storeTokens(current, unstoredBefore);
     if (this.#run.isStopped) return SUPERSEDED;
-    if (current && isFinal(current.tokens, settings.needsRefreshToken)) return this.#confirmEnd(current, expired());
+    if (current && !errand && isFinal(current.tokens, settings.needsRefreshToken))
+      return this.#confirmEnd(current, expired());
     // With the mark, a crash between the server's rotation and our write is told from a refusal out of nowhere.
     if (current && !settings.isGrant && !this.#isBlind)
       await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);
@@ -110,12 +109,16 @@ export class Attempt {
     const request = this.#parts.demands.send();
     const answer = await this.#run.untilDetached(this.#requestTokens(current, limitMs));
     if (!answer || this.#isSuperseded()) return SUPERSEDED;
-    if (answer.tokens) return this.#storeTokens(current, answer.tokens, request);
+    if (answer.tokens) return this.#storeTokens(current, this.#accept(current, answer.tokens), request);
     // Without a session, a bare 401 to the cookie means "not signed in"; one that names the client means the client.
     const { kind, status } = answer.failure;
     const isSignedOut = !current && status === 401 && kind === 'unknown';
     const isDead = !settings.isGrant && (isProof(answer, settings) || isSignedOut);
-    return isDead ? this.#confirmEnd(current, refusal(current, answer)) : this.#recordFailure(current, answer);
+    if (!isDead) return this.#recordFailure(current, answer);
+    // To an errand, a refusal may be about its target: what the session's own refresh is told counts.
+    const isAside = errand && !answer.lost;
+    const note = async () => ({ ...(await this.#recordFailure(current, answer)), isDoubt: true });
+    return this.#confirmEnd(current, isAside ? note : refusal(current, answer));
   }
 
   /**
@@ -141,38 +144,9 @@ export class Attempt {
     return this.#run.isDetached || (!isSignIn && !isSameSession(this.#parts.session.record, base));
   }
 
-  /** The record to go on with, or the outcome that makes asking needless. */
-  #choose(found: SessionRecord | undefined): { readonly current: SessionRecord | undefined } | AttemptOutcome {
-    const { base, reason, isSignIn, challenge } = this.#request;
-    if (isSignIn) return { current: undefined };
-    if (this.#isBlind) return { current: base };
-    const standing = this.#parts.store.standing(base, found);
-    if (standing === 'neither') return base ? { kind: 'replaced', record: undefined } : { current: undefined };
-    if (!found || !isSameSession(found, base)) {
-      return standing === 'held' ? { current: base } : { kind: 'replaced', record: found };
-    }
-    const isNewer = standing === 'found';
-    const isOlder = base !== undefined && found.revision < base.revision; // our last write failed
-    const { settings } = this.#parts;
-    // In a cookie, access tokens cannot be told apart, and a newer one counts.
-    const rejected = reason === 'rejected' && !settings.isHidden ? base?.tokens.accessToken : undefined;
-    const isRejected = found.tokens.accessToken === rejected;
-    const claims = claimsOf(challenge);
-    const isEnough = isNewer && !isRejected && (claims === undefined || found.claims === claims);
-    if (isEnough && isUsable(found.tokens, settings.platform.clock.now())) {
-      return { kind: 'refreshed', by: 'peer', record: found };
-    }
-    const { failure } = found;
-    const isNews = failure && !isPauseOver(settings, failure) && failure.retryAt !== base?.failure?.retryAt;
-    if (isNews && (reason !== 'asked' || failure.named)) {
-      return failureOfPeer(isOlder ? { ...base, failure } : found, failure);
-    }
-    return { current: isOlder ? base : found };
-  }
-
   #requestTokens(current: SessionRecord | undefined, limitMs: number): Promise<Answer> {
     const { settings, records, exchange, unstored } = this.#parts;
-    const { reason, attempt, challenge } = this.#request;
+    const { reason, attempt, challenge, errand } = this.#request;
     const { accessToken, refreshToken, scopes = [] } = current?.tokens ?? {};
     this.#facts = { grant: current?.grant, claims: claimsOf(challenge) };
     const moved = (endpoints: GrantEndpoints) => {
@@ -188,12 +162,24 @@ export class Attempt {
         scopes,
         reason,
         attempt,
-        attemptId: current?.attemptId ?? records.newId(),
+        attemptId: (current?.attemptId ?? records.newId()) + (errand?.suffix ?? ''),
+        ...(errand && { target: errand.target }),
       },
-      current?.tokens,
+      current && errand ? { ...current.tokens, scopes: errand.target.scopes ?? [] } : current?.tokens,
       limitMs,
-      (tokens) => unstored.put(current, tokens, this.#facts),
+      (tokens) => {
+        const accepted = this.#accept(current, tokens); // changes the facts
+        unstored.put(current, accepted, this.#facts);
+      },
     );
+  }
+
+  #accept(current: SessionRecord | undefined, tokens: TokenSet): TokenSet {
+    const { errand } = this.#request;
+    if (!current || !errand) return tokens;
+    const accepted = acceptForErrand(errand, current, tokens, this.#facts);
+    this.#facts = accepted.facts;
+    return accepted.tokens;
   }
 
   async #storeTokens(current: SessionRecord | undefined, tokens: TokenSet, request?: number): Promise<AttemptOutcome> {
@@ -220,7 +206,10 @@ export class Attempt {
   }
 
   /** Before a session ends, the storage is read again: a peer may have stored a newer refresh token. */
-  async #confirmEnd(current: SessionRecord | undefined, end: AttemptEnd): Promise<AttemptOutcome> {
+  async #confirmEnd(
+    current: SessionRecord | undefined,
+    end: AttemptEnd | (() => Promise<AttemptOutcome>),
+  ): Promise<AttemptOutcome> {
     const { settings, store, unstored } = this.#parts;
     const { clock } = settings.platform;
     const { lease } = this.#storage;
@@ -241,30 +230,19 @@ export class Attempt {
     }
     // The new holder of the lock decides.
     if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
+    if (typeof end === 'function') return end();
     const over = current ?? (this.#request.isSignIn ? this.#request.base : undefined);
     if (over) await this.#erase(over);
     return end;
   }
 
-  async #recordFailure(current: SessionRecord | undefined, answer: Refused): Promise<AttemptOutcome> {
+  async #recordFailure(current: SessionRecord | undefined, answer: Refused): Promise<AttemptFailure> {
     const { settings, records, session } = this.#parts;
-    const { retry, platform } = settings;
-    const now = platform.clock.now();
-    const { kind, status, oauthError, retryAt: named } = answer.failure;
-    const count = (current?.failure?.count ?? this.#request.failures) + 1;
-    const isPassing = kind === 'transient' || kind === 'unknown';
-    const refusal = { code: answer.code, status, oauthError };
-    // An unreadable answer and a wrong configuration may last for ever.
-    const isStubborn = kind === 'config' || (kind === 'unknown' && answer.isAnswer);
-    const repeats = isStubborn
-      ? countRepeats(current ? current.failure : lastRefusal(session), refusal, now)
-      : undefined;
-    const delayMs = Math.max(
-      isPassing ? backoffDelay(count, retry, platform.random()) : retry.maxDelayMs,
-      repeats ? lastingDelay(repeats, now, platform.random()) : 0,
-    );
-    const retryAt = Math.max(now + delayMs, named ?? 0);
-    const failure: StoredFailure = { ...refusal, retryAt, named: named !== undefined, count, repeats };
+    const { errand, failures } = this.#request;
+    const other = errand && current?.others?.[errand.name];
+    const last = errand ? other?.failure : current ? current.failure : lastRefusal(session);
+    const count = ((errand ? other : current)?.failure?.count ?? failures) + 1;
+    const { failure, isPassing } = storedFailure(answer, last, count, settings);
     const { refreshToken } = answer;
     let record = current;
     if (current && refreshToken !== undefined && refreshToken !== current.tokens.refreshToken) {
@@ -273,6 +251,7 @@ export class Attempt {
     } else if (current) {
       record = { ...current, failure, unanswered: current.unanswered || !answer.isAnswer };
     }
+    if (errand && current && record) record = refuseErrand(errand, current, record, failure);
     if (!record && failure.named) await this.#storage.writePause(failure).catch(() => undefined);
     if (record) await this.#write(record);
     return failed(failureError(failure, answer.detail, answer.cause), failure, record, isPassing, true);

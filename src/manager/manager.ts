@@ -10,6 +10,7 @@ import { Alarm, type AlarmParts } from './alarm.js';
 import { announce } from './announce.js';
 import { Demands } from './demands.js';
 import { createEmitter, type Emitter, report } from './emitter.js';
+import { type ErrandParts, Errands } from './errands.js';
 import { Exchange } from './exchange.js';
 import { longestMs } from './hold-lock.js';
 import type { Settings } from './options.js';
@@ -29,7 +30,7 @@ import { Waiters, type WaitersObserver } from './waiters.js';
 import type { Watcher } from './watcher.js';
 
 type Observers = SessionObserver & StorageObserver & UnstoredObserver & WaitersObserver;
-type Parts = RefreshParts & ReaderParts & AlarmParts & AccessParts & CommandParts;
+type Parts = RefreshParts & ReaderParts & AlarmParts & AccessParts & CommandParts & ErrandParts;
 
 /** The composition root: makes the parts, each from those before it, and carries out what follows from a change. */
 export class Manager implements Observers, Parts {
@@ -50,6 +51,7 @@ export class Manager implements Observers, Parts {
   declare readonly accessTokens: AccessTokens;
   declare readonly commands: SessionCommands;
   #callers: Waiters<SessionRecord> | undefined;
+  #errands: Errands | undefined;
   #emitter: Emitter | undefined;
   /** What ends with the manager; undefined before the first use. */
   #subscriptions: readonly (() => void)[] | undefined;
@@ -85,6 +87,16 @@ export class Manager implements Observers, Parts {
   get emitter(): Emitter {
     this.#emitter ??= createEmitter();
     return this.#emitter;
+  }
+
+  get errands(): Errands | undefined {
+    return this.#errands;
+  }
+
+  /** Made at first use: an application that asks for no other target does not pay for it. */
+  startErrands(): Errands {
+    this.#errands ??= new Errands(this);
+    return this.#errands;
   }
 
   /** What follows from a change of the session, in this order; its effects come after all of it. */
@@ -220,6 +232,7 @@ export class Manager implements Observers, Parts {
     this.alarm.dispose();
     this.reconciler.dispose();
     this.refresher.dispose();
+    this.#errands?.dispose();
     for (const unsubscribe of this.#subscriptions ?? []) unsubscribe();
     this.#emitter?.clear();
     this.tell((watcher) => watcher.disposed(), watchers);

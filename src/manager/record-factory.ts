@@ -1,5 +1,5 @@
 import { grantAfter, type SessionGrant } from '../core/session-grant.js';
-import { isSameSession, type SessionRecord, supersedes } from '../core/session-record.js';
+import { isSameSession, type Others, type SessionRecord, supersedes } from '../core/session-record.js';
 import { isSameSubject, type TokenSet } from '../core/token-set.js';
 import type { Settings } from './options.js';
 
@@ -31,6 +31,7 @@ export class RecordFactory {
     more: {
       readonly grant?: SessionGrant | undefined;
       readonly claims?: string | undefined;
+      readonly others?: Others | undefined;
       readonly isFirst?: boolean;
     } = {},
   ): SessionRecord {
@@ -40,6 +41,8 @@ export class RecordFactory {
     const revision = current?.revision ?? (more.isFirst ? Math.floor(platform.clock.now()) : 0);
     const attemptId = this.newId();
     const grant = more.grant ?? (isSame && current.grant);
+    const { others, errands = 0 } = (isSame && current) || {};
+    const isErrand = more.others !== undefined;
     const record: SessionRecord = {
       sessionId,
       revision: revision + 1,
@@ -50,6 +53,7 @@ export class RecordFactory {
       failure: undefined,
       ...(grant && { grant }),
       ...(more.claims && { claims: more.claims }),
+      ...((isErrand || others) && { others: more.others ?? others, errands: errands + Number(isErrand) }),
     };
     if (current) this.#latest = record;
     return record;
@@ -67,6 +71,12 @@ export class RecordFactory {
     const { refreshToken } = before.tokens;
     const isKept = refreshToken !== undefined && tokens.refreshToken === refreshToken;
     const grant = grantAfter(before.grant, granted, isKept);
-    return { ...this.next(before, tokens, { grant }), ...(isKept && { attemptId, unanswered }) };
+    // What other targets gave belongs to the sign-in before, and perhaps to its key.
+    return {
+      ...this.next(before, tokens, { grant }),
+      others: undefined,
+      errands: undefined,
+      ...(isKept && { attemptId, unanswered }),
+    };
   }
 }

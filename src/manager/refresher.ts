@@ -5,11 +5,18 @@ import { nextStep } from '../core/next-step.js';
 import { renewal } from '../core/renewal.js';
 import { type AttemptFacts, noSession } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
-import { isSameSession, isSameTokenSet, type SessionRecord, supersedes } from '../core/session-record.js';
+import {
+  isNewAccess,
+  isSameAccess,
+  isSameSession,
+  isSameTokenSet,
+  type SessionRecord,
+} from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
-import type { AnyTokenError } from '../errors.js';
-import { Attempt, type AttemptParts, type AttemptRequest } from './attempt.js';
+import type { AttemptParts } from './attempt.js';
 import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
+import type { AttemptRequest } from './attempt-request.js';
+import { attemptUnderLock } from './attempt-under-lock.js';
 import { isAlive, lockLost, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands, StartTurn } from './pending-commands.js';
@@ -23,6 +30,8 @@ export interface RefreshParts extends AttemptParts, RunObserver {
   /** Callers who wait for the outcome of a refresh. */
   readonly callers: Waiters<SessionRecord>;
   readonly work: PendingWork;
+  /** Errands under way, where there were any. */
+  readonly errands: Pick<RefreshRun, 'detach'> | undefined;
   /** Tells the server that tokens are of no use to anybody. */
   revoke(tokens: TokenSet, of: SessionRecord | undefined): Promise<void>;
 }
@@ -135,9 +144,9 @@ export class Refresher {
     const run = this.#run;
     if (run) this.#clear(run);
     this.#parts.unstored.clear();
-    const tokens = run?.detach();
+    const tokens = [run, this.#parts.errands].map((one) => one?.detach());
     if (run) this.#parts.session.dispatch({ type: 'abandoned', own: why === 'command' ? this.#own : undefined });
-    return tokens;
+    return (await Promise.all(tokens)).find(Boolean);
   }
 
   /** From now on nothing is asked any more; what was asked is still stored. */
@@ -219,7 +228,7 @@ export class Refresher {
   #takePeerTokens(run: RefreshRun, base: SessionRecord | undefined): boolean {
     const { settings, session, callers } = this.#parts;
     const held = session.record;
-    if (!held || !isSameSession(held, base) || !supersedes(held, base)) return false;
+    if (!held || !base || !isNewAccess(held, base)) return false;
     if (!isUsable(held.tokens, settings.platform.clock.now())) return false;
     this.#clear(run);
     this.#failures = 0;
@@ -227,22 +236,18 @@ export class Refresher {
     return true;
   }
 
-  #attempt(run: RefreshRun, request: AttemptRequest): Promise<AttemptOutcome> {
-    const { settings, store } = this.#parts;
-    return store
-      .withLock((storage) => new Attempt(this.#parts, run, request, storage).execute())
-      .catch(async (error: AnyTokenError): Promise<AttemptOutcome> => {
-        const { base } = request;
-        // The holder that kept the lock may have refreshed all the same.
-        const isHeld = error.code === 'ERR_LOCK_TIMEOUT';
-        const { record } = (isHeld ? await store.read().catch(() => undefined) : undefined) ?? {};
-        const { clock } = settings.platform;
-        if (record && store.standing(base, record) === 'found') {
-          if (!isSameSession(record, base)) return { kind: 'replaced', record };
-          if (isUsable(record.tokens, clock.now())) return { kind: 'refreshed', by: 'peer', record };
-        }
-        return unavailable(error, clock.now());
-      });
+  async #attempt(run: RefreshRun, request: AttemptRequest): Promise<AttemptOutcome> {
+    const { base, reason, attempt } = request;
+    const outcome = await attemptUnderLock(this.#parts, run, request);
+    const isAside =
+      outcome.kind === 'refreshed' && !outcome.request && base !== undefined && isSameAccess(outcome.record, base);
+    if (!isAside) return outcome;
+    // What was stored or found is the work of an errand: the access token has yet to be asked for, unless it is good.
+    if (reason === 'due' && outcome.by === 'us') return { ...outcome, isBestAvailable: false };
+    const { record, by } = outcome;
+    const facts = { by, reason, attempts: attempt, durationMs: 0, isErrand: true };
+    this.#parts.session.dispatch({ type: 'refreshed', base, record, ...facts });
+    return this.#attempt(run, { ...request, base: record });
   }
 
   /** Changes the state of the session, then settles the callers. */
@@ -263,7 +268,7 @@ export class Refresher {
       session.dispatch({ type: 'failed', base, record, failing: outcome, again, own, isPeers: !isOwn });
       const held = session.record;
       // A peer was faster, and announced its tokens meanwhile.
-      const isRefreshed = held && base && supersedes(held, record ?? base) && isUsable(held.tokens, now);
+      const isRefreshed = held && base && isNewAccess(held, record ?? base) && isUsable(held.tokens, now);
       if (isRefreshed) callers.resolve(held);
       else if (!again) callers.reject(error);
       return;

@@ -2,6 +2,8 @@ import { redactChallenges } from '../core/challenge.js';
 import type { SentWith } from '../core/hooks.js';
 import type { RequestRejection } from '../core/session-events.js';
 import type { SessionGrant } from '../core/session-grant.js';
+import type { Others } from '../core/session-record.js';
+import type { ErrandDesk } from './errand.js';
 import type { Manager } from './manager.js';
 import type { TokenSource } from './token-manager.js';
 import type { Watcher } from './watcher.js';
@@ -62,6 +64,14 @@ export class SessionHooks {
   async look(): Promise<void> {
     this.#manager.activate();
     await this.#manager.reader.read(false);
+  }
+
+  get errands(): ErrandDesk {
+    return this.#manager.startErrands();
+  }
+
+  others(): Others | undefined {
+    return this.#manager.session.record?.others;
   }
 
   idToken(): string | undefined {

@@ -1,3 +1,4 @@
+import { markOf } from '../core/mark-of.js';
 import { orNone } from '../core/or-none.js';
 
 /** No request is still under way that was sent so many refreshes ago. */
@@ -23,7 +24,10 @@ export class TokenMarks {
     }
     if (accessToken === undefined) return;
     const mark = markOf(accessToken);
-    this.#present = this.#present.concat(mark).slice(-KEPT);
+    this.#present = this.#present
+      .filter((other) => other !== mark)
+      .concat(mark)
+      .slice(-KEPT);
     if (binding === undefined) return;
     this.#bindings = new Map(this.#bindings).set(mark, binding);
     for (const oldest of this.#bindings.keys()) if (this.#bindings.size > KEPT) this.#bindings.delete(oldest);
@@ -39,10 +43,4 @@ export class TokenMarks {
     const mark = markOf(accessToken);
     return this.#past.includes(mark) && !this.#present.includes(mark);
   }
-}
-
-function markOf(text: string): number {
-  let mark = 0;
-  for (let index = 0; index < text.length; index++) mark = (Math.imul(mark, 31) + text.charCodeAt(index)) | 0;
-  return mark;
 }

@@ -7,7 +7,7 @@ export interface UnstoredObserver {
 }
 
 /** What is stored together with tokens. */
-export type TokenFacts = Pick<SessionRecord, 'grant' | 'claims'>;
+export type TokenFacts = Pick<SessionRecord, 'grant' | 'claims' | 'others'>;
 
 /** Tokens that came after their deadline, or when the lock was lost, until an attempt stores them. */
 export class UnstoredTokens {

@@ -1,6 +1,7 @@
 import type { Challenge } from '../core/challenge.js';
 import type { RefreshReason } from '../core/session-events.js';
 import type { SessionGrant } from '../core/session-grant.js';
+import type { Target } from '../core/target.js';
 import type { TokenResponse } from '../core/token-set.js';
 
 /** What the refresh function is given; `issuer`, `endpoints` and `binding` where `startSession()` was told. */
@@ -19,6 +20,8 @@ export interface RefreshRequest extends SessionGrant {
   readonly attemptId: string;
   /** The challenge of the server that rejected the access token, where there was one. */
   readonly challenge?: Challenge;
+  /** What the new access token is for, where that is not what the session's own is for (`forResource`). */
+  readonly target?: Target;
   /** Aborts after `timeoutMs`. */
   readonly signal: AbortSignal;
 }
@@ -29,8 +32,12 @@ export interface RefreshRequest extends SessionGrant {
  * Return the `Response` unread: status, `Retry-After`, OAuth error and body are read by the manager. Return a
  * {@link TokenResponse} for everything that is not HTTP. A thrown error that carries a `response`, a `status` or an
  * OAuth `error` is read the same way; any other is transient.
+ *
+ * One that asks for what `target` names says so by a member `forTargets`; any other is never given a target.
  */
-export type RefreshTokens = (request: RefreshRequest) => Promise<Response | TokenResponse>;
+export type RefreshTokens = ((request: RefreshRequest) => Promise<Response | TokenResponse>) & {
+  readonly forTargets?: true;
+};
 
 /** What the revoke function is given; `issuer`, `endpoints` and `binding` where `startSession()` was told. */
 export interface RevokeRequest extends SessionGrant {

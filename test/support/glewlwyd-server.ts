@@ -47,8 +47,17 @@ process.once('exit', () => {
   for (const server of running) server.kill('SIGKILL');
 });
 
+/** How the server deals with DPoP proofs; default it looks at none. */
+export interface GlewlwydProofs {
+  /** How often each nonce is good; a proof without one is refused. */
+  readonly nonceUses: number;
+  /** How old a proof may be, and how far ahead of the server's clock, in seconds; looked at although the nonce is right. */
+  readonly oldS: number;
+  readonly aheadS: number;
+}
+
 /** Starts the server and makes its plug-in, a user, clients and scopes by its REST API. */
-export async function startGlewlwyd(): Promise<GlewlwydServer> {
+export async function startGlewlwyd(proofs?: GlewlwydProofs): Promise<GlewlwydServer> {
   const folder = mkdtempSync(join(tmpdir(), 'evertoken-glewlwyd-'));
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
@@ -68,7 +77,7 @@ export async function startGlewlwyd(): Promise<GlewlwydServer> {
     if (tries > 1_000 || child.exitCode !== null) throw new Error('Glewlwyd does not listen');
     await sleep(10);
   }
-  await setUp(origin, base);
+  await setUp(origin, base, proofs);
   const user = browserOf(origin, base);
   return {
     issuer: base,
@@ -127,7 +136,7 @@ function agent(origin: string): (method: string, path: string, body?: unknown) =
   };
 }
 
-async function setUp(origin: string, base: string): Promise<void> {
+async function setUp(origin: string, base: string, proofs: GlewlwydProofs | undefined): Promise<void> {
   const ask = agent(origin);
   const add = async (path: string, body: unknown) => {
     const response = await ask('POST', path, body);
@@ -214,6 +223,13 @@ async function setUp(origin: string, base: string): Promise<void> {
       'restrict-scope-client-property': '',
       scope: [{ name: 'openid' }, { name: 'orders' }, { name: 'offline_access' }],
       'allowed-scope': ['openid', 'orders', 'offline_access'],
+      ...(proofs && {
+        'oauth-dpop-allowed': true,
+        'oauth-dpop-iat-duration': proofs.oldS,
+        'oauth-dpop-iat-gap-duration': proofs.aheadS,
+        'oauth-dpop-nonce-mandatory': true,
+        'oauth-dpop-nonce-counter': proofs.nonceUses,
+      }),
     },
   });
 }

@@ -1,4 +1,5 @@
 import * as DPoP from 'dpop';
+import { exportJWK, SignJWT } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type AuthServer, type AuthServerOptions, createAuthServer } from '../../src/testing.js';
 
@@ -61,6 +62,21 @@ async function signedIn(options: AuthServerOptions = {}) {
 }
 
 describe('an authorization server with DPoP', () => {
+  it.each([
+    ['4fzyo82mf1', 'takes', 200],
+    ['1234567', 'refuses', 400],
+  ])('of jti %s it %s a proof: clients make them short', async (jti, _verb, status) => {
+    const { server, refresh_token } = await bound();
+    const { kty, crv, x, y } = await exportJWK(key.publicKey);
+    const proof = await new SignJWT({ htm: 'POST', htu: server.tokenUrl, jti })
+      .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: { kty, crv, x, y } as never })
+      .setIssuedAt()
+      .sign(key.privateKey);
+    const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token, client_id: 'app' });
+    const answer = await server.fetch(server.tokenUrl, { method: 'POST', headers: { DPoP: proof }, body });
+    expect(answer.status).toBe(status);
+  });
+
   it('binds what it grants to the key of the proof, and says so', async () => {
     const { server, jkt, exchange } = await signedIn({ tokenFormat: 'jwt' });
     const tokens = await (await exchange()).json();

@@ -30,12 +30,15 @@ export function refreshWith(client: OAuthClient): RefreshTokens {
 
   async function send(
     server: ServerMetadata,
-    { refreshToken, challenge, binding, signal }: RefreshRequest,
+    { refreshToken, challenge, binding, target, signal }: RefreshRequest,
   ): Promise<Response> {
     const form = {
       grant_type: 'refresh_token',
       refresh_token: refreshToken,
-      resource: resources[0],
+      // What names an audience names what the token is for.
+      resource: target?.resource ?? (target?.audience ? undefined : resources[0]),
+      audience: target?.audience,
+      scope: target?.scopes?.join(' '),
       claims: readClaimsChallenge(challenge),
     };
     const made = await formRequest(internal, client.clientId, server, form);
@@ -43,9 +46,14 @@ export function refreshWith(client: OAuthClient): RefreshTokens {
     return fetch(requireEndpoint(server, 'token_endpoint'), { ...made, redirect: 'manual', signal });
   }
 
-  return async (request: RefreshRequest & RequestWithHooks) => {
+  const refresh = async (request: RefreshRequest & RequestWithHooks) => {
     if (request.issuer !== undefined && request.issuer !== client.issuer) {
       throw refusal('unauthorized_client', 'another server granted this session; sign in again at this one');
+    }
+    const { resource } = request.target ?? {};
+    // A server may spend the refresh token before it looks at the resource.
+    if (resource !== undefined && !resources.includes(resource)) {
+      throw refusal('unauthorized_client', 'the client does not name this resource; list it in `resource`');
     }
     if (request.refreshToken === undefined) {
       throw refusal('login_required', 'the session has no refresh token; ask for the scope offline_access');
@@ -59,6 +67,7 @@ export function refreshWith(client: OAuthClient): RefreshTokens {
     request[hooks]?.moved(endpointsOf(serverToKeep(now)));
     return send(now, request);
   };
+  return Object.assign(refresh, { forTargets: true as const });
 }
 
 /** An error that the manager reads as the answer of a server: no request was made. */

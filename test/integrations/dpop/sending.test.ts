@@ -288,6 +288,32 @@ describe('the clock', () => {
     expect(seen).toHaveLength(4);
   });
 
+  test('J34: a token endpoint that looks at the time before it demands a nonce is asked a third time, and never more', async () => {
+    const refuse = (error: string, headers = {}) =>
+      Response.json({ error }, { status: 400, headers: { date: new Date(NOON).toUTCString(), ...headers } });
+    const ask = async (isContent: (nonce: unknown) => boolean) => {
+      const { own, send, seen } = worldOf(
+        ({ iat, nonce }, count) => {
+          if (Math.abs(iat * 1000 - NOON) > 60_000) return refuse('invalid_dpop_proof');
+          return isContent(nonce) ? Response.json({}) : refuse('use_dpop_nonce', { 'dpop-nonce': `n${count}` });
+        },
+        { now: () => NOON + off },
+      );
+      const body = 'grant_type=refresh_token';
+      const { status } = await own.endpoint(key.binding, send)('https://auth.test/token', { method: 'POST', body });
+      return { status, nonces: seen.map(({ nonce }) => nonce), bodies: new Set(seen.map((one) => one.body)).size };
+    };
+    expect(await ask((nonce) => nonce === 'n2')).toEqual({
+      status: 200,
+      nonces: [undefined, undefined, 'n2'],
+      bodies: 1,
+    });
+    expect(await ask(() => false), 'whatever it is sent').toMatchObject({
+      status: 400,
+      nonces: [undefined, undefined, 'n2'],
+    });
+  });
+
   test('the date of an answer out of a cache moves no clock back', async () => {
     const { api, seen } = worldOf(() => new Response('', { headers: { date: new Date(NOON - off).toUTCString() } }));
     await api(API);

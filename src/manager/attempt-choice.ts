@@ -1,0 +1,48 @@
+import { claimsOf } from '../core/challenge.js';
+import { isUsable } from '../core/freshness.js';
+import { isSameAccess, isSameSession, type SessionRecord } from '../core/session-record.js';
+import { type AttemptOutcome, failureOfPeer } from './attempt-outcome.js';
+import type { AttemptRequest } from './attempt-request.js';
+import { chooseForErrand } from './errand-steps.js';
+import type { Settings } from './options.js';
+import { isPauseOver } from './pause.js';
+import type { RecordStore } from './record-store.js';
+
+/** The parts that a choice depends on. */
+export interface ChoiceParts {
+  readonly settings: Settings;
+  readonly store: RecordStore;
+}
+
+/** The record to go on with after the storage was read, or the outcome that makes asking needless. */
+export function choose(
+  { settings, store }: ChoiceParts,
+  { base, reason, isSignIn, challenge, errand }: AttemptRequest,
+  found: SessionRecord | undefined,
+): { readonly current: SessionRecord | undefined } | AttemptOutcome {
+  if (isSignIn) return { current: undefined };
+  const standing = store.standing(base, found);
+  if (standing === 'neither') return base ? { kind: 'replaced', record: undefined } : { current: undefined };
+  if (!found || !isSameSession(found, base)) {
+    return standing === 'held' ? { current: base } : { kind: 'replaced', record: found };
+  }
+  const isNewer = standing === 'found';
+  const isOlder = base !== undefined && found.revision < base.revision; // our last write failed
+  if (errand) return chooseForErrand(errand, isOlder ? base : found, settings);
+  // In a cookie, access tokens cannot be told apart, and a newer one counts.
+  const rejected = reason === 'rejected' && !settings.isHidden ? base?.tokens.accessToken : undefined;
+  const isRejected = found.tokens.accessToken === rejected;
+  const claims = claimsOf(challenge);
+  // An errand of a peer for another target has changed the record, and not the access token.
+  const isNew = isNewer && !(base && isSameAccess(found, base));
+  const isEnough = isNew && !isRejected && (claims === undefined || found.claims === claims);
+  if (isEnough && isUsable(found.tokens, settings.platform.clock.now())) {
+    return { kind: 'refreshed', by: 'peer', record: found };
+  }
+  const { failure } = found;
+  const isNews = failure && !isPauseOver(settings, failure) && failure.retryAt !== base?.failure?.retryAt;
+  if (isNews && (reason !== 'asked' || failure.named)) {
+    return failureOfPeer(isOlder ? { ...base, failure } : found, failure);
+  }
+  return { current: isOlder ? base : found };
+}
