@@ -8,6 +8,14 @@ export interface LanePause {
   readonly reason: 'unavailable' | 'config' | 'deaths' | 'retry-after' | 'probing' | 'resumed';
   /** How many pauses there were in a row. */
   readonly count: number;
+  /**
+   * Milliseconds from the moment at which it was written to its end, by one and the same clock.
+   *
+   * Others count it from when they see it, so that no clock has to agree with another one.
+   */
+  readonly forMs?: number | undefined;
+  /** A server has named a moment to come back at: no success of what was under way ends the pause. */
+  readonly isNamed?: boolean | undefined;
 }
 
 /** What one attempt of a refresh says about the provider. */
@@ -53,11 +61,11 @@ export function laneAfter(state: LaneState, outcome: LaneOutcome, now: number, r
     return afterBrake(state, pause, outcome, namedAt, [now, random]);
   }
   const recent = [...state.recent, outcome.kind].slice(-WINDOW);
-  const reason = reasonToBrake(recent);
-  if (reason) return { pause: brakeFor(reason, 0, namedAt, now, random), recent: [] };
   const isNamed = pause?.reason === 'retry-after';
+  const until = Math.max(namedAt, isNamed ? pause.until : 0);
+  const reason = reasonToBrake(recent);
+  if (reason) return { pause: brakeFor(reason, 0, until, now, random), recent: [] };
   if (namedAt > 0) {
-    const until = Math.max(namedAt, isNamed ? pause.until : 0);
     return { pause: { until, reason: 'retry-after', count: pause?.count ?? 0 }, recent };
   }
   const isOver = isNamed && outcome.kind === 'refreshed' && now >= pause.until;
@@ -77,7 +85,11 @@ function afterBrake(
   if (isProbe && isFailure) return { ...state, pause: brakeFor(kind, pause.count + 1, namedAt, now, random) };
   if (namedAt > 0) {
     if (isProbe) return { pause: { until: namedAt, reason: 'retry-after', count: pause.count }, recent: [] };
-    return namedAt > pause.until ? { ...state, pause: { ...pause, until: namedAt } } : state;
+    const until = Math.max(namedAt, pause.until);
+    return pause.isNamed && until === pause.until ? state : { ...state, pause: { ...pause, until, isNamed: true } };
+  }
+  if (kind === 'refreshed' && pause.isNamed && now < pause.until) {
+    return { pause: { until: pause.until, reason: 'retry-after', count: 0 }, recent: [] };
   }
   if (kind === 'refreshed' || isProbe) return { pause: { until: now, reason: 'resumed', count: 0 }, recent: [] };
   return state; // of what was under way when the pause began, the failures say nothing new
@@ -109,5 +121,6 @@ function reasonToBrake(recent: LaneState['recent']): Brake | undefined {
 
 function brakeFor(reason: Brake, count: number, namedAt: number, now: number, random: number): LanePause {
   const pausedMs = reason === 'config' ? CONFIG_PAUSE_MS : backoffDelay(count, PAUSES, random);
-  return { until: reason === 'deaths' ? FOREVER : Math.max(now + pausedMs, namedAt), reason, count };
+  const until = reason === 'deaths' ? FOREVER : Math.max(now + pausedMs, namedAt);
+  return { until, reason, count, ...(namedAt > now && { isNamed: true }) };
 }

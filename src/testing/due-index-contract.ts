@@ -163,9 +163,10 @@ const lanes: Promises<DueIndexUnderTest> = {
   },
   'shows every process the last pause': async ({ due, second = due }) => {
     await due.pause('lane', { until: 7, reason: 'unavailable', count: 2 });
-    await second.pause('lane', { until: 9, reason: 'probing', count: 2 });
+    await second.pause('lane', { until: 9, reason: 'probing', count: 2, forMs: 5 });
     const paused = (await due.look('lane'))[0]?.paused;
-    same(JSON.stringify([paused?.until, paused?.reason, paused?.count]), '[9,"probing",2]', 'the pause');
+    const facts = [paused?.until, paused?.reason, paused?.count, paused?.forMs];
+    same(JSON.stringify(facts), '[9,"probing",2,5]', 'the pause');
   },
 };
 

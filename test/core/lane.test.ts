@@ -80,6 +80,28 @@ describe('the brakes of a lane', () => {
     expect(allowance(held.pause, 90_000, 50)).toBe(1);
   });
 
+  test('a brake does not end before the moment that the server has named', () => {
+    const named = laneAfter(FRESH_LANE, { kind: 'unavailable', retryAt: 90_000 }, 1_000, 0.5);
+    expect(outcomes(times(9, 'unavailable'), named, 2_000).pause).toMatchObject({
+      until: 90_000,
+      reason: 'unavailable',
+    });
+    expect(outcomes(times(9, 'unavailable'), named, 89_000).pause?.until).toBeGreaterThan(90_000);
+  });
+
+  test('a success of what was under way ends a brake, but not before the moment that the server has named', () => {
+    const braked = outcomes(times(10, 'unavailable'));
+    expect(laneAfter(braked, { kind: 'refreshed' }, 100, 0.5).pause?.reason).toBe('resumed');
+    for (const retryAt of [3_000, 90_000]) {
+      const named = laneAfter(braked, { kind: 'unavailable', retryAt }, 100, 0.5);
+      const after = laneAfter(named, { kind: 'refreshed' }, 200, 0.5);
+      expect(allowance(after.pause, Math.min(retryAt, 5_000) - 1, 50), String(retryAt)).toBe('none');
+      expect(allowance(after.pause, retryAt + 10_000, 50), 'and then there is nothing to probe').toBeGreaterThan(0);
+    }
+    const last = laneAfter(outcomes(times(9, 'unavailable')), { kind: 'unavailable', retryAt: 90_000 }, 100, 0.5);
+    expect(allowance(laneAfter(last, { kind: 'refreshed' }, 200, 0.5).pause, 89_999, 50)).toBe('none');
+  });
+
   test('failures with a moment count as any others: a provider that always says "in a second" is braked', () => {
     let state = FRESH_LANE;
     for (let now = 0; now < 20_000; now += 2_000) {
@@ -87,7 +109,12 @@ describe('the brakes of a lane', () => {
     }
     expect(state.pause?.reason).toBe('unavailable');
     const longer = laneAfter(state, { kind: 'unavailable', retryAt: 99_000 }, 19_000, 0.5);
-    expect(longer.pause, 'a straggler with a later moment').toEqual({ until: 99_000, reason: 'unavailable', count: 0 });
+    expect(longer.pause, 'a straggler with a later moment').toEqual({
+      until: 99_000,
+      reason: 'unavailable',
+      count: 0,
+      isNamed: true,
+    });
     const pause = longer.pause && probing(longer.pause, 99_000, 15_000);
     const failed = laneAfter({ ...longer, pause }, { kind: 'unavailable', retryAt: 100_000 }, 99_000, 0.999);
     expect(failed.pause).toMatchObject({ reason: 'unavailable', count: 1, until: 108_995 });

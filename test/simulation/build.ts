@@ -23,7 +23,12 @@ export function applyPatches(root: string, file: string, patches: readonly Patch
 }
 
 /** Makes one module of the worker, with the patches applied to the code it tests; fails where a text is not there any more. */
-export async function buildWorker(root: string, outfile: string, patches: readonly Patch[] = []): Promise<string> {
+export async function buildWorker(
+  root: string,
+  outfile: string,
+  patches: readonly Patch[] = [],
+  worker = 'test/simulation/worker.ts',
+): Promise<string> {
   const applied = new Set<Patch>();
   const plugin: Plugin = {
     name: 'patches',
@@ -37,7 +42,7 @@ export async function buildWorker(root: string, outfile: string, patches: readon
     },
   };
   await build({
-    entryPoints: [join(root, 'test', 'simulation', 'worker.ts')],
+    entryPoints: [join(root, worker)],
     outfile,
     bundle: true,
     platform: 'node',

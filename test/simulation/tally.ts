@@ -45,15 +45,15 @@ export function showProgress({ seeds, faults, failures }: Tally, total: number, 
 }
 
 /** The whole, in the end. */
-export function showTally(tally: Tally, ms: number): string {
-  const { seeds, steps, requests, simulatedMs, mostRequestsPerHour, longestMs, faults, failures } = tally;
+export function showTally(tally: Tally, ms: number, requests: string): string {
+  const { seeds, steps, simulatedMs, faults, failures } = tally;
   const hours = Math.round(simulatedMs / 3_600_000);
   const kinds = [...faults]
     .sort(([, a], [, b]) => b - a)
     .map(([kind, times]) => `  ${String(times).padStart(9)}  ${kind}`);
   return [
     `${seeds} seeds in ${(ms / 1000).toFixed(1)} s, ${((seeds * 1000) / ms).toFixed(1)} per second; ${hours} simulated hours in ${steps} steps`,
-    `${requests} refresh requests, at most ${Math.ceil(mostRequestsPerHour)} an hour beside those asked for by name; nobody waited longer than ${longestMs} ms`,
+    requests,
     'faults:',
     ...kinds,
     `violations: ${failures.length}`,

@@ -1,20 +1,4 @@
-import { parentPort } from 'node:worker_threads';
-import { type Outcome, simulate } from './simulate.js';
+import { answerBlocks } from './answer-blocks.js';
+import { simulate } from './simulate.js';
 
-/** A range of seeds to run; the second is not run. */
-export interface Block {
-  readonly from: number;
-  readonly to: number;
-}
-
-// what listeners throw is part of the play, and stack traces are not
-Object.assign(globalThis, { reportError: () => undefined });
-Error.stackTraceLimit = 0;
-
-parentPort?.on('message', async ({ from, to }: Block) => {
-  const outcomes: Outcome[] = [];
-  for (let seed = from; seed < to; seed++) {
-    outcomes.push(await simulate(seed));
-  }
-  parentPort?.postMessage(outcomes);
-});
+answerBlocks(simulate);

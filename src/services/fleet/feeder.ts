@@ -94,7 +94,9 @@ async function tick(
   if (allowed === 'none' || counts.due === 0) return undefined;
   const rate = allowed === 'probe' ? 1 : allowed;
   const burst = Math.max(1, (rate * 2 * TICK_MS) / 1_000);
-  const budget = allowed === 'probe' ? 1 : Math.min(earned + (rate * elapsedMs) / 1_000, burst);
+  // Beyond a burst, what one tick earns is kept: a slow lane would lose the rest of every refresh.
+  const most = burst + (rate * TICK_MS) / 1_000;
+  const budget = allowed === 'probe' ? 1 : Math.min(earned + (rate * elapsedMs) / 1_000, most);
   const room = Math.min(Math.floor(budget), Math.ceil(burst) - (await queue.waiting(lane)));
   if (room < 1) return budget;
   const { hotForMs, takeoverMs } = rule;
@@ -124,7 +126,8 @@ async function putOff(
   const now = clock.now();
   const isCold = (entry: ClaimedEntry) =>
     !entry.urgent && (entry.keepAliveAt ?? 0) > now && !isHot(entry, hotForMs, now);
-  for (const { key, usedAt, ...entry } of claimed.filter(isCold)) {
+  // Nothing fails while nothing is tried, so that it is not `stuck`.
+  for (const { key, usedAt, stuck, ...entry } of claimed.filter(isCold)) {
     await due.put(key, { ...entry, at: entry.keepAliveAt ?? now });
   }
   return claimed.filter((entry) => !isCold(entry));

@@ -53,9 +53,12 @@ export async function comeBack(
 ): Promise<void> {
   const now = clock.now();
   if (snapshot.status !== 'active' || snapshot.retryAt !== undefined) return;
-  if (now < refreshMoment(key, timesOf(snapshot), rule)) return;
   const found = await due.get(key);
   if (!found || found.urgent || found.at <= now + rule.takeoverMs) return; // nothing to do, or somebody is at it
+  // The entry is of the newest token; the snapshot may be older.
+  const { keepAliveAt = found.at + 1, expiresAt, lifetimeMs } = found;
+  if (found.at < keepAliveAt || expiresAt === undefined || lifetimeMs === undefined) return; // not put off
+  if (now < refreshMoment(key, { issuedAt: expiresAt - lifetimeMs, expiresAt }, rule)) return;
   const { key: _, usedAt, ...entry } = found;
   await due.put(key, { ...entry, at: now });
 }

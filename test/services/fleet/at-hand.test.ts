@@ -69,4 +69,16 @@ describe('sessions at hand', () => {
     await world.pass(2 * MINUTE);
     expect(world.server.tokenRequests).toHaveLength(1);
   });
+
+  test('FL2 a use that is noted late does not make a session due that was refreshed since', async () => {
+    const world = fleetWorld({ lanes: { default: { until: 0.6 } } });
+    const { fleet } = world.process({}, { feed: false, work: false });
+    await world.signIn('a');
+    await world.pass(0.7 * HOUR);
+    await world.clock.runUntil(fleet.session('a').getAccessToken());
+    expect(world.server.tokenRequests, 'due, and used as it is').toHaveLength(0);
+    await world.clock.runUntil(fleet.refresh('a'));
+    await world.pass(2 * MINUTE);
+    expect((await world.due.get('a'))?.at).toBeGreaterThan(world.clock.now() + 0.4 * HOUR);
+  });
 });

@@ -51,4 +51,15 @@ describe('feeding', () => {
     for (const key of ['a', 'b', 'c']) expect(world.expiresAt(key), key).toBeGreaterThan(world.clock.now() + HOUR / 2);
     expect(fleet.getSnapshot().lanes.default?.total).toBe(4);
   });
+
+  test.each([1, 3, 4, 7])('FL1 a lane that may start %i a second does, as long as there is work', async (perSecond) => {
+    const world = fleetWorld({ lanes: { default: { perSecond } } });
+    world.process();
+    await world.signIn(...Array.from({ length: 25 * perSecond }, (_, index) => `c${index}`));
+    world.clock.sleep(0.91 * 3_600_000);
+    await world.pass(20_000);
+    const count = world.server.tokenRequests.length;
+    expect(count).toBeGreaterThanOrEqual(0.9 * 20 * perSecond);
+    expect(count).toBeLessThanOrEqual(20 * perSecond + 1);
+  });
 });

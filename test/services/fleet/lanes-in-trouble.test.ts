@@ -136,6 +136,23 @@ describe('lanes in trouble', () => {
     expect(await fleet.attention()).toEqual([]);
   });
 
+  test('FL13 a session that nobody uses any more is not listed for attention until the day after', async () => {
+    const world = fleetWorld({ lanes: { default: { hotForMs: 1.5 * HOUR } } });
+    const { fleet } = world.process();
+    await world.signIn('unwell');
+    world.server.always({ status: 400, body: { error: 'odd' } });
+    await world.pass(1.2 * HOUR);
+    expect((await fleet.attention()).map(({ key }) => key)).toEqual(['unwell']);
+    world.server.always(undefined);
+    world.clock.sleep(0.4 * HOUR);
+    await world.pass(HOUR);
+    expect(
+      world.server.tokenRequests.filter(({ status }) => status === 200),
+      'put off',
+    ).toEqual([]);
+    expect(await fleet.attention()).toEqual([]);
+  });
+
   test("FL17 One lane's outage delays no other lane", async () => {
     const laneOf = (key: string) => key.slice(0, 1);
     const world = fleetWorld({ laneOf, lanes: { a: {}, b: {} } });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { allowance } from '../../../src/core/lane.js';
 import { createFleetEmitter } from '../../../src/services/fleet/fleet-events.js';
 import { createLaneBoard } from '../../../src/services/fleet/lane-board.js';
 import { inProcessQueue, memoryDueIndex } from '../../../src/services/fleet.js';
@@ -104,5 +105,63 @@ describe('what is told of lanes', () => {
     }
     board.report('a', { kind: 'unavailable' });
     expect(board.pauseOf('a')?.reason).toBe('resumed');
+  });
+
+  test.each([
+    ['by a process whose clock is half an hour ahead', 1_800_000, 0],
+    ['by a process whose clock is half an hour behind', -1_800_000, 0],
+    ['before the clock here was set back by half an hour', 0, -1_800_000],
+  ])('a pause holds a lane for as long as it was meant, also one that was written %s', async (_, aheadMs, setByMs) => {
+    const clock = fakeClock();
+    const due = memoryDueIndex({ clock });
+    const board = createLaneBoard(due, clock, () => 0.5, createFleetEmitter());
+    const other = { ...clock, now: () => clock.now() + aheadMs };
+    const writer = createLaneBoard(due, other, () => 0.5, createFleetEmitter());
+    await board.look('a');
+    for (let count = 0; count < 10; count++) writer.report('a', { kind: 'unavailable' });
+    await clock.settle();
+    await board.look('a');
+    clock.set(clock.now() + setByMs);
+    const allowed = () => allowance(board.pauseOf('a'), clock.now(), 50);
+    expect(allowed()).toBe('none');
+    await clock.advance(4_900);
+    await board.look('a');
+    expect(allowed()).toBe('none');
+    await clock.advance(200);
+    await board.look('a');
+    expect(allowed()).toBe('probe');
+  });
+
+  test('a process that starts believes a pause that it finds, for as long as it was meant at most', async () => {
+    const clock = fakeClock();
+    const due = memoryDueIndex({ clock });
+    const pause = { reason: 'unavailable', count: 3, forMs: 60_000 } as const;
+    for (const [leftMs, heldMs] of [
+      [20_000, 20_000],
+      [1_800_000, 60_000],
+    ] as const) {
+      await due.pause('a', { ...pause, until: clock.now() + leftMs });
+      const board = createLaneBoard(due, clock, () => 0.5, createFleetEmitter());
+      await board.look('a');
+      expect(board.pauseOf('a')?.until).toBe(clock.now() + heldMs);
+    }
+  });
+
+  test('FL7 of two moments that a provider names to two processes at the same time, the later one counts in both', async () => {
+    const clock = fakeClock();
+    const due = memoryDueIndex({ clock });
+    const [one, other] = [0, 1].map(() => createLaneBoard(due, clock, () => 0.5, createFleetEmitter()));
+    const boards = [one, other].filter((board) => board !== undefined);
+    for (const board of boards) await board.look('a');
+    const until = clock.now() + 25_000;
+    one?.report('a', { kind: 'unavailable', retryAt: until });
+    other?.report('a', { kind: 'unavailable', retryAt: clock.now() + 2_000 });
+    for (let round = 0; round < 2; round++) {
+      for (const board of boards) await board.look('a');
+      await clock.settle();
+    }
+    expect(boards.map((board) => board.pauseOf('a')?.until)).toEqual([until, until]);
+    for (let round = 0; round < 5; round++) await clock.advance(1_000);
+    expect((await due.look('a'))[0]?.paused).toMatchObject({ until, reason: 'retry-after' });
   });
 });

@@ -1,0 +1,20 @@
+import { parentPort } from 'node:worker_threads';
+import type { Outcome } from './simulate.js';
+
+/** A range of seeds to run; the second is not run. */
+export interface Block {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Runs the seeds that the parent asks for, in a worker thread. */
+export function answerBlocks(simulate: (seed: number) => Promise<Outcome>): void {
+  // what listeners throw is part of the play, and stack traces are not
+  Object.assign(globalThis, { reportError: () => undefined });
+  Error.stackTraceLimit = 0;
+  parentPort?.on('message', async ({ from, to }: Block) => {
+    const outcomes: Outcome[] = [];
+    for (let seed = from; seed < to; seed++) outcomes.push(await simulate(seed));
+    parentPort?.postMessage(outcomes);
+  });
+}

@@ -1,0 +1,121 @@
+import type { LanePause } from '../../../src/core/lane.js';
+import type { Host } from './host.js';
+import type { Provider } from './provider.js';
+import type { LaneFacts, SimWorld } from './sim-world.js';
+
+/** Sees what is started in a lane, and knows its rate and its pauses. */
+export interface LaneWatch {
+  claims(host: Host, keys: readonly string[]): void;
+  /** It was claimed, and not begun. */
+  putOff(host: Host, key: string): void;
+  opened(host: Host, key: string): void;
+  pauses(host: Host, pause: LanePause): void;
+  /** The provider has named how long to wait. */
+  named(forMs: number): void;
+  /** A session ended on the word of a provider that was wrong. */
+  endedWrongly(): void;
+  /** When the lane was last not as it should be. */
+  disturbedAt(): number;
+  look(scene: { providerOf(key: string): Provider; readonly keys: readonly string[] }): void;
+}
+
+interface Claim {
+  readonly host: Host;
+  readonly key: string;
+  readonly at: number;
+  isPutOff: boolean;
+}
+
+const WINDOW_MS = 10_000;
+/** What was seen and decided just before a pause may still be on its way. */
+const GRACE_MS = 3_000;
+
+export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
+  const { name, perSecond, concurrency } = facts;
+  const { processes } = world.circumstances;
+  let recent: Claim[] = [];
+  let paused: { readonly reason: LanePause['reason']; readonly at: number; readonly untilAt: number } | undefined;
+  let namedAt = 0;
+  let namedUntilAt = 0;
+  let disturbedAt = Number.NEGATIVE_INFINITY;
+  let wronglyEnded = 0;
+  let startedSinceResumed = 0;
+  let provider: Provider | undefined;
+
+  const isExcused = (at: number) =>
+    (['crash', 'fault'] as const).some((kind) => world.lastAt(kind) >= at - 5_000) ||
+    world.lastAt('jump') > world.now - 700_000;
+
+  const claimOf = (host: Host, key: string) =>
+    [...recent].reverse().find((one) => one.host === host && one.key === key);
+
+  function checkRate(): void {
+    const from = world.now - WINDOW_MS;
+    recent = recent.filter(({ at }) => at > from - 1_000);
+    const burst = Math.max(1, 0.2 * perSecond);
+    const most = (WINDOW_MS / 1_000) * perSecond + burst + processes + 3;
+    const count = recent.filter(({ at, isPutOff }) => at > from && at < world.now && !isPutOff).length;
+    if (count > most) world.violate('the rate is kept', `${name} starts ${count} in 10 s, more than ${most}`);
+  }
+
+  function checkPauses(host: Host): void {
+    if (namedUntilAt > world.now + 1_000 && world.now > namedAt + GRACE_MS && !isExcused(namedAt)) {
+      world.violate(
+        'Retry-After holds the lane',
+        `${host.name} feeds ${name}, ${namedUntilAt - world.now} ms too early`,
+      );
+    }
+    if (!paused || paused.reason === 'resumed' || isExcused(paused.at)) return;
+    if (world.now > paused.at + GRACE_MS && world.now < paused.untilAt - 1_500) {
+      world.violate(
+        'a pause holds',
+        `${host.name} feeds ${name}, ${paused.reason} for ${paused.untilAt - world.now} ms more`,
+      );
+    }
+  }
+
+  return {
+    claims(host, keys) {
+      checkRate();
+      checkPauses(host);
+      for (const key of keys) recent.push({ host, key, at: world.now, isPutOff: false });
+    },
+    putOff(host, key) {
+      const claim = claimOf(host, key);
+      if (claim) claim.isPutOff = true;
+    },
+    opened(host, key) {
+      const claim = claimOf(host, key);
+      if (paused?.reason !== 'resumed' || !claim || claim.at < paused.at) return;
+      const sinceMs = world.now - paused.at;
+      startedSinceResumed++;
+      if (sinceMs < 4_500 && startedSinceResumed > 8 + processes && !isExcused(paused.at)) {
+        world.violate('a slow start', `${name} starts ${startedSinceResumed} within ${sinceMs} ms of a pause`);
+      }
+    },
+    pauses(host, pause) {
+      const leftMs = pause.until - host.clock.now();
+      if (pause.reason === 'resumed') startedSinceResumed = 0;
+      paused = { reason: pause.reason, at: world.now, untilAt: world.now + leftMs };
+      if (pause.reason === 'deaths') world.count('held for deaths');
+      disturbedAt = world.now;
+    },
+    named(forMs) {
+      namedAt = world.now;
+      namedUntilAt = Math.max(namedUntilAt, world.now + forMs);
+    },
+    endedWrongly() {
+      const most = processes * (20 + concurrency) + 5;
+      if (++wronglyEnded > most)
+        world.violate('the brake on deaths', `${wronglyEnded} of ${name} ended, more than ${most}`);
+    },
+    disturbedAt: () => disturbedAt,
+    look({ providerOf, keys }) {
+      provider ??= keys.map(providerOf).find((one) => one.facts === facts);
+      if (!provider) return;
+      if (provider.mood !== 'up') disturbedAt = world.now;
+      if (provider.mood !== 'deaf') wronglyEnded = 0;
+      if (paused && paused.reason !== 'resumed') disturbedAt = world.now;
+    },
+  };
+}
