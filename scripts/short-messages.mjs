@@ -44,7 +44,7 @@ function editsOf(parts) {
   const isSentence = parts.some(({ text }) => /\s/.test(text));
   return parts.flatMap((part) => {
     const { text, kind } = part;
-    const short = isSentence ? shortened(text) : text;
+    const short = isSentence || text === '.' ? shortened(text) : text;
     const isOpen = kind === ts.SyntaxKind.TemplateHead || kind === ts.SyntaxKind.TemplateMiddle;
     return short === text ? [] : [{ text, start: part.getStart() + 1, end: part.end - (isOpen ? 2 : 1), short }];
   });
@@ -52,7 +52,8 @@ function editsOf(parts) {
 
 /** A name stays, and a word between two values; of words there is a blank left, so that what was true stays true. */
 function shortened(text) {
-  return text === '' || /^([\w.]*\w[\w.]*| ?[a-z]+:? ?)$/.test(text) ? text : ' ';
+  if (text === '.') return ' ';
+  return text === '' || /^([\w.]*\w[\w.]*| ?[a-z]+:? ?|: )$/.test(text) ? text : ' ';
 }
 
 /** For esbuild. */
