@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
 import type { BuildOptions } from 'esbuild';
 import { defineConfig, type Options } from 'tsup';
+import { shortMessages } from './scripts/short-messages.mjs';
 
 // In Node each package costs a look-up and a file more, so they are built into what it loads. A bundler finds them by
 // itself, and once for all who use them: the ES modules in `dist` import them. THIRD-PARTY-NOTICES.txt names them.
@@ -52,11 +53,8 @@ export default defineConfig([
     format: ['esm', 'cjs'],
     outDir: 'dist',
     dts: true,
-    clean: ['!for-node/**'], // the other build is at work in there
-    esbuildOptions: (options, { format }) => {
-      leaveSourcesOut(options);
-      if (format === 'esm') options.external = dependencies;
-    },
+    clean: ['!for-node/**', '!for-pages/**'], // the other builds are at work in there
+    esbuildOptions: (options, { format }) => (format === 'esm' ? leavePackagesOut : leaveSourcesOut)(options),
     onSuccess: () => nameSourcesRelatively('dist'),
   },
   {
@@ -66,7 +64,23 @@ export default defineConfig([
     clean: true,
     esbuildOptions: leaveSourcesOut,
   },
+  // What bundlers take for pages in production: the same, with codes in place of sentences. All subpaths, so that no
+  // bundle has two copies of a class.
+  {
+    ...shared,
+    format: 'esm',
+    outDir: 'dist/for-pages',
+    clean: true,
+    sourcemap: false, // a bundler's own map shows these files, which can be read
+    esbuildPlugins: [shortMessages()],
+    esbuildOptions: leavePackagesOut,
+  },
 ]);
+
+function leavePackagesOut(options: BuildOptions): void {
+  leaveSourcesOut(options);
+  options.external = dependencies;
+}
 
 /** A stack trace needs names and lines only; with the sources in them the maps were most of the package. */
 function leaveSourcesOut(options: BuildOptions): void {

@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { sourceAliases } from './scripts/subpaths.mjs';
 import { engines } from './test/support/browsers/engines.js';
 import { browserProvider } from './test/support/browsers/vitest-provider.js';
+import { builtForPages } from './test/support/built-for-pages.js';
 
 const elsewhere = [
   '**/node_modules/**',
@@ -62,6 +63,18 @@ export default defineConfig({
             tsconfig: 'tsconfig.test.json',
             include: ['test/types/**/*.test-d.ts'],
           },
+        },
+      },
+      // what is promised, of the files that pages load in production: `npm run test:pages`, after a build
+      {
+        extends: true,
+        plugins: [builtForPages()],
+        test: {
+          name: 'pages',
+          environment: 'node',
+          include: ['test/promises/**/*.test.ts', 'test/scenarios/**/*.test.ts'],
+          setupFiles: ['test/support/setup.ts'],
+          env: { MESSAGES: 'short' },
         },
       },
       // inside each browser that this machine has

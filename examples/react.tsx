@@ -33,7 +33,7 @@ export function describe(
   { status, retryAt, error }: Pick<SessionSnapshot, 'status' | 'retryAt' | 'error'>,
   now: number,
 ): string | undefined {
-  if (status === 'none' && error) return `Please sign in again: ${error.message}`;
+  if (status === 'none' && error) return `Please sign in again: ${error.code}`;
   if (status === 'none') return 'Please sign in.';
   if (retryAt !== undefined) return `Reconnecting in ${Math.max(0, Math.ceil((retryAt - now) / 1_000))} s.`;
   return undefined;

@@ -1,6 +1,8 @@
 // What only the built files can show, as part of `npm run check:package`: source maps that give away neither sources nor
-// paths of the machine that built them, no look-up of a package in what Node loads, and one copy of the errors per format.
+// paths of the machine that built them, no look-up of a package in what Node loads, one copy of the errors per format, and
+// no sentence in the errors of what pages load.
 import { readdirSync, readFileSync } from 'node:fs';
+import { longMessages } from './long-messages.mjs';
 
 const dist = new URL('../dist/', import.meta.url);
 const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).map((name) => name.replaceAll('\\', '/'));
@@ -18,13 +20,14 @@ for (const name of files.filter((file) => file.endsWith('.map'))) {
 
 const formats = {
   'for bundlers': files.filter((name) => /^[\w-]+\.js$/.test(name)),
+  'for pages': files.filter((name) => /^for-pages\/[\w-]+\.js$/.test(name)),
   'for Node': files.filter((name) => /^for-node\/[\w-]+\.js$/.test(name)),
   'as CommonJS': files.filter((name) => name.endsWith('.cjs')),
 };
 for (const [format, names] of Object.entries(formats)) {
   const copies = names.filter((name) => /\bTokenError = class\b|\bclass TokenError\b/.test(read(name)));
   if (copies.length !== 1) faults.push(`${format}: expected the errors in one file, but they are in [${copies}]`);
-  if (format === 'for bundlers') continue;
+  if (format === 'for bundlers' || format === 'for pages') continue; // a bundler finds the packages
   for (const name of names) {
     for (const [, found] of read(name).matchAll(
       /(?:\bfrom |\bimport |\b(?:import|require)\()["']([^"'.][^"']*)["']/g,
@@ -36,7 +39,13 @@ for (const [format, names] of Object.entries(formats)) {
   }
 }
 
+const pages = formats['for pages'].filter((name) => name !== 'for-pages/testing.js'); // which is there to tell a lot
+faults.push(...longMessages(pages.map((name) => [name, read(name)])));
+
 for (const fault of faults) console.error(fault);
 const counts = Object.entries(formats).map(([format, names]) => `${names.length} ${format}`);
-if (faults.length === 0) console.log(`${counts.join(', ')}: one copy of the errors each, maps without sources`);
+if (faults.length === 0)
+  console.log(
+    `${counts.join(', ')}: one copy of the errors each, maps without sources, no sentence in the errors for pages`,
+  );
 process.exitCode = faults.length ? 1 : 0;

@@ -24,16 +24,40 @@ describe('package.json, the build and the sources name the same subpaths', () =>
     expect(existsSync(join(root, source))).toBe(true);
   });
 
-  test('what Node loads has the same entries as what bundlers load', () => {
-    expect(builds.map(({ entry }) => entry)).toEqual([entries, entries]);
+  test('what Node loads, and what pages load in production, has the same entries as what bundlers load', () => {
+    expect(builds.map(({ entry }) => entry)).toEqual([entries, entries, entries]);
   });
 
   test.each(Object.entries(subpaths))('%s has types beside each of its two formats', (subpath, conditions) => {
     const file = `./dist/${entryOf(subpath)}`;
     expect(conditions).toEqual({
-      import: { types: `${file}.d.ts`, node: `./dist/for-node/${entryOf(subpath)}.js`, default: `${file}.js` },
+      import: {
+        types: `${file}.d.ts`,
+        development: `${file}.js`,
+        workerd: `${file}.js`,
+        'edge-light': `${file}.js`,
+        'react-native': `${file}.js`,
+        node: `./dist/for-node/${entryOf(subpath)}.js`,
+        browser: `./dist/for-pages/${entryOf(subpath)}.js`,
+        default: `${file}.js`,
+      },
       require: { types: `${file}.d.cts`, default: `${file}.cjs` },
     });
+  });
+
+  test.each(Object.entries(subpaths))('%s has short messages in pages in production, and nowhere else', (_, value) => {
+    const order = Object.keys((value as { import: object }).import);
+    // servers and phones bring `browser` along, too: who is looked at first, wins
+    expect(order).toEqual([
+      'types',
+      'development',
+      'workerd',
+      'edge-light',
+      'react-native',
+      'node',
+      'browser',
+      'default',
+    ]);
   });
 
   test('tools that do not read exports find the same root, and package.json can be imported', () => {

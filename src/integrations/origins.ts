@@ -100,7 +100,8 @@ function resolve(text: string, from: string | undefined): string {
   }
 }
 
-function insecure(what: string): OptionsError {
+/** The error for an option, with what came, that would send secrets over plain http. */
+export function insecure(what: string): OptionsError {
   const why = 'expected https, because a token sent over http can be read on the way; allowInsecure accepts it';
   return new OptionsError('ERR_OPTIONS', `Option ${what} is not secure: ${why}.`);
 }

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkBuilds } from './builds.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
@@ -171,7 +172,7 @@ await check('webpack', 'bundle for browsers', async () => {
   return ran(join(app, 'webpack.cjs'));
 });
 
-async function bundleWithMetro(name, readsExports) {
+async function bundleWithMetro(name, { readsExports = true, entry = 'entry.js', dev = false } = {}) {
   const Metro = (await import('metro')).default;
   const { getDefaultConfig, mergeConfig } = await import('metro-config');
   writeFileSync(
@@ -194,17 +195,20 @@ async function bundleWithMetro(name, readsExports) {
     },
   });
   await Metro.runBuild(config, {
-    entry: 'entry.js',
+    entry,
     platform: 'android',
-    dev: false,
+    dev,
     minify: false,
     out: join(app, name),
   });
-  return ran(join(app, `${name}.js`));
+  return join(app, `${name}.js`);
 }
 
-await check('Metro', 'bundle for Android', () => bundleWithMetro('metro', true));
-await check('Metro before 0.82', 'bundle for Android', () => bundleWithMetro('metro-without-exports', false));
+await check('Metro', 'bundle for Android', async () => ran(await bundleWithMetro('metro')));
+await check('Metro before 0.82', 'bundle for Android', async () =>
+  ran(await bundleWithMetro('metro-without-exports', { readsExports: false })),
+);
+await checkBuilds({ app, check, run, bundleWithMetro });
 
 await check('Jest', 'a test in CommonJS', () => {
   rmSync(join(app, 'babel.config.js'), { force: true });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Lock } from '../../src/index.js';
 import { createWorld, outcome } from '../support/promise-world.js';
+import { sentence } from '../support/sentence.js';
 
 const failing = (error: unknown): Lock => ({ run: () => Promise.reject(error) });
 const coded = (code: string, message: string) => Object.assign(new Error(message), { code });
@@ -22,13 +23,15 @@ test.each([
 ])('a lock that fails says in the message of the error what the matter is: %s', async (cause, said) => {
   const { tokens, clock, server } = createWorld({ parts: { lock: failing(cause) } });
   await tokens.startSession(server.signIn());
-  expect(await outcome(clock, tokens.refresh())).toMatchObject({
+  const { ok, error } = await outcome(clock, tokens.refresh());
+  expect({ ok, error }).toMatchObject({
     ok: false,
     error: {
       code: 'ERR_LOCK_LOST',
-      message: expect.stringContaining(`' to be granted, but it failed (${said}); try again.`),
+      message: sentence(`' to be granted, but it failed (${said}); try again.`, /evertoken:\S+ .+/),
     },
   });
+  expect(String(error)).toContain(said);
   tokens.dispose();
 });
 

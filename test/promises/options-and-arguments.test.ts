@@ -7,6 +7,7 @@ import {
   type TokenManagerOptions,
 } from '../../src/index.js';
 import { createWorld, outcome } from '../support/promise-world.js';
+import { sentence } from '../support/sentence.js';
 
 const good = { refresh: async () => ({ access_token: 'a' }) };
 const wrong: Array<[string, unknown]> = [
@@ -62,7 +63,7 @@ test.each(wrong)('%s: refused at creation, with what was expected and what came'
   }
   expect(error).toBeInstanceOf(OptionsError);
   expect(error).toMatchObject({ code: 'ERR_OPTIONS', name: 'OptionsError' });
-  expect((error as Error).message).toMatch(/expected/i);
+  expect((error as Error).message).toEqual(sentence(/expected/i, /[\w.]+ .+/));
   expect((error as Error).message).toMatch(/came|got/i);
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, type Mock, test, vi } from 'vitest';
 import { hooks } from '../../src/core/hooks.js';
 import { createTokenManager, type RefreshTokens } from '../../src/index.js';
 import { jwt } from '../support/promise-world.js';
+import { sentence } from '../support/sentence.js';
 import { createWorld, type World } from '../support/world.js';
 
 const HOUR = 3_600_000;
@@ -94,12 +95,21 @@ test('it is only for a refresh token in a cookie as well', () => {
   const refresh: RefreshTokens = async () => new Response(null, { status: 204 });
   const create = (options: object) => () => createTokenManager({ refresh, ...options });
   expect(create({ accessTokenIn: 'cookie' })).toThrow(
-    /accessTokenIn: expected response, or cookie with refreshTokenIn/,
+    expect.objectContaining({
+      message: sentence(/accessTokenIn: expected response, or cookie with refreshTokenIn/, 'accessTokenIn string came'),
+    }),
   );
   expect(create({ accessTokenIn: 'cookie', refreshTokenIn: 'none' })).toThrow(/accessTokenIn/);
   expect(create({ accessTokenIn: 'header', refreshTokenIn: 'cookie' })).toThrow(/accessTokenIn/);
   expect(create({ accessTokenIn: 'cookie', refreshTokenIn: 'cookie' })).not.toThrow();
-  expect(create({ refreshTokenIn: 'nowhere' })).toThrow(/refreshTokenIn: expected response or cookie or none/);
+  expect(create({ refreshTokenIn: 'nowhere' })).toThrow(
+    expect.objectContaining({
+      message: sentence(
+        /refreshTokenIn: expected response or cookie or none/,
+        'refreshTokenIn response or cookie or none string came',
+      ),
+    }),
+  );
 });
 
 describe('a refused cookie', () => {
@@ -171,7 +181,7 @@ describe('a refused cookie', () => {
     const late = Promise.resolve(own?.replace?.('', sent, {}));
     expect(await world.failure(late)).toMatchObject({
       code: 'ERR_NO_SESSION',
-      message: expect.stringContaining('another'),
+      message: sentence('another'),
     });
   });
 

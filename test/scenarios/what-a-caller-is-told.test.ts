@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isTokenError, type Platform, type SessionSnapshot } from '../../src/index.js';
 import type { ScriptedAnswer } from '../../src/testing.js';
+import { sentence } from '../support/sentence.js';
 import { LIFETIME, type SignedIn, signedIn } from '../support/signed-in.js';
 import { createWorld } from '../support/world.js';
 
@@ -170,7 +171,7 @@ describe('the snapshot is enough to draw', () => {
     await clock.advance(LIFETIME);
     await world.failure(tokens.getAccessToken());
     expect(draw(tokens.getSnapshot(), clock.now())).toBe(`please sign in again, because ${code}`);
-    expect(tokens.getSnapshot().error?.message).toMatch(/sign in/i);
+    expect(tokens.getSnapshot().error?.message).toEqual(sentence(/sign in/i, '400, invalid_grant'));
   });
 
   test('"please sign in", where nobody is or the user left', async () => {

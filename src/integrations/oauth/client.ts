@@ -1,6 +1,6 @@
 import { readDestination } from '../../core/origin.js';
 import type { Dpop } from '../dpop.js';
-import { checkSender, refuse } from '../origins.js';
+import { checkSender, insecure, refuse } from '../origins.js';
 import { senderFor } from '../sender.js';
 import { type ClientAuthentication, clientAuthentication } from './authentication.js';
 import { type AskOptions, check, discover, type ServerMetadata } from './metadata.js';
@@ -166,6 +166,6 @@ export function checkIssuer(given: unknown, allowInsecure: boolean | undefined):
   const destination = typeof issuer === 'string' && !/[?#]/.test(issuer) ? readDestination(issuer) : undefined;
   if (typeof issuer !== 'string' || !destination)
     refuse('issuer', 'an https address without query and fragment', issuer);
-  if (!destination.secure && !allowInsecure) refuse('issuer', 'https, or allowInsecure', issuer);
+  if (!destination.secure && !allowInsecure) throw insecure(`issuer: ${destination.origin}`);
   return issuer;
 }
