@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeRecord, encodeRecord } from '../../src/core/codec.js';
-import type { SessionRecord } from '../../src/core/session-record.js';
+import type { Others, SessionRecord } from '../../src/core/session-record.js';
 
 const record: SessionRecord = {
   sessionId: 'session-1',
@@ -36,13 +36,13 @@ test('a record survives the storage as it is', () => {
 });
 
 describe('what a session has for other targets', () => {
-  const others = {
+  const others: Others = {
     'https://a.test||': { accessToken: 'other', scopes: ['a'], issuedAt: 5, expiresAt: 9, claims: '{}' },
-    'https://b.test||': { scopes: [], issuedAt: 5, failure: record.failure },
+    'https://b.test||': { scopes: [], issuedAt: 5, expiresAt: undefined, failure: record.failure },
   };
 
   test('survives the storage as it is, in version 1', () => {
-    const text = encodeRecord({ ...record, others, errands: 2 } as SessionRecord);
+    const text = encodeRecord({ ...record, others, errands: 2 });
     expect(JSON.parse(text)).toMatchObject({ evertoken: 1 });
     expect(decodeRecord(text)).toEqual({ kind: 'record', record: { ...record, others, errands: 2 } });
   });

@@ -125,7 +125,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
         (reason === 'resume' && !isBeside) ||
         pause.by.isDead ||
         faultAt() >= pause.setAt ||
-        grant.excuses.size > 0);
+        (grant?.excuses.size ?? 0) > 0);
     if (isProbe && reason !== 'asked') peer.wakes--;
     if (!isProbe && !isHidden) {
       world.violate('cool-down', `${token} (${reason}) ${pause.untilWall - world.wall()} ms before its time`);
