@@ -226,6 +226,7 @@ test('a tab that crashes, freezes or reloads at every moment of an errand costs 
       await clock.advance(at);
       first[how]();
       const all = await outcome(clock, Promise.all(world.sources(1).map((source) => source.getAccessToken())));
+      expect(all.error, `${how} at ${at}`).toBeUndefined();
       expect(
         all.value?.map((token) => server.inspect(token)?.resource),
         `${how} at ${at}`,
