@@ -59,7 +59,9 @@ export class Errands implements ErrandDesk {
 
   run(errand: Errand, base: SessionRecord): Promise<AttemptOutcome> {
     const { settings, work } = this.#parts;
-    const isDead = settings.platform.clock.now() - this.#begunAt > longestMs(settings);
+    const now = settings.platform.clock.now();
+    const isDead = now - this.#begunAt > longestMs(settings);
+    if (isDead) this.#begunAt = now;
     const before = isDead ? Promise.resolve() : this.#turn;
     this.#turn = work.track(before.then(() => this.#run(errand, base)));
     return this.#turn;
