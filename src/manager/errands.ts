@@ -1,5 +1,5 @@
 import type { TokenEvent } from '../core/session-events.js';
-import type { SessionRecord } from '../core/session-record.js';
+import { isSameSession, type SessionRecord } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { AttemptParts } from './attempt.js';
 import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
@@ -80,10 +80,13 @@ export class Errands implements ErrandDesk {
     for (const run of this.#runs) run.stop();
   }
 
-  async #run(errand: Errand, base: SessionRecord): Promise<AttemptOutcome> {
+  async #run(errand: Errand, asked: SessionRecord): Promise<AttemptOutcome> {
     const { session, settings, pending } = this.#parts;
     // What a sign-in stores is published by itself.
     if (pending.isStarting) await pending.callers.wait(undefined).catch(() => undefined);
+    // The errand before this one may have been told to wait, and not been able to store that.
+    const held = session.record;
+    const base = held && isSameSession(held, asked) ? held : asked;
     const { name: target, reason, attempt, challenge } = errand;
     const { clock } = settings.platform;
     const startedAt = clock.now();
