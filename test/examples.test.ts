@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createTokens as createServiceTokens } from '../examples/client-credentials.js';
 import { createTokens as createCookieTokens } from '../examples/cookie-session.js';
+import { createApis } from '../examples/for-resource.js';
 import { createApi } from '../examples/other-refusals.js';
 import { createTokens as createOwnTokens } from '../examples/own-endpoint.js';
 import { answerAtEdge, settleBefore, settleOnSigterm } from '../examples/settled.js';
@@ -85,6 +86,34 @@ test('cookie-session: a reload asks the backend once, and a plain 401 says that 
   server.revokeFamily();
   await expect(tokens.refresh()).rejects.toMatchObject({ code: 'ERR_SESSION_REJECTED' });
   expect(tokens.getSnapshot().status).toBe('none');
+});
+
+test('for-resource: each API gets the access token for it, from one sign-in', async () => {
+  const server = createAuthServer({ origin: 'https://auth.example', clients: [{ clientId: 'shop' }] });
+  const seen: string[] = [];
+  vi.stubGlobal('fetch', async (input: RequestInfo | URL, init?: RequestInit) => {
+    const request = new Request(input, init);
+    const { origin } = new URL(request.url);
+    if (origin === server.origin) return server.fetch(request);
+    const token = request.headers.get('authorization')?.replace('Bearer ', '') ?? '';
+    seen.push(`${origin} ${server.inspect(token)?.resource}`);
+    return new Response();
+  });
+  const resources = ['https://api.example', 'https://files.example'];
+  const { tokens, api, files } = createApis(inProcess());
+  await tokens.startSession(server.signIn({ clientId: 'shop', resources }));
+  await Promise.all([
+    api('https://api.example/orders'),
+    files('https://files.example/1'),
+    files('https://files.example/2'),
+  ]);
+  await tokens.refresh();
+  await Promise.all([api('https://api.example/orders'), files('https://files.example/1')]);
+
+  expect(seen.filter((line) => line === 'https://api.example https://api.example')).toHaveLength(2);
+  expect(seen.filter((line) => line === 'https://files.example https://files.example')).toHaveLength(3);
+  expect(seen).toHaveLength(5);
+  expect(server.tokenRequests).toHaveLength(2);
 });
 
 test('several-apis: each API gets the access token of its own sign-in', async () => {

@@ -81,7 +81,7 @@ function isSound({ failure, ...stored }: Stored, isHidden: boolean): boolean {
 
 // What is no list of ours is left out: losing it costs a request for each.
 function areSoundOthers(others: Others | undefined): boolean {
-  return others !== undefined && Object.values(others).every((other) => isSoundOther(Object(other)));
+  return Object(others) === others && Object.values(others ?? {}).every((other) => isSoundOther(Object(other)));
 }
 
 function isSoundOther({

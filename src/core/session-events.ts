@@ -14,30 +14,28 @@ export interface TokenEvents {
    * Always followed by its end: `refreshed`, `refreshFailed` or `sessionEnded`; where there was no session yet (a cookie is
    * asked about), also `sessionStarted`. No event is emitted after `dispose()`.
    */
-  refreshStarted: Fact & Errand & { readonly reason: RefreshReason; readonly attempt: number };
+  refreshStarted: Fact & { readonly reason: RefreshReason; readonly attempt: number } & Errand;
   /** There are new tokens, which have been stored. */
-  refreshed: Fact &
-    Errand & {
-      readonly by: 'us' | 'peer';
-      readonly reason: RefreshReason;
-      /** The refresh token changed. */
-      readonly rotated: boolean;
-      readonly attempts: number;
-      readonly durationMs: number;
-      readonly expiresAt: number | undefined;
-    };
+  refreshed: Fact & {
+    readonly by: 'us' | 'peer';
+    readonly reason: RefreshReason;
+    /** The refresh token changed. */
+    readonly rotated: boolean;
+    readonly attempts: number;
+    readonly durationMs: number;
+    readonly expiresAt: number | undefined;
+  } & Errand;
   /** One attempt failed, here or in a peer; the session is kept, or there is none (`ERR_NO_SESSION`). */
-  refreshFailed: Fact &
-    Errand & {
-      readonly error: AnyTokenError;
-      readonly reason: RefreshReason;
-      readonly attempt: number;
-      readonly durationMs: number;
-      /** Epoch milliseconds of the next attempt. */
-      readonly retryAt?: number;
-      /** Another attempt of this refresh follows by itself, at `retryAt`. */
-      readonly again: boolean;
-    };
+  refreshFailed: Fact & {
+    readonly error: AnyTokenError;
+    readonly reason: RefreshReason;
+    readonly attempt: number;
+    readonly durationMs: number;
+    /** Epoch milliseconds of the next attempt. */
+    readonly retryAt?: number;
+    /** Another attempt of this refresh follows by itself, at `retryAt`. */
+    readonly again: boolean;
+  } & Errand;
   /** A server refused a request; from `createFetch`. */
   requestRejected: Fact & RequestRejection;
   /** A request went out without an access token, because its origin is not listed; once per origin, from `createFetch`. */

@@ -74,7 +74,7 @@ export function isSameAccess(later: SessionRecord, earlier: SessionRecord): bool
 
 /** Whether a record holds a newer access token of the same session. */
 export function isNewAccess(found: SessionRecord, held: SessionRecord): boolean {
-  return isSameSession(found, held) && found.revision > held.revision && !isSameAccess(found, held);
+  return isSameSession(found, held) && supersedes(found, held) && !isSameAccess(found, held);
 }
 
 /** Whether a record holds a newer token set of the same session, or another session altogether. */

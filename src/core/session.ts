@@ -156,7 +156,7 @@ export function transition(state: SessionState, input: SessionInput): Transition
       if (!held || !isSameSession(held, base) || record.revision <= held.revision) return { state, effects: [] };
       const announced = facts.by === 'us' ? [announce] : [];
       // An errand has moved the refresh token: the access token, and a refresh of it, go on as they were.
-      if (isErrand || (facts.by === 'peer' && isSameAccess(record, held))) {
+      if ((isErrand || facts.by === 'peer') && isSameAccess(record, held)) {
         const isRefreshing = state.status === 'refreshing';
         return {
           state: isRefreshing ? { ...state, revision: record.revision, record } : live(record),

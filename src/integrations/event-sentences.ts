@@ -32,13 +32,13 @@ const ENDED: Readonly<Record<string, string>> = {
 /** What happened, in a sentence for people, without a token, a claim or a path. */
 export const eventSentences: Sentences = {
   sessionStarted: ({ from }) => `${STARTED[from] ?? 'A session started'}.`,
-  refreshStarted: ({ reason, attempt }) => `Refreshing, attempt ${attempt}, ${because(reason)}.`,
-  refreshed: ({ by, at, expiresAt, durationMs, attempts, rotated, reason }) =>
+  refreshStarted: ({ reason, attempt, target }) => `Refreshing${aim(target)}, attempt ${attempt}, ${because(reason)}.`,
+  refreshed: ({ by, at, expiresAt, durationMs, attempts, rotated, reason, target }) =>
     by === 'peer'
-      ? `Took the tokens that a peer has got: ${lifetime(expiresAt, at)}.`
-      : `Refreshed after ${span(durationMs)} and ${count(attempts, 'attempt')}, ${because(reason)}: ${lifetime(expiresAt, at)}, and the refresh token ${rotated ? 'is a new one' : 'stays the same'}.`,
-  refreshFailed: ({ error, at, attempt, retryAt }) =>
-    `Attempt ${attempt} of a refresh failed: ${told(error)} ${retryAt === undefined ? 'No next attempt is planned.' : `The next attempt comes in ${span(retryAt - at)}.`}`,
+      ? `Took the tokens that a peer has got${aim(target)}: ${lifetime(expiresAt, at)}.`
+      : `Refreshed${aim(target)} after ${span(durationMs)} and ${count(attempts, 'attempt')}, ${because(reason)}: ${lifetime(expiresAt, at)}, and the refresh token ${rotated ? 'is a new one' : 'stays the same'}.`,
+  refreshFailed: ({ error, at, attempt, retryAt, target }) =>
+    `Attempt ${attempt} of a refresh${aim(target)} failed: ${told(error)} ${retryAt === undefined ? 'No next attempt is planned.' : `The next attempt comes in ${span(retryAt - at)}.`}`,
   requestRejected: ({ status, origin, replayed, challenges }) => {
     const asked = challenges.map(({ parameters }) => parameters.error).find(Boolean);
     return `${origin} refused a request with ${status}${asked ? ` (${asked})` : ''}. ${
@@ -91,4 +91,9 @@ export function span(ms: number): string {
   const [unit, size] =
     ms < 1_000 ? ['ms', 1] : ms < 120_000 ? ['s', 1_000] : ms < 7_200_000 ? ['min', 60_000] : ['h', 3_600_000];
   return `${Math.max(0, Math.round(ms / (size as number)))} ${unit}`;
+}
+
+/** What a refresh was for, where that is another API than the session's own. */
+function aim(target: string | undefined): string {
+  return target === undefined ? '' : ` for ${target.replace(/\|+/g, ' ').trim()}`;
 }

@@ -1,11 +1,11 @@
 import type { TokenEvent } from '../core/session-events.js';
-import type { SessionRecord } from '../core/session-record.js';
+import { isSameSession, type SessionRecord } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { AttemptParts } from './attempt.js';
 import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
 import { attemptUnderLock } from './attempt-under-lock.js';
 import type { Errand, ErrandDesk } from './errand.js';
-import { lockLost } from './hold-lock.js';
+import { lockLost, longestMs } from './hold-lock.js';
 import { type LiveParts, pastSession, requireSession, whenKnown } from './live-session.js';
 import type { Settings } from './options.js';
 import type { PendingWork } from './pending-work.js';
@@ -17,6 +17,8 @@ export interface ErrandParts extends AttemptParts, LiveParts {
   readonly work: PendingWork;
   readonly marks: TokenMarks;
   emit(event: TokenEvent): void;
+  /** Tells the server that tokens are of no use to anybody. */
+  revoke(tokens: TokenSet, of: SessionRecord | undefined): Promise<void>;
   /** Waits for work that goes on by itself. */
   track(work: Promise<void>, signal?: AbortSignal): Promise<void>;
   /** Tells watchers of a caller who is not served at once. */
@@ -31,6 +33,9 @@ export interface ErrandParts extends AttemptParts, LiveParts {
 export class Errands implements ErrandDesk {
   readonly #parts: ErrandParts;
   #runs: readonly RefreshRun[] = [];
+  /** The errand that began last, and when: one after the other, or those behind would wait too long for the lock. */
+  #turn: Promise<AttemptOutcome> = Promise.resolve({ kind: 'superseded' });
+  #begunAt = 0;
   #isDisposed = false;
 
   constructor(parts: ErrandParts) {
@@ -53,7 +58,13 @@ export class Errands implements ErrandDesk {
   }
 
   run(errand: Errand, base: SessionRecord): Promise<AttemptOutcome> {
-    return this.#parts.work.track(this.#run(errand, base));
+    const { settings, work } = this.#parts;
+    const now = settings.platform.clock.now();
+    const isDead = now - this.#begunAt > longestMs(settings);
+    if (isDead) this.#begunAt = now;
+    const before = isDead ? Promise.resolve() : this.#turn;
+    this.#turn = work.track(before.then(() => this.#run(errand, base)));
+    return this.#turn;
   }
 
   /** Lets go of the errands under way; resolves with the tokens that one of them brings all the same. */
@@ -69,11 +80,17 @@ export class Errands implements ErrandDesk {
     for (const run of this.#runs) run.stop();
   }
 
-  async #run(errand: Errand, base: SessionRecord): Promise<AttemptOutcome> {
-    const { session, settings } = this.#parts;
+  async #run(errand: Errand, asked: SessionRecord): Promise<AttemptOutcome> {
+    const { session, settings, pending } = this.#parts;
+    // What a sign-in stores is published by itself.
+    if (pending.isStarting) await pending.callers.wait(undefined).catch(() => undefined);
+    // The errand before this one may have been told to wait, and not been able to store that.
+    const held = session.record;
+    const base = held && isSameSession(held, asked) ? held : asked;
     const { name: target, reason, attempt, challenge } = errand;
     const { clock } = settings.platform;
     const startedAt = clock.now();
+    this.#begunAt = startedAt;
     const { sessionId } = base;
     const run = new RefreshRun(this.#isDisposed);
     this.#runs = this.#runs.concat(run);
@@ -102,6 +119,7 @@ export class Errands implements ErrandDesk {
       session.dispatch({ type: 'found', record: outcome.record, wasStored: true });
     } else if (outcome.kind === 'ended') {
       session.dispatch({ type: 'ended', reason: outcome.reason, error: outcome.error, own });
+      if (outcome.unused) void this.#parts.revoke(outcome.unused, base);
     }
     return outcome;
   }

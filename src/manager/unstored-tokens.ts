@@ -1,4 +1,4 @@
-import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
+import { isSameAccess, isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
 import { isSameSubject, type TokenSet } from '../core/token-set.js';
 
 /** Is told that tokens came after the caller who waited for them had gone. */
@@ -35,17 +35,24 @@ export class UnstoredTokens {
 
   /** Whether there are tokens that follow from this record. */
   follow(record: SessionRecord | undefined): boolean {
-    return this.#tokens !== undefined && (isSameTokenSet(this.#base, record) || this.#hasReplaced(record));
+    return this.#tokens !== undefined && (this.#isBase(record) || this.#hasReplaced(record));
   }
 
   /** Hands the tokens out, if they follow from this record; the caller stores them. */
   take(record: SessionRecord | undefined): TokenSet | undefined {
     const tokens = this.follow(record) ? this.#tokens : undefined;
     if (tokens) this.#tokens = undefined;
-    if (!tokens || !record || isSameTokenSet(this.#base, record)) return tokens;
+    if (!tokens || !record || this.#isBase(record)) return tokens;
     this.#facts = { claims: record.claims };
     const { refreshToken, refreshExpiresAt } = tokens;
     return { ...record.tokens, refreshToken, refreshExpiresAt };
+  }
+
+  /** The record that was presented; or one with the same tokens, which says why an errand failed meanwhile. */
+  #isBase(record: SessionRecord | undefined): boolean {
+    const base = this.#base;
+    if (isSameTokenSet(base, record)) return true;
+    return !!base && !!record && isSameAccess(record, base) && record.tokens.refreshToken === base.tokens.refreshToken;
   }
 
   /** The session went on with a sign-in, but with the refresh token that these tokens have come for. */

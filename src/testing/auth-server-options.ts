@@ -64,6 +64,8 @@ export interface AuthServerSwitches {
   requirePar: boolean;
   /** Which resources there are (RFC 8707); any other is `invalid_target`. Default any. */
   resources: readonly string[] | undefined;
+  /** Whether a refresh token is spent before the resource is looked at, as some servers do. Default `false`. */
+  targetSpendsFirst: boolean;
   /** How long an authorization code lives, in milliseconds. Default 60 000. */
   codeLifetimeMs: number;
   /** How long a device code lives, in milliseconds. Default 600 000. */
@@ -111,6 +113,7 @@ const DEFAULTS: AuthServerSwitches = {
   callbackIssuer: 'promised',
   requirePar: false,
   resources: undefined,
+  targetSpendsFirst: false,
   codeLifetimeMs: 60_000,
   deviceCodeLifetimeMs: 600_000,
   deviceIntervalMs: 5_000,

@@ -22,6 +22,8 @@ export interface SignInOptions {
   clientId?: string;
   /** Further claims of the ID token. */
   claims?: Record<string, unknown>;
+  /** The resources that access tokens may be for (RFC 8707), the first by default; any other is `invalid_target`. Default any. */
+  resources?: readonly string[];
 }
 
 /** An authorization server and an API, in memory; see {@link createAuthServer}. */
@@ -122,8 +124,8 @@ export function createAuthServer(options: AuthServerOptions = {}): AuthServer {
     fetch: createServerFetch(world, respond),
     handlers: createMswHandlers(origin, respond),
     listen: (port = 0) => listen(world, port),
-    signIn({ user = 'ada', scope = '', clientId, claims = {} } = {}) {
-      const tokens = world.grants.start({ user, scope, clientId, claims });
+    signIn({ user = 'ada', scope = '', clientId, claims = {}, resources } = {}) {
+      const tokens = world.grants.start({ user, scope, clientId, claims, ...(resources && { resources }) });
       if (world.switches.refreshTokenIn === 'response') return tokens;
       const { refresh_token: cookie, ...visible } = tokens;
       world.jar = cookie;

@@ -29,6 +29,8 @@ export interface IssueOptions {
   readonly omit?: AuthServerSwitches['omit'];
   /** What the access token is for (RFC 8707). */
   readonly resource?: string | undefined;
+  /** There is no such resource. */
+  readonly isUnknown?: boolean;
   /** Names of claims that the access token was asked to meet (OpenID Connect Core section 5.5). */
   readonly met?: readonly string[];
   /** The thumbprint of the key that this access token is bound to. */
@@ -45,7 +47,7 @@ interface RefreshRecord {
   readonly family: Family;
   readonly expiresAt: number;
   /** When it was used, and a function that makes the same answer again from the same token. */
-  used?: { at: number; repeat: (presented: string) => TokenResponse };
+  used?: { at: number; asked: string; repeat: (presented: string) => TokenResponse };
 }
 
 interface AccessRecord {
@@ -176,7 +178,7 @@ function issue(book: Book, secret: string, family: Family, scope: string, option
   book.accesses.set(fingerprint(tokens.access_token), { family, scope, expiresAt, resource, met, jkt });
   if (tokens.refresh_token) {
     const presented = book.refreshes.get(fingerprint(secret));
-    if (presented) presented.used = { at: now, repeat };
+    if (presented) presented.used = { at: presented.used?.at ?? now, asked: askedFor(scope, resource), repeat };
     book.refreshes.set(fingerprint(tokens.refresh_token), { family, expiresAt: now + refreshTokenLifetimeMs });
   }
   return tokens;
@@ -188,7 +190,15 @@ interface Presented extends IssueOptions {
   readonly scope: string | undefined;
 }
 
-function refresh(book: Book, { presented, clientId, scope = '', resource, met, jkt }: Presented): RefreshOutcome {
+/** By which it is told whether the same is asked for again. */
+function askedFor(scope: string, resource: string | undefined): string {
+  return `${scope} ${resource}`;
+}
+
+function refresh(
+  book: Book,
+  { presented, clientId, scope = '', isUnknown, met, jkt, ...asked }: Presented,
+): RefreshOutcome {
   const record = book.refreshes.get(fingerprint(presented));
   const used = record?.used;
   const reused = used !== undefined;
@@ -203,13 +213,17 @@ function refresh(book: Book, { presented, clientId, scope = '', resource, met, j
     revokeFamily(book, family);
     return deny('it was used before, so its family is revoked now');
   }
-  if (used) return { tokens: used.repeat(presented), reused };
+  const { resource = family.resources?.[0] } = asked;
+  if (used?.asked === askedFor(scope || family.scope, resource)) return { tokens: used.repeat(presented), reused };
   if (book.now() >= expiresAt) return deny('it has expired');
   const granted = family.scope.split(' ');
   if (!scope.split(' ').every((one) => !one || granted.includes(one))) {
     return deny('the scope goes beyond what was granted', 'invalid_scope');
   }
-  if (resource !== undefined && family.resources && !family.resources.includes(resource)) {
+  if (isUnknown || (resource !== undefined && family.resources && !family.resources.includes(resource))) {
+    // some servers rotate before they look at the resource, and nobody is told the new refresh token
+    if (book.switches().targetSpendsFirst) issue(book, presented, family, family.scope, { jkt });
+    if (isUnknown) return deny('there is no such resource', 'invalid_target');
     return deny('the resource goes beyond what was granted', 'invalid_target');
   }
   book.counts.refreshesGranted++;

@@ -54,12 +54,11 @@ function actOnPresented(
   if (!refreshToken) {
     return refusal(400, inCookie ? 'invalid_grant' : 'invalid_request', 'there is no refresh token');
   }
-  const { scope, resource } = parameters;
-  if (resource !== undefined && !isKnownResource(world, resource)) {
-    return refusal(400, 'invalid_target', 'there is no such resource');
-  }
+  const { scope, audience, resource = audience } = parameters;
+  const isUnknown = resource !== undefined && !isKnownResource(world, resource);
   const met = readClaimsAsked(parameters.claims);
-  const outcome = world.grants.refresh(refreshToken, clientId, scope, { resource, met, jkt: exchange.proof?.jkt });
+  const options = { resource, isUnknown, met, jkt: exchange.proof?.jkt };
+  const outcome = world.grants.refresh(refreshToken, clientId, scope, options);
   request.reused = outcome.reused;
   if ('error' in outcome) {
     return { ...refusal(400, outcome.error, outcome.why), ...(inCookie && { cookie: null }) };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeRecord, encodeRecord } from '../../src/core/codec.js';
-import type { SessionRecord } from '../../src/core/session-record.js';
+import type { Others, SessionRecord } from '../../src/core/session-record.js';
 
 const record: SessionRecord = {
   sessionId: 'session-1',
@@ -33,6 +33,44 @@ function change(changes: object): string {
 
 test('a record survives the storage as it is', () => {
   expect(decodeRecord(encodeRecord(record))).toEqual({ kind: 'record', record });
+});
+
+describe('what a session has for other targets', () => {
+  const others: Others = {
+    'https://a.test||': { accessToken: 'other', scopes: ['a'], issuedAt: 5, expiresAt: 9, claims: '{}' },
+    'https://b.test||': { scopes: [], issuedAt: 5, expiresAt: undefined, failure: record.failure },
+  };
+
+  test('survives the storage as it is, in version 1', () => {
+    const text = encodeRecord({ ...record, others, errands: 2 });
+    expect(JSON.parse(text)).toMatchObject({ evertoken: 1 });
+    expect(decodeRecord(text)).toEqual({ kind: 'record', record: { ...record, others, errands: 2 } });
+  });
+
+  test('costs a session that has none no byte', () => {
+    expect(encodeRecord(record)).not.toMatch(/others|errands/);
+  });
+
+  test.each([
+    ['no list', 5],
+    ['nothing', null],
+    ['no object', { x: 1 }],
+    ['null', { x: null }],
+    ['a token with a line break', { x: { ...others['https://a.test||'], accessToken: 'a\nb' } }],
+    ['a token that is none', { x: { ...others['https://a.test||'], accessToken: 5 } }],
+    ['no scopes', { x: { issuedAt: 5 } }],
+    ['a scope that is none', { x: { scopes: [5], issuedAt: 5 } }],
+    ['no moment', { x: { scopes: [] } }],
+    ['a broken expiry', { x: { scopes: [], issuedAt: 5, expiresAt: '9' } }],
+    ['claims that are none', { x: { scopes: [], issuedAt: 5, claims: 5 } }],
+    ['a broken failure', { x: { scopes: [], issuedAt: 5, failure: { code: 'ERR_REFRESH_CONFIG' } } }],
+  ])('%s is left out, and the session lives', (_, broken) => {
+    expect(decodeRecord(change({ others: broken, errands: 2 }))).toEqual({ kind: 'record', record });
+  });
+
+  test.each([undefined, 1.5, '2'])('without a count of its errands (%s) it is left out', (errands) => {
+    expect(decodeRecord(change({ others, errands }))).toEqual({ kind: 'record', record });
+  });
 });
 
 describe('the owner of a record', () => {

@@ -26,6 +26,7 @@ const pages = [
   'devtools',
   'dpop',
   'limits',
+  'several-apis',
 ];
 
 describe.each([...pages, ...providers.map((at) => `sign-in-at/${at}`)])('docs/%s.md', (name) => {

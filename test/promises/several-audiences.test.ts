@@ -132,3 +132,215 @@ test('each API gets the access token for its resource, and a 401 there replaces 
   expect(now[1]).not.toBe(mail);
   expectChain(world, APIS.length + 1);
 });
+
+test('a target that the server refuses harms no other target, is not hammered, and ends no session (J49)', async () => {
+  const world = await createTabs(2);
+  const { clock, server, managers } = world;
+  const [one, two] = managers as [TokenManager, TokenManager];
+  const wrong = [one, two].map((manager) => forResource(manager, { resource: 'https://nobody.test' }));
+  const refused = await outcome(clock, wrong[0]?.getAccessToken() ?? Promise.reject());
+  expect(refused.error).toMatchObject({ code: 'ERR_REFRESH_CONFIG', oauthError: 'invalid_target' });
+  for (const source of [...wrong, ...wrong, ...wrong]) {
+    expect((await outcome(clock, source.getAccessToken())).error).toMatchObject({ oauthError: 'invalid_target' });
+  }
+  expect(server.tokenRequests).toHaveLength(1);
+  expect(one.getSnapshot()).toMatchObject({ status: 'active', error: undefined, retryAt: undefined });
+  const good = await outcome(clock, Promise.all(world.sources(1).map((source) => source.getAccessToken())));
+  expect(good.ok).toBe(true);
+  expect((await outcome(clock, two.refresh())).ok).toBe(true);
+  await clock.advance(2 * MINUTE);
+  expect((await outcome(clock, wrong[1]?.getAccessToken() ?? Promise.reject())).ok).toBe(false);
+  expect(server.tokenRequests.filter(({ parameters }) => parameters.resource === 'https://nobody.test')).toHaveLength(
+    2,
+  );
+  expect(server.counts.familiesRevoked).toBe(0);
+  expect(two.getSnapshot().status).toBe('active');
+});
+
+test('a server that spends the refresh token before it looks at the resource ends the session as lost (J49)', async () => {
+  const { clock, managers } = await createTabs(1, { targetSpendsFirst: true });
+  const [tokens] = managers as [TokenManager];
+  await outcome(clock, forResource(tokens, { resource: 'https://nobody.test' }).getAccessToken());
+  expect((await outcome(clock, tokens.refresh())).error).toMatchObject({ code: 'ERR_SESSION_LOST' });
+});
+
+test('invalid_grant on an errand ends the session if a refresh says the same, and not otherwise (J50)', async () => {
+  const { clock, server, managers } = await createTabs(1);
+  const [tokens] = managers as [TokenManager];
+  const events = record(tokens);
+  const [files] = APIS;
+  const source = forResource(tokens, { resource: files });
+  server.next({ status: 400, body: { error: 'invalid_grant' } });
+  expect((await outcome(clock, source.getAccessToken())).error).toMatchObject({ oauthError: 'invalid_grant' });
+  expect(server.tokenRequests.map(({ parameters }) => parameters.resource)).toEqual([files, undefined]);
+  expect(tokens.getSnapshot().status).toBe('active');
+  expect(events.map(({ type }) => type)).not.toContain('sessionEnded');
+
+  await clock.advance(2 * MINUTE);
+  server.revokeFamily();
+  expect((await outcome(clock, source.getAccessToken())).error).toMatchObject({ code: 'ERR_SESSION_REJECTED' });
+  expect(server.tokenRequests.map(({ parameters }) => parameters.resource)).toEqual([
+    files,
+    undefined,
+    files,
+    undefined,
+  ]);
+  expect(events.filter(({ type }) => type === 'sessionEnded')).toHaveLength(1);
+});
+
+test('signing out at every moment of an errand takes all access tokens away, in every tab and in one write (J51)', async () => {
+  for (let at = 0; at <= 900; at += 50) {
+    const world = await createTabs(2, { delayMs: 150, answerDelayMs: 150 });
+    const { clock, server, tabs, managers } = world;
+    const [one, two] = managers as [TokenManager, TokenManager];
+    for (const tab of tabs) tab.storageFault = { delayMs: 50 };
+    const [files, mail] = world.sources(0) as [TokenSource, TokenSource];
+    const asked = [files.getAccessToken(), mail.getAccessToken()].map((token) => token.then(String, () => 'refused'));
+    await clock.advance(at);
+    expect((await outcome(clock, two.endSession())).ok, `at ${at}`).toBe(true);
+    await outcome(clock, Promise.all(asked));
+    await clock.advance(20_000);
+    expect([...(tabs[0]?.items.keys() ?? [])], `at ${at}`).toEqual([]);
+    for (const tab of [0, 1]) {
+      for (const source of world.sources(tab)) {
+        expect((await outcome(clock, source.getAccessToken())).error, `at ${at}`).toMatchObject({
+          code: 'ERR_NO_SESSION',
+        });
+      }
+    }
+    expect(server.counts.reusesDetected, `at ${at}`).toBe(0);
+    one.dispose();
+    two.dispose();
+  }
+});
+
+test('a tab that crashes, freezes or reloads at every moment of an errand costs the others no session (J45)', async () => {
+  for (const how of ['crash', 'freeze', 'reload'] as const) {
+    for (let at = 0; at <= 1_000; at += 100) {
+      const world = await createTabs(2, { delayMs: 300, answerDelayMs: 300, reuseWindowMs: 60 * MINUTE });
+      const { clock, server, tabs, managers } = world;
+      const [first] = tabs as [Peer, Peer];
+      for (const tab of tabs) tab.storageFault = { delayMs: 50 };
+      const own = await managers[1]?.getAccessToken();
+      for (const source of world.sources(0)) source.getAccessToken().catch(() => undefined);
+      await clock.advance(at);
+      first[how]();
+      const all = await outcome(clock, Promise.all(world.sources(1).map((source) => source.getAccessToken())));
+      expect(all.error, `${how} at ${at}`).toBeUndefined();
+      expect(
+        all.value?.map((token) => server.inspect(token)?.resource),
+        `${how} at ${at}`,
+      ).toEqual([...APIS]);
+      // What was asked for another target never becomes the session's own.
+      await outcome(clock, managers[1]?.refresh() ?? Promise.reject());
+      const now = await managers[1]?.getAccessToken();
+      expect(now).not.toBe(own);
+      expect(server.inspect(now ?? '')?.resource, `${how} at ${at}`).toBeUndefined();
+      expect(server.counts.familiesRevoked, `${how} at ${at}`).toBe(0);
+      for (const manager of managers) manager.dispose();
+    }
+  }
+});
+
+test('errands and refreshes at every moment of each other present each refresh token once (J45)', async () => {
+  for (let at = 0; at <= 900; at += 25) {
+    const world = await createTabs(2, { delayMs: 150, answerDelayMs: 50 });
+    const { clock, server, managers } = world;
+    const [one, two] = managers as [TokenManager, TokenManager];
+    const before = await one.getAccessToken();
+    const errands = Promise.all(world.sources(0).map((source) => source.getAccessToken()));
+    await clock.advance(at);
+    const refreshed = Promise.all([two.refresh(), one.replaceAccessToken(before)]);
+    const all = await outcome(clock, Promise.all([errands, refreshed]));
+    expect(all.ok, `at ${at}`).toBe(true);
+    const [given, [, now]] = all.value ?? [[], ['', '']];
+    expect(
+      given.map((token) => server.inspect(token)?.resource),
+      `at ${at}`,
+    ).toEqual([...APIS]);
+    expect(now, `at ${at}`).not.toBe(before);
+    expect(server.inspect(now as string), `at ${at}`).toMatchObject({ active: true });
+    expect(server.counts, `at ${at}`).toMatchObject({
+      reusesDetected: 0,
+      familiesRevoked: 0,
+      mostTokenRequestsAtOnce: 1,
+    });
+    one.dispose();
+    two.dispose();
+  }
+});
+
+test('at most eight others are kept, and what is dropped costs one request (J52)', async () => {
+  const { clock, server, managers } = await createTabs(1, { resources: undefined });
+  const [tokens] = managers as [TokenManager];
+  const sources = Array.from({ length: 9 }, (_, at) => forResource(tokens, { resource: `https://api-${at}.test` }));
+  for (const source of sources) {
+    await outcome(clock, source.getAccessToken());
+    clock.sleep(1_000);
+  }
+  expect(server.tokenRequests).toHaveLength(9);
+  for (const source of sources.slice(1)) await outcome(clock, source.getAccessToken());
+  expect(server.tokenRequests).toHaveLength(9);
+  expect((await outcome(clock, sources[0]?.getAccessToken() ?? Promise.reject())).ok).toBe(true);
+  expect(server.tokenRequests).toHaveLength(10);
+});
+
+test('a stale token for a target is served at once, an expired one never, and nothing is asked by a timer', async () => {
+  const world = await createTabs(1);
+  const { clock, server } = world;
+  const [files] = world.sources(0) as [TokenSource];
+  const first = (await outcome(clock, files.getAccessToken())).value;
+  await clock.advance(9 * MINUTE + 30_000);
+  expect(server.tokenRequests).toHaveLength(1);
+  expect(await files.getAccessToken()).toBe(first);
+  await clock.advance(1_000);
+  const second = await files.getAccessToken();
+  expect(second).not.toBe(first);
+  clock.sleep(11 * MINUTE);
+  const third = (await outcome(clock, files.getAccessToken())).value;
+  expect(third).not.toBe(second);
+  expect(server.tokenRequests.every(({ parameters }) => parameters.resource === APIS[0])).toBe(true);
+});
+
+test('a refresh function that heeds no target, and tokens in cookies, are refused with a typed error', () => {
+  const refresh = () => Promise.reject(new Error('never called'));
+  const refusal = (make: () => TokenSource) => {
+    try {
+      make();
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  };
+  const target = { resource: 'https://files.test' };
+  expect(refusal(() => forResource(createTokenManager({ refresh }), target))).toMatchObject({ code: 'ERR_OPTIONS' });
+  const heeding = Object.assign(refresh, { forTargets: true as const });
+  const hidden = createTokenManager({ refresh: heeding, refreshTokenIn: 'cookie', accessTokenIn: 'cookie' });
+  expect(refusal(() => forResource(hidden, target))).toMatchObject({ code: 'ERR_OPTIONS' });
+  const tokens = createTokenManager({ refresh: heeding });
+  for (const wrong of [{}, { scopes: [] }, { resource: '' }, { scopes: ['two words'] }]) {
+    expect(refusal(() => forResource(tokens, wrong))).toMatchObject({ code: 'ERR_OPTIONS' });
+  }
+});
+
+test('a tab of an older version that refreshes loses the others, which costs one request each', async () => {
+  const world = await createTabs(1);
+  const { clock, tabs, managers } = world;
+  const [tab] = tabs as [Peer];
+  await outcome(clock, Promise.all(world.sources(0).map((source) => source.getAccessToken())));
+  await outcome(clock, managers[0]?.refresh() ?? Promise.reject());
+  const [[name, text]] = [...tab.items] as [[string, string]];
+  const { others, errands, ...known } = JSON.parse(text);
+  expect([Object.keys(others), errands]).toEqual([expect.arrayContaining([`${APIS[0]}||`]), APIS.length]);
+  await outcome(
+    clock,
+    Promise.resolve(tab.platform.storage.setItem(name, JSON.stringify({ ...known, revision: known.revision + 1 }))),
+  );
+  tab.platform.channel.announce(name);
+  managers[0]?.dispose();
+  tab.reload();
+  const again = managerOf(world.server, tab);
+  const sources = APIS.map((resource) => forResource(again, { resource }));
+  expect((await outcome(clock, Promise.all(sources.map((source) => source.getAccessToken())))).ok).toBe(true);
+  expectChain(world, 2 * APIS.length + 1);
+});

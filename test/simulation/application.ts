@@ -1,5 +1,8 @@
 import { createTokenManager } from '../../src/create-token-manager.js';
+import { forResource } from '../../src/integrations/oauth/for-resource.js';
+import type { TokenSource } from '../../src/manager/token-manager.js';
 import type { Platform } from '../../src/ports/platform.js';
+import type { RefreshTokens } from '../../src/ports/refresh.js';
 import type { Calls } from './calls.js';
 import { watchEndings } from './endings.js';
 import type { Oracle } from './oracle.js';
@@ -38,12 +41,13 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
   const { world, server, oracle } = setting;
   const { isCookie, proactive, hasRudeListeners, background } = world.circumstances;
   const refresh = setting.network.refreshFor(peer);
+  const refreshing: RefreshTokens = (request) => {
+    const answer = refresh(request);
+    if (hasRudeListeners && world.fails('refresh function calls back', 0.2)) ask(setting, peer, 'inside');
+    return answer;
+  };
   peer.manager = createTokenManager({
-    refresh: (request) => {
-      const answer = refresh(request);
-      if (hasRudeListeners && world.fails('refresh function calls back', 0.2)) ask(setting, peer, 'inside');
-      return answer;
-    },
+    refresh: Object.assign(refreshing, { forTargets: true as const }),
     revoke: async () => undefined,
     refreshTokenIn: isCookie ? 'cookie' : 'response',
     proactive: background ? proactive : undefined,
@@ -87,6 +91,7 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
     });
   });
   live(setting, peer, application);
+  if (world.circumstances.hasErrands) runErrands(setting, peer);
   return application;
 }
 
@@ -102,6 +107,42 @@ function live(setting: Setting, peer: Peer, application: Application): void {
     });
   };
   next();
+}
+
+/** The other APIs that worlds with errands know. */
+const TARGETS = ['https://files.test', 'https://mail.test'];
+
+/** Beside all that, the user works with other APIs. */
+function runErrands(setting: Setting, peer: Peer): void {
+  const { world } = setting;
+  const sources = TARGETS.map((target) => ({ target, source: forResource(peer.manager, { resource: target }) }));
+  const next = () => {
+    peer.deliver(world.otherRandom.wait(2 * world.circumstances.paceMs), () => {
+      if (peer.disposed) return;
+      next();
+      for (const { target, source } of world.otherRandom.chance(0.3) ? sources : [world.otherRandom.pick(sources)])
+        void requestOther(setting, peer, source, target);
+    });
+  };
+  next();
+}
+
+async function requestOther(setting: Setting, peer: Peer, source: TokenSource, target: string): Promise<void> {
+  const { world, server, calls, oracle } = setting;
+  const travel = () => new Promise<void>((resolve) => peer.deliver(world.otherRandom.wait(60), resolve));
+  try {
+    oracle.demand(); // a target that is refused as if the grant were over costs a refresh of the session
+    const token = await calls.follow(peer, 'get', () => source.getAccessToken(), { target }).outcome;
+    if (!peer.isOnline) return;
+    await travel();
+    if (server.accepts(token, target)) return;
+    world.trace(() => `${peer.name}: ${target} refuses ${token}`);
+    oracle.demand();
+    const facts = { rejected: token, target };
+    await calls.follow(peer, 'replace', () => source.replaceAccessToken(token), facts).outcome;
+  } catch {
+    // it was judged by those who follow it
+  }
 }
 
 function act(setting: Setting, peer: Peer, application: Application): void {

@@ -20,8 +20,8 @@ export function sessionsOf({ circumstances }: World): number {
 
 /** Two requests for each lifetime of a token, three for each demand, and some more for faults; a window's worth of each. */
 export function createBudget(world: World): Budget {
-  const { lifetimeMs = Number.POSITIVE_INFINITY } = world.circumstances;
-  const most = MOST_REQUESTS + (2 * sessionsOf(world) * WINDOW_MS) / lifetimeMs;
+  const { lifetimeMs = Number.POSITIVE_INFINITY, hasErrands } = world.circumstances;
+  const most = MOST_REQUESTS + (2 * (hasErrands ? 2 : 1) * sessionsOf(world) * WINDOW_MS) / lifetimeMs;
   const requests: number[] = [];
   const demands: number[] = [];
 

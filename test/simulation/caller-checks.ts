@@ -27,9 +27,16 @@ export function createCallerChecks(world: World, oracle: Oracle, storage: SimSto
   }
 
   /** Where work ends with the answer, a due token is refreshed first. */
-  function checkBehind({ peer, startedAt }: Call): void {
+  function checkBehind({ peer, startedAt, target }: Call): void {
     const { lastStart, manager } = peer;
-    if (background || world.now > startedAt || lastStart?.at !== world.now || lastStart.reason !== 'due') return;
+    if (
+      background ||
+      target !== undefined ||
+      world.now > startedAt ||
+      lastStart?.at !== world.now ||
+      lastStart.reason !== 'due'
+    )
+      return;
     if (manager.getSnapshot().refreshing) {
       world.violate('nothing behind', `${peer.name} is served, and a refresh goes on that nobody waits for`);
     }

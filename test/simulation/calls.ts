@@ -14,6 +14,8 @@ export interface Call {
   /** The session when the call was made. */
   readonly sessionId: string | undefined;
   readonly rejected?: string;
+  /** The API whose access token is asked for, where that is another one than the session's. */
+  readonly target?: string;
   /** The clock on the wall, then. */
   readonly wallAt: number;
   /** Sign-outs of this peer, and sign-ins under way, then. */
@@ -31,7 +33,7 @@ export interface Calls {
     peer: Peer,
     kind: Call['kind'],
     work: () => Promise<T>,
-    facts?: Pick<Call, 'rejected'>,
+    facts?: Pick<Call, 'rejected' | 'target'>,
   ): { call: Call; outcome: Promise<T> };
   /** The longest that anybody waited, in milliseconds. */
   readonly longestMs: number;
@@ -65,6 +67,8 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
       world.violate('own tokens', `${what}, which nobody issued`);
       return;
     }
+    if (access.target !== call.target)
+      world.violate('own target', `${what}, which is for ${access.target ?? 'the session'}`);
     const { grant, expiresAt, heardAt = 0, writtenAt, isStored } = access;
     // a request belongs to the session whose token it carried
     const before = (rejected && server.find(rejected)?.grant) || oracle.grantOf(call.sessionId);
@@ -112,7 +116,7 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
       world.violate('typed errors', `${error.code} without retryAt`);
     const { status, expiresAt } = peer.manager.getSnapshot();
     const isUsable = status === 'active' && (expiresAt === undefined || world.wall() < expiresAt);
-    if (kind === 'get' && isPassing && isUsable && world.jumpedAt < call.startedAt) {
+    if (kind === 'get' && call.target === undefined && isPassing && isUsable && world.jumpedAt < call.startedAt) {
       world.violate('usable tokens', `${peer.name} is refused with ${error.code} although a usable token is there`);
     }
     if (error.code === 'ERR_DISPOSED' && !peer.disposed)
@@ -138,7 +142,9 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
         call.isSettled = true;
         longestMs = Math.max(longestMs, world.now - call.startedAt - (peer.frozenMs - frozenMs));
       };
-      limit(call, frozenMs, world.now < world.calmAt + SETTLING_MS ? BOUND_MS : SETTLED_BOUND_MS);
+      // where an errand is refused as if the session were over, a refresh of the session follows
+      const times = facts?.target === undefined ? 1 : 2;
+      limit(call, frozenMs, times * (world.now < world.calmAt + SETTLING_MS ? BOUND_MS : SETTLED_BOUND_MS));
       const outcome = work();
       outcome.then(
         (value) => {

@@ -96,11 +96,11 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
     judge(event);
   });
   const starts: number[] = [];
-  peer.manager.on('refreshStarted', ({ reason, attempt }) => {
-    world.trace(() => `${peer.name} refreshStarted ${reason}, attempt ${attempt}`);
+  peer.manager.on('refreshStarted', ({ reason, attempt, target }) => {
+    world.trace(() => `${peer.name} refreshStarted ${reason}, attempt ${attempt} ${target ?? ''}`);
     starts.push(world.now);
     if (reason === 'resume' && !isCookie) world.violate('nothing to present', `${peer.name} refreshes no session`);
-    if (attempt === 1) peer.lastStart = { at: world.now, reason };
+    if (attempt === 1 && target === undefined) peer.lastStart = { at: world.now, reason };
     if (starts.length <= MOST_STARTS) return;
     // listeners that ask again whenever they hear of a failure make a loop of their own
     const isLoop = world.now - (starts.shift() ?? 0) < LOOP_MS && !world.circumstances.hasRudeListeners;

@@ -14,6 +14,7 @@ export interface Mutation {
 }
 
 const ATTEMPT = 'manager/attempt.ts';
+const CHOICE = 'manager/attempt-choice.ts';
 const REFRESHER = 'manager/refresher.ts';
 const SESSION = 'core/session.ts';
 const RECORD = 'core/session-record.ts';
@@ -32,8 +33,8 @@ export const mutations: readonly Mutation[] = [
     'no look at the storage under the lock',
     'What the storage holds once the lock is ours is read but not used: the refresh goes on with what this manager knew before it waited.',
     ATTEMPT,
-    'this.#choose(found.record)',
-    'this.#choose(base)',
+    'this.#isBlind ? base : found.record',
+    'base',
   ),
   mutation(
     'the write comes after the lock was released',
@@ -73,7 +74,7 @@ export const mutations: readonly Mutation[] = [
         find: "found.revision > held.revision ? 'found'",
         replace: "found.revision !== held.revision ? 'found'",
       },
-      { file: ATTEMPT, find: OLDER, replace: 'false as boolean;' },
+      { file: CHOICE, find: OLDER, replace: 'false as boolean;' },
     ],
   },
   mutation(
@@ -128,7 +129,7 @@ export const mutations: readonly Mutation[] = [
   mutation(
     'Retry-After is not heeded',
     'The next attempt comes after the backoff alone, before the moment that the server named.',
-    ATTEMPT,
+    'manager/attempt-outcome.ts',
     'Math.max(now + delayMs, named ?? 0)',
     'now + delayMs',
   ),
@@ -149,7 +150,7 @@ export const mutations: readonly Mutation[] = [
   mutation(
     'tokens that could not be stored are forgotten',
     'A refresh goes on with the older record of the storage, and with its spent refresh token, where the newer tokens live in memory only (D5).',
-    ATTEMPT,
+    CHOICE,
     OLDER,
     'false as boolean;',
   ),
@@ -254,7 +255,7 @@ export const mutations: readonly Mutation[] = [
   mutation(
     'a call beside a sign-in does not wait for it',
     'A caller beside `startSession()` is told that nobody is signed in (A13).',
-    'manager/access-tokens.ts',
+    'manager/live-session.ts',
     'if (pending.isStarting && !session.record && !exchange.isInside(signal))',
     'if (pending.isStarting && !session.record && exchange.isInside(signal))',
   ),
@@ -278,5 +279,56 @@ export const mutations: readonly Mutation[] = [
     ATTEMPT,
     'const isTold = settings.isCookie && (isSignIn || isDeath(settings, error));',
     'const isTold = settings.isCookie && !settings.isCookie && isSignIn;',
+  ),
+  mutation(
+    'an errand takes the place of the access token of the session',
+    'The access token that was asked for another API becomes the one of the session (J46, J48).',
+    'manager/errand-steps.ts',
+    'tokens: { ...kept, refreshToken, refreshExpiresAt, idToken },',
+    'tokens: { ...kept, ...other, refreshToken, refreshExpiresAt, idToken },',
+  ),
+  mutation(
+    'what comes late to an errand becomes the session',
+    'Tokens for another API that come after the deadline are stored as those of the session.',
+    ATTEMPT,
+    'const accepted = this.#accept(current, tokens);',
+    'const accepted = tokens;',
+  ),
+  mutation(
+    'invalid_grant on an errand ends the session',
+    'A refusal of another API counts as the end of the grant, without a refresh of the session that says the same (J50).',
+    ATTEMPT,
+    'isAside ? note : refusal(current, answer)',
+    'refusal(current, answer)',
+  ),
+  mutation(
+    "a peer's errand counts as a refresh",
+    'A record that only an errand has changed is taken for new tokens: a refused or an expired access token is served (A3, B2).',
+    CHOICE,
+    'isNewer && !(base && isSameAccess(found, base))',
+    'isNewer',
+  ),
+  {
+    name: 'a target that was refused is asked for again at once',
+    means: 'The pause of a target is heeded neither by who asks nor under the lock (J49).',
+    patches: [
+      {
+        file: 'manager/errand-steps.ts',
+        find: '[current.failure, other?.failure].find(',
+        replace: '[current.failure].find(',
+      },
+      {
+        file: 'integrations/oauth/for-resource.ts',
+        find: '[failure, others?.[name]?.failure].find(',
+        replace: '[failure].find(',
+      },
+    ],
+  },
+  mutation(
+    'an errand does not look for the refresh token that a refresh has moved',
+    'What another run here has brought while this one waited for the lock, and could not store, is not seen.',
+    'manager/attempt-under-lock.ts',
+    'records.newest(request.base)',
+    'request.base',
   ),
 ];

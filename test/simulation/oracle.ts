@@ -66,6 +66,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
   let erasedAt = Number.NEGATIVE_INFINITY;
 
   const { read, describe } = createRecordReader(world);
+  const othersOf = ({ others = {} }: Stored) =>
+    Object.values(others).flatMap(({ accessToken = '' }) => server.find(accessToken) ?? []);
   const grantOfAccess = (token: string) => server.find(token)?.grant;
   const faultAt = (peer?: Peer) => faults.get(peer) ?? Number.NEGATIVE_INFINITY;
 
@@ -101,12 +103,17 @@ export function createOracle(world: World, server: SimServer): Oracle {
     checkQuiet(now, reason, token);
   }
 
-  function checkQuiet({ peer, grant, index }: Presentation, reason: string, token: string): void {
-    const pause = grant && quiet.get(`${grant.name}-${index}`);
+  function checkQuiet(now: Presentation, reason: string, token: string): void {
+    // to what is for another API, both its own pause and that of the session apply
+    const targets = new Set([undefined, now.target]);
+    for (const target of targets) checkPause(now, reason, token, quietOf(now, target));
+  }
+
+  function checkPause({ peer, grant, target }: Presentation, reason: string, token: string, pause?: Quiet): void {
     if (!pause || world.wall() >= pause.untilWall) return;
     const { sessionId } = peer.manager.getSnapshot();
     if (isCookie && pause.sessionId !== undefined && pause.sessionId !== sessionId) return;
-    const isProbe = !pause.isNamed && (reason === 'asked' || peer.wakes > 0);
+    const isProbe = target === undefined && !pause.isNamed && (reason === 'asked' || peer.wakes > 0);
     // before there is a session, there is no record to tell others
     // beside the record, which there is not, what the server has named is kept, until another record goes
     const isLoading = reason === 'resume' && pause.isUnkept && pause.isNamed;
@@ -118,11 +125,19 @@ export function createOracle(world: World, server: SimServer): Oracle {
         (reason === 'resume' && !isBeside) ||
         pause.by.isDead ||
         faultAt() >= pause.setAt ||
-        grant.excuses.size > 0);
+        (grant?.excuses.size ?? 0) > 0);
     if (isProbe && reason !== 'asked') peer.wakes--;
     if (!isProbe && !isHidden) {
       world.violate('cool-down', `${token} (${reason}) ${pause.untilWall - world.wall()} ms before its time`);
     }
+  }
+
+  function keyOf({ grant, index }: Presentation, target: string | undefined): string {
+    return `${grant?.name}-${index}-${target ?? ''}`;
+  }
+
+  function quietOf(presentation: Presentation, target: string | undefined): Quiet | undefined {
+    return quiet.get(keyOf(presentation, target));
   }
 
   /** Who heard of it had not the time to keep it. */
@@ -131,12 +146,13 @@ export function createOracle(world: World, server: SimServer): Oracle {
   }
 
   function rest(presentation: Presentation, retryAfterS: number | undefined): void {
-    const { grant, peer, index, reason } = presentation;
+    const { grant, peer, target, reason } = presentation;
     if (!grant) return;
     const isUnkept = reason === 'resume';
     const delayMs = retryAfterS === undefined ? MIN_DELAY_MS : retryAfterS * 1000;
     const isNamed = retryAfterS !== undefined;
-    quiet.set(`${grant.name}-${index}`, {
+    // a server that names a moment means every request
+    quiet.set(keyOf(presentation, isNamed ? undefined : target), {
       by: peer,
       untilWall: world.wall() + delayMs,
       isNamed,
@@ -225,6 +241,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
         peer,
         grant,
         index,
+        target: request.target?.resource,
         at: world.now,
         wallAt: world.wall(),
         reason: request.reason,
@@ -248,7 +265,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
     },
     hears: (presentation, { is, tokens, retryAfterS }) => {
       if (presentation.heard !== undefined) return false;
-      const { peer, grant, index, wallAt, isGivenUp } = presentation;
+      const { peer, grant, wallAt, isGivenUp } = presentation;
       presentation.heard = is;
       world.trace(() => `${peer.name} hears ${is}${isGivenUp ? ', too late' : ''}`);
       closes(presentation);
@@ -258,7 +275,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
           access.expiresAt = lifetimeMs === undefined ? undefined : wallAt + lifetimeMs;
           access.heardAt = world.now;
         }
-        if (grant) quiet.delete(`${grant.name}-${index}`);
+        if (grant) quiet.delete(keyOf(presentation, presentation.target));
       } else if (is !== 'dead' && !isGivenUp) {
         rest(presentation, retryAfterS);
       }
@@ -283,6 +300,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       oracle.bind(record.sessionId, access?.grant);
       if (access) access.writtenAt ??= world.now;
       if (access) access.grant.writtenAt ??= world.now;
+      for (const other of othersOf(record)) other.writtenAt ??= world.now;
       const { index } = (record.refreshToken !== undefined && server.locate(record.refreshToken)) || {};
       if (!record.unanswered || !access || index === undefined) return;
       const { marks } = access.grant;
@@ -301,6 +319,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       }
       const access = server.find(record.accessToken);
       if (access) access.isStored = true;
+      for (const other of othersOf(record)) other.isStored = true;
       const located = record.refreshToken !== undefined && server.locate(record.refreshToken);
       if (located) located.grant.storedUpTo = Math.max(located.grant.storedUpTo, located.index);
     },

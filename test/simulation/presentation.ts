@@ -8,6 +8,8 @@ export interface Presentation {
   readonly peer: Peer;
   readonly grant: Grant | undefined;
   readonly index: number;
+  /** The API that it is for, where that is another one than the session's. */
+  readonly target: string | undefined;
   readonly at: number;
   readonly wallAt: number;
   readonly reason: RefreshRequest['reason'];
@@ -36,6 +38,7 @@ export interface Stored {
   readonly accessToken: string;
   readonly refreshToken?: string;
   readonly unanswered: boolean;
+  readonly others?: Readonly<Record<string, { readonly accessToken?: string }>>;
   readonly failure?: { readonly retryAt: number };
 }
 

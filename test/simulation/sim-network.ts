@@ -51,10 +51,18 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
     return refuse(random.pick([408, 425, 429, 500, 503]));
   }
 
-  function act(refreshToken: string | undefined): Reply {
-    const reply = nonsense();
+  /** What may be said of a target alone, while the session goes on. */
+  function refuseTarget(): Reply | undefined {
+    if (world.isCalm || !world.otherRandom.chance(0.08 * world.circumstances.trouble)) return undefined;
+    world.count('target refused');
+    const error = world.otherRandom.pick(['invalid_target', 'invalid_grant', 'consent_required']);
+    return { is: 'answer', text: JSON.stringify({ error }), status: 400 };
+  }
+
+  function act(refreshToken: string | undefined, target: string | undefined): Reply {
+    const reply = nonsense() ?? (target === undefined ? undefined : refuseTarget());
     if (reply) return reply;
-    const decision = refreshToken === undefined ? 'dead' : server.refresh(refreshToken);
+    const decision = refreshToken === undefined ? 'dead' : server.refresh(refreshToken, target);
     if (decision === 'dead') return { is: 'dead', text: '{"error":"invalid_grant"}', status: 400 };
     const { tokens } = decision;
     const access = server.find(tokens.access_token);
@@ -129,9 +137,10 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
       lose('lost on the way there');
       return;
     }
-    if (world.fails('message doubled', 0.004)) world.schedule(delay() + delay(), () => act(refreshToken));
+    if (world.fails('message doubled', 0.004))
+      world.schedule(delay() + delay(), () => act(refreshToken, request.target?.resource));
     world.schedule(delay(), () => {
-      const reply = act(refreshToken);
+      const reply = act(refreshToken, request.target?.resource);
       oracle.acted(presentation, reply);
       world.trace(() => `server answers ${peer.name}: ${reply.status} ${reply.text} ${reply.retryAfterS ?? ''}`);
       if (world.fails('message lost after', 0.04) || !peer.isOnline) {

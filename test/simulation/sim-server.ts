@@ -29,6 +29,8 @@ export interface Grant {
 /** An access token: where it belongs, and until when it can be used, by the clock of those who asked for it. */
 export interface Access {
   readonly grant: Grant;
+  /** The API that it is for; undefined: that of the session. */
+  readonly target: string | undefined;
   /** The refresh token that came with it. */
   readonly index: number;
   /** By the server's clock. */
@@ -49,9 +51,9 @@ export type Decision = { readonly tokens: TokenResponse } | 'dead';
 /** An authorization server with strict rotation: a refresh token that comes twice ends the grant. */
 export interface SimServer {
   signIn(): TokenResponse;
-  refresh(refreshToken: string): Decision;
+  refresh(refreshToken: string, target?: string): Decision;
   /** The API behind it. */
-  accepts(accessToken: string): boolean;
+  accepts(accessToken: string, target?: string): boolean;
   find(accessToken: string): Access | undefined;
   /** The grant and the position of a refresh token. */
   locate(refreshToken: string): { readonly grant: Grant; readonly index: number } | undefined;
@@ -71,12 +73,12 @@ export function createSimServer(world: World): SimServer {
   const grants = new Map<string, Grant>();
   const accesses = new Map<string, Access>();
 
-  function issue(grant: Grant): TokenResponse {
+  function issue(grant: Grant, target?: string): TokenResponse {
     const accessToken = `a-${grant.name}-${accesses.size + 1}`;
     const diesAt = world.now + (lifetimeMs ?? 1_800_000);
-    const access = { grant, index: grant.newest, diesAt, isRevoked: false, ...unheard };
+    const access = { grant, target, index: grant.newest, diesAt, isRevoked: false, ...unheard };
     accesses.set(accessToken, access);
-    grant.access = access;
+    if (target === undefined) grant.access = access;
     const hasRefreshToken = givesRefreshTokens && (rotates || grant.newest === 1);
     return {
       access_token: accessToken,
@@ -116,7 +118,7 @@ export function createSimServer(world: World): SimServer {
       grants.set(grant.name, grant);
       return issue(grant);
     },
-    refresh: (refreshToken) => {
+    refresh: (refreshToken, target) => {
       const { grant, index } = locate(refreshToken) ?? {};
       if (!grant) return 'dead';
       if (index !== grant.newest) {
@@ -125,7 +127,7 @@ export function createSimServer(world: World): SimServer {
       }
       if (!grant.isAlive) return 'dead';
       if (rotates) grant.newest++;
-      return { tokens: issue(grant) };
+      return { tokens: issue(grant, target) };
     },
     confuse: (grant) => {
       grant.isAlive = false;
@@ -133,9 +135,13 @@ export function createSimServer(world: World): SimServer {
       const names = { access_token: 'a-stranger-1', refresh_token: 'r-stranger-1', id_token: idTokenOf('stranger') };
       return { ...names, token_type: 'Bearer', expires_in: 300 };
     },
-    accepts: (accessToken) => {
-      const { grant, isRevoked, diesAt } = accesses.get(accessToken) ?? { isRevoked: true, diesAt: 0 };
-      return grant?.isAlive === true && !isRevoked && world.now < diesAt;
+    accepts: (accessToken, target) => {
+      const { grant, isRevoked, diesAt, ...access } = accesses.get(accessToken) ?? {
+        isRevoked: true,
+        diesAt: 0,
+        target,
+      };
+      return access.target === target && grant?.isAlive === true && !isRevoked && world.now < diesAt;
     },
     revokeAccess: () => {
       for (const access of accesses.values()) access.isRevoked = true;

@@ -39,6 +39,8 @@ export interface Circumstances {
   readonly storageDiesAt: number | undefined;
   /** It says so itself, by `fault`. */
   readonly isDeathTold: boolean;
+  /** Access tokens for another API are asked for as well (`forResource`). */
+  readonly hasErrands: boolean;
 }
 
 /** A sentence of BEHAVIOUR that did not hold. */
@@ -54,6 +56,8 @@ export interface World {
   readonly random: Random;
   /** Chance for the managers, which draw from it as they please. */
   readonly ownRandom: Random;
+  /** Chance for what has to do with other APIs: a world without them is what it was before there were any. */
+  readonly otherRandom: Random;
   readonly circumstances: Circumstances;
   /** Milliseconds since the beginning, as nobody inside can see them. */
   now: number;
@@ -85,12 +89,14 @@ const START_AT = 1_800_000_000_000;
 
 export function createWorld(seed: number, lines: string[] | undefined): World {
   const random = createRandom(seed);
+  const otherRandom = createRandom(seed ^ 0x2f6e2b1d);
   const queue = createEventQueue();
   const world: World = {
     seed,
     random,
     ownRandom: createRandom(seed ^ 0x5bd1e995),
-    circumstances: draw(random),
+    otherRandom,
+    circumstances: withErrands(draw(random), otherRandom),
     now: 0,
     wallOffset: START_AT,
     wall: () => world.now + world.wallOffset,
@@ -123,7 +129,11 @@ export function createWorld(seed: number, lines: string[] | undefined): World {
   return world;
 }
 
-function draw(random: Random): Circumstances {
+function withErrands(drawn: Omit<Circumstances, 'hasErrands'>, random: Random): Circumstances {
+  return { ...drawn, hasErrands: !drawn.isCookie && drawn.givesRefreshTokens && random.chance(0.5) };
+}
+
+function draw(random: Random): Omit<Circumstances, 'hasErrands'> {
   const peers = random.pick([1, 1, 2, 2, 3, 3, 4, 5, 6]);
   const isCookie = random.chance(0.1);
   return {

@@ -3,7 +3,7 @@
 import { createServer } from 'node:http';
 import Provider, { errors } from 'oidc-provider';
 
-const API = 'https://api.test/';
+const APIS = ['https://api.test/', 'https://files.test/', 'https://mail.test/'];
 const CALLBACK = 'https://app.test/callback';
 
 /**
@@ -135,8 +135,8 @@ function configuration(jwks, dpop) {
         enabled: true,
         useGrantedResource: () => true,
         getResourceServerInfo: (_context, resource) => {
-          if (resource !== API) throw new errors.InvalidTarget();
-          return { scope: 'orders admin', audience: API, accessTokenTTL: 60, accessTokenFormat: 'jwt' };
+          if (!APIS.includes(resource)) throw new errors.InvalidTarget();
+          return { scope: 'orders admin', audience: resource, accessTokenTTL: 60, accessTokenFormat: 'jwt' };
         },
       },
     },

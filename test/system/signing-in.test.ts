@@ -3,6 +3,7 @@ import { createTokenManager, inProcess, type TokenManager } from '../../src/inde
 import { type DeviceCode, deviceSignIn } from '../../src/integrations/device.js';
 import {
   createSignIn,
+  forResource,
   grant,
   introspect,
   type OAuthClientOptions,
@@ -80,6 +81,27 @@ describe('against a real OpenID provider', () => {
     expect((await fetch(out)).status, 'the hint is accepted').toBe(200);
     expect(provider.requests).toContain('POST /token/revocation');
     expect(client.issuer).toBe(provider.issuer);
+  });
+
+  test('one sign-in gives an access token for each of several APIs, at once and under strict rotation', async () => {
+    const resource = ['https://api.test/', 'https://files.test/', 'https://mail.test/'];
+    const { signIn, tokens } = page({ resource });
+    await signIn.finish(await provider.visit(await signIn.begin()));
+    provider.requests.length = 0;
+    const sources = [tokens, ...resource.slice(1).map((one) => forResource(tokens, { resource: one }))];
+    const given = () => Promise.all(sources.map((source) => source.getAccessToken()));
+    const first = await given();
+    expect(first.map((token) => claimsOf(token).aud)).toEqual(resource);
+    expect(await given()).toEqual(first);
+    await expect(forResource(tokens, { resource: 'https://other.test/' }).getAccessToken()).rejects.toMatchObject({
+      code: 'ERR_REFRESH_CONFIG',
+    });
+    const [, files = ''] = first;
+    const other = await sources[1]?.replaceAccessToken(files);
+    expect(claimsOf(other ?? '').aud).toBe('https://files.test/');
+    await tokens.refresh();
+    expect(claimsOf(await tokens.getAccessToken()).aud).toBe('https://api.test/');
+    expect(provider.requests.filter((request) => request === 'POST /token')).toHaveLength(4);
   });
 
   test('without PAR the request goes into the address', async () => {

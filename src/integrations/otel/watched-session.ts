@@ -51,6 +51,8 @@ export class WatchedSession implements Watcher {
   }
 
   event({ type, payload, sessionId }: TokenEvent, at: number): void {
+    // Refreshes for other targets go on beside those of the session, whose spans and measures they are not.
+    if ('target' in payload && payload.target !== undefined) return;
     if (type === 'sessionStarted') this.#started(payload, sessionId, at);
     else if (type === 'refreshStarted') this.#refreshStarted(payload, sessionId, at);
     else if (type === 'refreshed') this.#refreshed(payload, sessionId, at);
