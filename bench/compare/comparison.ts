@@ -79,7 +79,7 @@ ${table(
     ['calls of the API', ...twoTabs.map(({ calls }) => calls)],
     ['of these answered 401', ...twoTabs.map(({ refused }) => refused)],
     [`of these sent after more than ${waitMs} ms`, ...twoTabs.map(({ waited }) => waited)],
-    ['tabs signed in after the last lifetime', ...twoTabs.map(({ signedIn }) => `${signedIn} of 2`)],
+    ['tabs that show the user as signed in after it all', ...twoTabs.map(({ signedIn }) => `${signedIn} of 2`)],
     [
       `the other tab shows the sign-out within ${patienceMs / 1_000} s`,
       ...twoTabs.map(({ signOutSeen }) => (signOutSeen ? 'yes' : 'no')),
@@ -89,7 +89,8 @@ ${table(
 )}
 
 ${twoTabs.some(({ name, reuses }) => name !== 'evertoken' && reuses > 0) ? met : ''}oidc-client-ts is told to refresh 10 s before the end instead of 60 s, because these access tokens live so short; it looks every 5 s
-whether it is time. evertoken is left as it is: a refresh is due when 30 % of the lifetime are left. React is built for production.
+whether it is time. So it refreshes more often than it would with access tokens of an hour. evertoken is left
+as it is: a refresh is due when 30 % of the lifetime are left. React is built for production.
 
 ## A nonce that changes with every answer
 

@@ -6,7 +6,9 @@ import {
   api,
   begin as beginSignIn,
   hasBackend,
+  INVOICES_URL,
   inCookie,
+  invoicesApi,
   isBound,
   isPopup,
   network,
@@ -67,6 +69,11 @@ async function showFigures(): Promise<void> {
 
 async function call(path = '/api/me'): Promise<number> {
   const { status } = await api(path);
+  return status;
+}
+
+async function callInvoices(): Promise<number> {
+  const { status } = await invoicesApi(INVOICES_URL);
   return status;
 }
 
@@ -156,6 +163,8 @@ const actions: Record<string, () => unknown> = {
   popup: openPopup,
   dpop: () => location.assign(otherBinding()),
   call: async () => tell({ at: Date.now(), kind: 'plain', text: `the API answered ${await call()}` }),
+  invoices: async () =>
+    tell({ at: Date.now(), kind: 'plain', text: `the second API answered ${await callInvoices()}` }),
   burst: async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => call(`/api/${n}`)));
     tell({ at: Date.now(), kind: 'plain', text: `the API answered ${[...new Set(answers)]}, ${answers.length} times` });
@@ -216,6 +225,7 @@ const page = {
   end: signIn.end,
   arrived,
   call,
+  callInvoices,
   ask,
   startWorker,
   startServiceWorker,

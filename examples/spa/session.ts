@@ -3,6 +3,7 @@ import { browser } from 'evertoken/browser';
 import { browserKeys, dpop } from 'evertoken/dpop';
 import {
   createSignIn,
+  forResource,
   type OAuthClientOptions,
   oauthClient,
   refreshWith,
@@ -35,11 +36,16 @@ export const isBound: boolean = choices.has('dpop');
 
 const platform: Platform = choices.get('storage') === 'local' ? browser({ storage: webStorage('local') }) : browser();
 
+/** What the access tokens of the session are for, and those of the second API (RFC 8707). */
+const SHOP = 'urn:shop';
+const INVOICES = 'urn:invoices';
+
 const settings: OAuthClientOptions = {
   issuer: choices.get('issuer') || location.origin,
   clientId: 'spa',
   redirectUri: comeBackTo(),
   scopes: ['openid', 'profile'],
+  resource: [SHOP, INVOICES],
   fetch: send,
   allowInsecure: true,
 };
@@ -74,6 +80,17 @@ export const api: typeof fetch = createFetch(tokens, {
   fetch: keys.fetch(tokens, send),
   allowInsecure: true,
 });
+
+const invoices = forResource(tokens, { resource: INVOICES });
+/** The second API takes access tokens of its own, from the same sign-in. */
+export const invoicesApi: typeof fetch = createFetch(invoices, {
+  origins: [location.origin],
+  fetch: keys.fetch(invoices, send),
+  allowInsecure: true,
+});
+
+/** The address of the second API. */
+export const INVOICES_URL: string = `/api/resource/${encodeURIComponent(INVOICES)}`;
 
 /** Signing in and out by redirects. */
 export const signIn: SignIn = createSignIn({ client, tokens, platform });

@@ -55,10 +55,9 @@ describe.skipIf(!hasGlewlwyd)('against Glewlwyd with DPoP', () => {
     // each nonce is good three times, and the next comes with an answer before that
     const [none, ...given] = nonces;
     expect(none).toBeUndefined();
-    const uses = new Map<string, number>();
-    for (const nonce of given.map(String)) uses.set(nonce, (uses.get(nonce) ?? 0) + 1);
-    expect(Math.max(...uses.values())).toBeLessThanOrEqual(4);
-    expect(uses.size).toBeGreaterThanOrEqual(3);
+    const uses = [...new Set(given)].map((nonce) => given.filter((one) => one === nonce).length);
+    expect(Math.max(...uses)).toBeLessThanOrEqual(4);
+    expect(uses.length).toBeGreaterThanOrEqual(3);
     expect(await userInfo(client, tokens)).toHaveProperty('sub');
     for (const scheme of ['DPoP', 'Bearer']) {
       const authorization = `${scheme} ${await tokens.getAccessToken()}`;

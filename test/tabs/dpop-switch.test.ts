@@ -49,7 +49,35 @@ inEveryBrowser(({ play }) => {
   });
 });
 
+inEveryBrowser(({ play }) => {
+  test.each(['', 'dpop'])(
+    'npm run spa and its second API, %s: one sign-in, an access token of its own for all tabs, and no request after a reload',
+    async (choice) => {
+      const { server, tabs, url } = await play(2, { issuer: '', proactive: 'false' });
+      const [one, other] = tabs as [Tab, Tab];
+      await one.goto(`${url}&${choice}`);
+      await one.goto(await one.run(begin, 'Ada'));
+      expect(await one.run(arrived)).toHaveProperty('returnTo');
+      const first = await other.run(inPage.askOnce);
+      expect(first).toHaveProperty('token');
+      expect(await Promise.all(tabs.map((tab) => tab.run(callInvoices)))).toEqual([200, 200]);
+      expect(await other.run(inPage.askOnce), 'the token of the session is the same').toEqual(first);
+      expect(await Promise.all(tabs.map((tab) => tab.run(inPage.call)))).toEqual([200, 200]);
+      expect(server.counts).toMatchObject({ refreshesGranted: 1, reusesDetected: 0 });
+      await one.reload();
+      expect(await one.run(callInvoices)).toBe(200);
+      expect(server.counts.refreshesGranted).toBe(1);
+      const audiences = server.apiRequests.map(({ accessToken = '' }) => server.inspect(accessToken)?.resource);
+      expect(audiences.sort()).toEqual([...Array(3).fill('urn:invoices'), ...Array(2).fill('urn:shop')]);
+    },
+  );
+});
+
 // what follows runs in the page
+
+function callInvoices(): Promise<number> {
+  return page.callInvoices();
+}
 
 function isPressed(): string | null | undefined {
   return document.querySelector('[data-action=dpop]')?.getAttribute('aria-pressed');
