@@ -7,16 +7,18 @@ import { chooseForErrand } from './errand-steps.js';
 import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { RecordStore } from './record-store.js';
+import type { SessionStore } from './session-store.js';
 
 /** The parts that a choice depends on. */
 export interface ChoiceParts {
   readonly settings: Settings;
   readonly store: RecordStore;
+  readonly session: SessionStore;
 }
 
 /** The record to go on with after the storage was read, or the outcome that makes asking needless. */
 export function choose(
-  { settings, store }: ChoiceParts,
+  { settings, store, session }: ChoiceParts,
   { base, reason, isSignIn, challenge, errand }: AttemptRequest,
   found: SessionRecord | undefined,
 ): { readonly current: SessionRecord | undefined } | AttemptOutcome {
@@ -28,7 +30,9 @@ export function choose(
   }
   const isNewer = standing === 'found';
   const isOlder = base !== undefined && found.revision < base.revision; // our last write failed
-  if (errand) return chooseForErrand(errand, isOlder ? base : found, settings);
+  // A failure of this manager's own may be published and not stored.
+  const held = session.record?.failure;
+  if (errand) return chooseForErrand(errand, isOlder ? base : found, settings, held);
   // In a cookie, access tokens cannot be told apart, and a newer one counts.
   const rejected = reason === 'rejected' && !settings.isHidden ? base?.tokens.accessToken : undefined;
   const isRejected = found.tokens.accessToken === rejected;

@@ -11,10 +11,11 @@ export function chooseForErrand(
   errand: Errand,
   current: SessionRecord,
   settings: Settings,
+  held: StoredFailure | undefined,
 ): { readonly current: SessionRecord } | AttemptOutcome {
   const other = current.others?.[errand.name];
   if (errand.isMet(other)) return { kind: 'refreshed', by: 'peer', record: current };
-  const pause = [current.failure, other?.failure].find((one) => !isPauseOver(settings, one));
+  const pause = [held, current.failure, other?.failure].find((one) => !isPauseOver(settings, one));
   return pause ? failureOfPeer(current, pause) : { current };
 }
 

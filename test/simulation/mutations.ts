@@ -335,8 +335,8 @@ export const mutations: readonly Mutation[] = [
     patches: [
       {
         file: 'manager/errand-steps.ts',
-        find: '[current.failure, other?.failure].find(',
-        replace: '[current.failure].find(',
+        find: '[held, current.failure, other?.failure].find(',
+        replace: '[held, current.failure].find(',
       },
       {
         file: 'integrations/oauth/for-resource.ts',
