@@ -142,8 +142,12 @@ function spread(): { readonly mean: number; readonly busiest: readonly number[] 
 }
 
 const { mean, busiest } = spread();
-console.log(`${COUNT} sessions of one-hour tokens that start within a minute: ${mean.toFixed(0)} refreshes a second on average`);
-console.log(`the busiest second of each hour: ${busiest.map((one) => `${one} (${(one / mean).toFixed(2)}×)`).join(', ')}`);
+console.log(
+  `${COUNT} sessions of one-hour tokens that start within a minute: ${mean.toFixed(0)} refreshes a second on average`,
+);
+console.log(
+  `the busiest second of each hour: ${busiest.map((one) => `${one} (${(one / mean).toFixed(2)}×)`).join(', ')}`,
+);
 const memory = await inMemory();
 const redis = hasRedisServer ? await inRedis() : undefined;
 const postgres = hasPostgres ? await inPostgres() : undefined;

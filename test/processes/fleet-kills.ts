@@ -1,7 +1,8 @@
 // Kills and stops workers of a fleet with 32 exchanges in flight, whose answers come 150 ms late:
 // `npm run fleet:kills`, or `-- 2` for two of each.
-import pg from 'pg';
+
 import { sqlSchema } from 'evertoken/sql';
+import pg from 'pg';
 import { hasPostgres, startPostgres } from '../support/postgres-server.js';
 import { startRedis } from '../support/redis-server.js';
 import { play, type Scenario, type Tally } from './fleet/scenario.js';

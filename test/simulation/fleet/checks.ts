@@ -135,9 +135,11 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
     const { from, lifetimeMs, hotForMs, keepAliveMs, refreshLifetimeMs = Number.POSITIVE_INFINITY } = one.facts;
     const name = `${host.name} presents ${family.name}-${index}, ${world.now - askedAt} ms after it was got`;
     if (world.now < askedAt + from * lifetimeMs - LATE_MS) world.violate('not before it is due', name);
-    const coldFrom = Math.max(one.startedAt, one.uses.at(-1) ?? 0) + hotForMs + 65_000;
+    // a use is noted within a minute
+    const lastUse = one.uses.at(-1);
+    const coldFrom = (lastUse === undefined ? one.startedAt : lastUse + 60_000) + hotForMs + 5_000;
     const keepAliveAt = askedAt + Math.min(keepAliveMs, 0.9 * refreshLifetimeMs);
-    if (world.now > coldFrom && world.now < keepAliveAt - LATE_MS && wipedAt < coldFrom - hotForMs - 65_000) {
+    if (world.now > coldFrom && world.now < keepAliveAt - LATE_MS && wipedAt < one.startedAt) {
       world.violate('unused sessions cost little', name);
     }
   }
