@@ -34,6 +34,8 @@ function start(file: string, ...args: string[]): ChildProcess {
 interface Store {
   readonly socket: string;
   readonly processorMs: () => Promise<number>;
+  /** Memory, or tables. */
+  readonly bytes: () => Promise<number>;
   readonly child: ChildProcess;
 }
 
@@ -58,15 +60,19 @@ async function startRedis(below: string): Promise<Store> {
       while (!existsSync(socket)) await pause(20);
     })(),
   ]);
-  const processorMs = async () => {
+  const read = async (section: string, ...names: string[]) => {
     const { Redis } = await import('ioredis');
     const redis = new Redis({ path: socket });
-    const info = await redis.info('cpu');
+    const info = await redis.info(section);
     redis.disconnect();
-    const seconds = (name: string) => Number(new RegExp(`${name}:([\\d.]+)`).exec(info)?.[1]);
-    return 1_000 * (seconds('used_cpu_user') + seconds('used_cpu_sys'));
+    return names.reduce((sum, name) => sum + Number(new RegExp(`${name}:([\\d.]+)`).exec(info)?.[1]), 0);
   };
-  return { socket, processorMs, child };
+  return {
+    socket,
+    child,
+    processorMs: async () => 1_000 * (await read('cpu', 'used_cpu_user', 'used_cpu_sys')),
+    bytes: () => read('memory', 'used_memory'),
+  };
 }
 
 async function ask<T>(child: ChildProcess, request: ProviderRequest): Promise<T> {
@@ -123,7 +129,9 @@ async function run(settings: Settings): Promise<Figures> {
   const providers = start('providers.ts', String(settings.lifetime));
   const [addresses] = await once(providers, 'message');
   const place: Place = { settings, socket: store.socket, addresses };
+  const empty = await store.bytes();
   await signIn(place, providers);
+  const bytesEach = ((await store.bytes()) - empty) / settings.sessions;
   if (settings.queue === 'delayed-jobs') await addBullJobs(place);
   if (settings.queue === 'pg-boss') await addBossJobs(place);
 
@@ -166,7 +174,7 @@ async function run(settings: Settings): Promise<Figures> {
   providers.kill();
   store.child.kill();
   const granted = after.granted - before.granted;
-  return figuresOf(settings, after, granted, workers, storeMs);
+  return { ...figuresOf(settings, after, granted, workers, storeMs), bytesEach };
 }
 
 /** Requests use a few sessions a second, as customers do. */
@@ -191,6 +199,8 @@ interface Figures {
   readonly storeMs: number;
   /** How much of a core the store has used. */
   readonly storeCores: number;
+  /** Of the store, for a session: its record, and its entry in the index. */
+  readonly bytesEach: number;
 }
 
 function figuresOf(
@@ -199,7 +209,7 @@ function figuresOf(
   granted: number,
   workers: Workers,
   storeMs: number,
-): Figures {
+): Omit<Figures, 'bytesEach'> {
   const healthy = LANES.filter((lane) => lane !== ILL || settings.calm);
   return {
     queue: settings.queue,
@@ -215,7 +225,7 @@ function figuresOf(
 }
 
 function summarize(settings: Settings, figures: Figures): number {
-  const { perSecond, late, leastMarginMs, lost, relieved, workerMs, storeMs, storeCores } = figures;
+  const { perSecond, late, leastMarginMs, lost, relieved, workerMs, storeMs, storeCores, bytesEach } = figures;
   const share = leastMarginMs / (settings.lifetime * 1_000);
   const store = isOnPostgres(settings.queue) ? 'postgres' : 'redis';
   const lines: [string, string, boolean?][] = [
@@ -226,6 +236,7 @@ function summarize(settings: Settings, figures: Figures): number {
     ['taken over', String(relieved)],
     ['worker: processor time a refresh', `${workerMs.toFixed(2)} ms`],
     [`${store}: processor time a refresh`, `${storeMs.toFixed(2)} ms, ${storeCores.toFixed(2)} of a core`],
+    [`${store}: bytes a session`, bytesEach.toFixed(0)],
   ];
   console.log(
     `\n${settings.sessions} sessions of ${settings.lifetime} s tokens, ${settings.queue}, ${settings.seconds} s`,
@@ -257,6 +268,7 @@ async function compare(given: Settings): Promise<number> {
           'worker, ms each': Number(one.workerMs.toFixed(2)),
           'store, ms each': Number(one.storeMs.toFixed(2)),
           'store, cores': Number(one.storeCores.toFixed(2)),
+          'bytes a session': Math.round(one.bytesEach),
         },
       ]),
     ),

@@ -12,6 +12,8 @@ export interface Postgres {
   readonly child: ChildProcess;
   /** Processor time of all its processes so far. */
   processorMs(): Promise<number>;
+  /** What the tables of evertoken and their indices take. */
+  bytes(): Promise<number>;
 }
 
 const VERSIONS = '/usr/lib/postgresql';
@@ -44,7 +46,7 @@ export async function startPostgres(below: string): Promise<Postgres> {
   const [serve = '', ...args] = [...as, program('postgres'), '-D', data, '-k', folder, ...settings];
   const child = spawn(serve, args, { cwd: folder, stdio: 'ignore' });
   await createTables(folder);
-  return { folder, child, processorMs: async () => processorMs(child.pid ?? 0) };
+  return { folder, child, processorMs: async () => processorMs(child.pid ?? 0), bytes: () => tableBytes(folder) };
 }
 
 async function createTables(folder: string): Promise<void> {
@@ -58,6 +60,14 @@ async function createTables(folder: string): Promise<void> {
       await pause(100);
     }
   }
+}
+
+async function tableBytes(folder: string): Promise<number> {
+  const pool = poolOf(folder, 1);
+  await pool.query('vacuum evertoken_sessions');
+  const { rows } = await pool.query("select pg_total_relation_size('evertoken_sessions') as bytes");
+  await pool.end();
+  return Number(rows[0]?.bytes);
 }
 
 /** Linux counts what ended children have used with their parent. */
