@@ -16,9 +16,22 @@ interface Measured {
   }[];
 }
 
+interface IndexFigures {
+  readonly bytesEach: number;
+  readonly indexBytesEach?: number;
+  readonly importS: number;
+  readonly storeUsEach?: number;
+  readonly claimMs: number;
+}
+
 interface Million {
-  readonly memory: { readonly bytesEach: number };
-  readonly redis?: { readonly bytesEach: number };
+  readonly count: number;
+  readonly mean: number;
+  /** Refreshes in the busiest second of each hour. */
+  readonly busiest: readonly number[];
+  readonly memory: IndexFigures;
+  readonly redis?: IndexFigures;
+  readonly postgres?: IndexFigures;
 }
 
 const { engines } = read('fleet.json') as Measured;
@@ -87,12 +100,38 @@ const table = [
   `Of the memory, the index takes ${Math.round(million.redis?.bytesEach ?? Number.NaN)} bytes a session in Redis; ${Math.round(million.memory.bytesEach)} in the memory of one process.`,
 ].join('\n');
 
-console.log(table);
+function indexRow(name: string, figures: IndexFigures | undefined): string[] {
+  if (!figures) return [];
+  const { bytesEach, indexBytesEach, importS, claimMs } = figures;
+  const bytes =
+    indexBytesEach === undefined ? about(bytesEach) : `${about(bytesEach)}, and ${about(indexBytesEach)} of indices`;
+  return [`| ${name} | ${bytes} | ${about(importS)} s | ${about(claimMs)} ms |`];
+}
+
+const { count, mean, busiest } = million;
+const millionTable = [
+  '| Index | bytes a session | import | a claim of 100 |',
+  '|---|--:|--:|--:|',
+  ...indexRow('`memoryDueIndex`', million.memory),
+  ...indexRow('`redisDueIndex`', million.redis),
+  ...indexRow('`sqlDueIndex` on PostgreSQL, with records of 1.3 kB', million.postgres),
+  '',
+  `${count.toLocaleString('en').replaceAll(',', ' ')} one-hour sessions are ${about(mean)} refreshes a second on average. In the first hour after they have`,
+  `started within one minute, the busiest second has ${about(busiest[0] ?? 0)} (the lane's rate bounds it), in the second ${about(busiest[1] ?? 0)}, in the fourth`,
+  `${about(busiest[3] ?? 0)}, in the eighth ${about(busiest[7] ?? 0)}.`,
+].join('\n');
+
+console.log(`${millionTable}\n\n${table}`);
 if (process.argv.includes('--write')) {
   const page = join(root, 'docs', 'fleet.md');
-  const text = readFileSync(page, 'utf8');
-  const [begin, end] = ['<!-- sizing -->\n', '\n<!-- end of sizing -->'];
+  const text = put(put(readFileSync(page, 'utf8'), 'million', millionTable), 'sizing', table);
+  writeFileSync(page, text);
+}
+
+/** Replaces what stands between two marks. */
+function put(text: string, name: string, content: string): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error('Expected the marks of the sizing table in docs/fleet.md.');
-  writeFileSync(page, `${text.slice(0, from + begin.length)}\n${table}\n${text.slice(to)}`);
+  if (from < 0 || to < from) throw new Error(`Expected the marks of ${name} in docs/fleet.md.`);
+  return `${text.slice(0, from + begin.length)}\n\n${content}\n\n${text.slice(to)}`;
 }

@@ -122,7 +122,8 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       (other) =>
         other.family === family && !other.isHeard && !other.isOver && !isAway(other.host) && !other.holding?.isLost,
     );
-    if (overlap && hasLock) world.violate('one at a time', `${name} while ${overlap.host.name} does`);
+    // whoever signs out lets go of a request at once
+    if (overlap && hasLock && !one.isLeaving) world.violate('one at a time', `${name} while ${overlap.host.name} does`);
   }
 
   /** What a worker asks for has to be due: not before its share of the lifetime, and not for a session that nobody uses. */
