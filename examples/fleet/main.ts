@@ -2,13 +2,15 @@
 // and a service that uses some of the sessions. `npm run fleet`; needs redis-server; ends by itself.
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { addBossJobs, addBullJobs } from './delayed-jobs.js';
 import { fleetOf, type Place } from './fleet-of.js';
+import { startPostgres } from './postgres.js';
 import type { ProviderFigures, ProviderRequest } from './providers.js';
-import { ILL, keyOf, LANES, readSettings, type Settings, USAGE } from './settings.js';
+import { ENGINES, ILL, isOnPostgres, keyOf, LANES, readSettings, type Settings, USAGE } from './settings.js';
 import { createView } from './view.js';
 import type { WorkerFigures } from './worker.js';
 
@@ -28,9 +30,28 @@ function start(file: string, ...args: string[]): ChildProcess {
   return child;
 }
 
-async function startRedis(): Promise<{ socket: string; processorMs: () => Promise<number>; child: ChildProcess }> {
-  const socket = join(folder, 's');
-  const args = ['--port', '0', '--unixsocket', socket, '--save', '', '--appendonly', 'no', '--dir', folder];
+/** Redis or PostgreSQL. */
+interface Store {
+  readonly socket: string;
+  readonly processorMs: () => Promise<number>;
+  /** Memory, or tables. */
+  readonly bytes: () => Promise<number>;
+  readonly child: ChildProcess;
+}
+
+async function startStore({ queue }: Settings): Promise<Store> {
+  const below = join(folder, queue);
+  mkdirSync(below);
+  if (!isOnPostgres(queue)) return startRedis(below);
+  chmodSync(folder, 0o755);
+  const postgres = await startPostgres(below);
+  children.add(postgres.child);
+  return { ...postgres, socket: postgres.folder };
+}
+
+async function startRedis(below: string): Promise<Store> {
+  const socket = join(below, 's');
+  const args = ['--port', '0', '--unixsocket', socket, '--save', '', '--appendonly', 'no', '--dir', below];
   const child = spawn('redis-server', args, { stdio: 'ignore' });
   children.add(child);
   await Promise.race([
@@ -39,15 +60,19 @@ async function startRedis(): Promise<{ socket: string; processorMs: () => Promis
       while (!existsSync(socket)) await pause(20);
     })(),
   ]);
-  const processorMs = async () => {
+  const read = async (section: string, ...names: string[]) => {
     const { Redis } = await import('ioredis');
     const redis = new Redis({ path: socket });
-    const info = await redis.info('cpu');
+    const info = await redis.info(section);
     redis.disconnect();
-    const seconds = (name: string) => Number(new RegExp(`${name}:([\\d.]+)`).exec(info)?.[1]);
-    return 1_000 * (seconds('used_cpu_user') + seconds('used_cpu_sys'));
+    return names.reduce((sum, name) => sum + Number(new RegExp(`${name}:([\\d.]+)`).exec(info)?.[1]), 0);
   };
-  return { socket, processorMs, child };
+  return {
+    socket,
+    child,
+    processorMs: async () => 1_000 * (await read('cpu', 'used_cpu_user', 'used_cpu_sys')),
+    bytes: () => read('memory', 'used_memory'),
+  };
 }
 
 async function ask<T>(child: ChildProcess, request: ProviderRequest): Promise<T> {
@@ -96,16 +121,19 @@ async function signIn(place: Place, providers: ChildProcess): Promise<void> {
     );
     if ((first + BATCH) % 2_000 === 0) console.log(`${first + BATCH} of ${sessions} sessions started`);
   }
-  close();
+  await close();
 }
 
-async function run(settings: Settings): Promise<number> {
-  const redis = await startRedis();
+async function run(settings: Settings): Promise<Figures> {
+  const store = await startStore(settings);
   const providers = start('providers.ts', String(settings.lifetime));
   const [addresses] = await once(providers, 'message');
-  const place: Place = { settings, socket: redis.socket, addresses };
+  const place: Place = { settings, socket: store.socket, addresses };
+  const empty = await store.bytes();
   await signIn(place, providers);
-  if (settings.queue === 'delayed-jobs') await (await import('./worker.js')).addDelayedJobs(place);
+  const bytesEach = ((await store.bytes()) - empty) / settings.sessions;
+  if (settings.queue === 'delayed-jobs') await addBullJobs(place);
+  if (settings.queue === 'pg-boss') await addBossJobs(place);
 
   const workers = new Workers(place);
   let first = await workers.start();
@@ -118,7 +146,7 @@ async function run(settings: Settings): Promise<number> {
   const service = fleet.run({ feed: false, work: false, signal: stopService.signal });
 
   const before = {
-    redisMs: await redis.processorMs(),
+    storeMs: await store.processorMs(),
     granted: (await ask<ProviderFigures>(providers, { ask: 'figures' })).granted,
   };
   const view = createView();
@@ -136,17 +164,17 @@ async function run(settings: Settings): Promise<number> {
     view.draw(elapsed, fleet.getSnapshot(), await fleet.ended({ limit: 5 }), notes);
   }
   const after = await ask<ProviderFigures>(providers, { ask: 'figures' });
-  const redisMs = (await redis.processorMs()) - before.redisMs;
+  const storeMs = (await store.processorMs()) - before.storeMs;
   for (const worker of [first, second]) worker.kill('SIGTERM');
   await Promise.all([first, second].map((worker) => (worker.exitCode === null ? once(worker, 'exit') : undefined)));
   stopService.abort();
   await service;
   await fleet.stop();
-  close();
-  const code = summarize(settings, after, after.granted - before.granted, workers, redisMs);
+  await close();
   providers.kill();
-  redis.child.kill();
-  return code;
+  store.child.kill();
+  const granted = after.granted - before.granted;
+  return { ...figuresOf(settings, after, granted, workers, storeMs), bytesEach };
 }
 
 /** Requests use a few sessions a second, as customers do. */
@@ -157,33 +185,58 @@ async function use(fleet: ReturnType<typeof fleetOf>['fleet'], { sessions }: Set
   await Promise.allSettled(calls);
 }
 
-function summarize(
+/** What came of one run. */
+interface Figures {
+  readonly queue: Settings['queue'];
+  readonly perSecond: number;
+  /** Refreshes that came after the access token had expired, of providers that were well. */
+  readonly late: number;
+  readonly leastMarginMs: number;
+  readonly lost: number;
+  readonly relieved: number;
+  /** Processor time for one refresh, in milliseconds. */
+  readonly workerMs: number;
+  readonly storeMs: number;
+  /** How much of a core the store has used. */
+  readonly storeCores: number;
+  /** Of the store, for a session: its record, and its entry in the index. */
+  readonly bytesEach: number;
+}
+
+function figuresOf(
   settings: Settings,
-  figures: ProviderFigures,
+  { late, leastMarginMs, lost }: ProviderFigures,
   granted: number,
   workers: Workers,
-  redisMs: number,
-): number {
+  storeMs: number,
+): Omit<Figures, 'bytesEach'> {
   const healthy = LANES.filter((lane) => lane !== ILL || settings.calm);
-  const late = healthy.reduce((sum, lane) => sum + (figures.late[lane] ?? 0), 0);
-  const marginShare = figures.leastMarginMs / (settings.lifetime * 1_000);
+  return {
+    queue: settings.queue,
+    perSecond: granted / settings.seconds,
+    late: healthy.reduce((sum, lane) => sum + (late[lane] ?? 0), 0),
+    leastMarginMs,
+    lost,
+    relieved: workers.sum('relieved'),
+    workerMs: workers.sum('processorMs') / Math.max(1, workers.sum('refreshed')),
+    storeMs: storeMs / Math.max(1, granted),
+    storeCores: storeMs / settings.seconds / 1_000,
+  };
+}
+
+function summarize(settings: Settings, figures: Figures): number {
+  const { perSecond, late, leastMarginMs, lost, relieved, workerMs, storeMs, storeCores, bytesEach } = figures;
+  const share = leastMarginMs / (settings.lifetime * 1_000);
+  const store = isOnPostgres(settings.queue) ? 'postgres' : 'redis';
   const lines: [string, string, boolean?][] = [
-    ['refreshes a second', (granted / settings.seconds).toFixed(0), granted > 0],
+    ['refreshes a second', perSecond.toFixed(0), perSecond > 0],
     ['late, of healthy providers', String(late)],
-    [
-      'least margin',
-      `${(figures.leastMarginMs / 1_000).toFixed(1)} s, ${(100 * marginShare).toFixed(0)} % of the lifetime`,
-    ],
-    ['sessions lost', String(figures.lost), figures.lost === 0],
-    ['taken over', String(workers.sum('relieved'))],
-    [
-      'worker: processor time a refresh',
-      `${(workers.sum('processorMs') / Math.max(1, workers.sum('refreshed'))).toFixed(2)} ms`,
-    ],
-    [
-      'redis: processor time a refresh',
-      `${(redisMs / Math.max(1, granted)).toFixed(2)} ms, ${(redisMs / settings.seconds / 1_000).toFixed(2)} of a core`,
-    ],
+    ['least margin', `${(leastMarginMs / 1_000).toFixed(1)} s, ${(100 * share).toFixed(0)} % of the lifetime`],
+    ['sessions lost', String(lost), lost === 0],
+    ['taken over', String(relieved)],
+    ['worker: processor time a refresh', `${workerMs.toFixed(2)} ms`],
+    [`${store}: processor time a refresh`, `${storeMs.toFixed(2)} ms, ${storeCores.toFixed(2)} of a core`],
+    [`${store}: bytes a session`, bytesEach.toFixed(0)],
   ];
   console.log(
     `\n${settings.sessions} sessions of ${settings.lifetime} s tokens, ${settings.queue}, ${settings.seconds} s`,
@@ -193,8 +246,41 @@ function summarize(
   return lines.some(([, , kept]) => kept === false) ? 1 : 0;
 }
 
+/** One engine after the other, each with a store of its own, in the same run. */
+async function compare(given: Settings): Promise<number> {
+  const all: Figures[] = [];
+  let code = 0;
+  for (const queue of ENGINES) {
+    const settings = { ...given, queue, calm: true };
+    const figures = await run(settings);
+    all.push(figures);
+    code = Math.max(code, summarize(settings, figures));
+  }
+  console.table(
+    Object.fromEntries(
+      all.map((one) => [
+        one.queue,
+        {
+          'refreshes a second': Math.round(one.perSecond),
+          late: one.late,
+          'least margin, s': Number((one.leastMarginMs / 1_000).toFixed(1)),
+          lost: one.lost,
+          'worker, ms each': Number(one.workerMs.toFixed(2)),
+          'store, ms each': Number(one.storeMs.toFixed(2)),
+          'store, cores': Number(one.storeCores.toFixed(2)),
+          'bytes a session': Math.round(one.bytesEach),
+        },
+      ]),
+    ),
+  );
+  const { seconds, sessions, lifetime, json } = given;
+  if (json) writeFileSync(json, `${JSON.stringify({ seconds, sessions, lifetime, engines: all }, undefined, 2)}\n`);
+  return code;
+}
+
 try {
-  process.exitCode = await run(readSettings(process.argv.slice(2)));
+  const settings = readSettings(process.argv.slice(2));
+  process.exitCode = settings.compare ? await compare(settings) : summarize(settings, await run(settings));
 } catch (error) {
   console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
   process.exitCode = 2;

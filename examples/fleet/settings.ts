@@ -1,3 +1,9 @@
+/**
+ * Who does the work: the fleet, with jobs in the workers' own processes, on Redis, with BullMQ between, or on PostgreSQL;
+ * or, to compare, no fleet: a delayed job for each session, in BullMQ or in pg-boss.
+ */
+export type Engine = (typeof ENGINES)[number];
+
 /** What is run: `npm run fleet -- 60 --sessions 10000 --lifetime 36 --queue bullmq --calm`. */
 export interface Settings {
   /** How long the fleet runs after the sessions were started. */
@@ -5,19 +11,27 @@ export interface Settings {
   readonly sessions: number;
   /** How long access tokens live, in seconds. */
   readonly lifetime: number;
-  /** The engine: jobs in the workers' own processes, in BullMQ, or, to compare, a delayed BullMQ job per session and no fleet. */
-  readonly queue: 'in-process' | 'bullmq' | 'delayed-jobs';
+  readonly queue: Engine;
   /** Without the provider's bad days and the worker that is killed: for figures. */
   readonly calm: boolean;
+  /** All engines one after the other, calm, and a table at the end. */
+  readonly compare: boolean;
+  /** Where the figures of `compare` go, as JSON. */
+  readonly json: string | undefined;
 }
 
 export const LANES = ['crm', 'mail', 'files'] as const;
 /** The provider with bad days. */
 export const ILL = 'mail';
-const QUEUES = ['in-process', 'bullmq', 'delayed-jobs'] as const;
+export const ENGINES = ['in-process', 'bullmq', 'postgres', 'delayed-jobs', 'pg-boss'] as const;
 
 export const USAGE = `npm run fleet -- [seconds, default 40] [--sessions N, default 10000] [--lifetime seconds, default 60]
-  [--queue ${QUEUES.join('|')}] [--calm]`;
+  [--queue ${ENGINES.join('|')}] [--calm] [--compare [--json FILE]]`;
+
+/** Whether an engine keeps sessions in PostgreSQL, rather than in Redis. */
+export function isOnPostgres(queue: Engine): boolean {
+  return queue === 'postgres' || queue === 'pg-boss';
+}
 
 /** Reads the arguments; throws an error that says what was wrong. */
 export function readSettings(words: readonly string[]): Settings {
@@ -27,10 +41,14 @@ export function readSettings(words: readonly string[]): Settings {
     lifetime: 60,
     queue: 'in-process' as Settings['queue'],
     calm: false,
+    compare: false,
+    json: undefined as string | undefined,
   };
   const rest = [...words];
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === '--calm') settings.calm = true;
+    else if (word === '--compare') settings.compare = true;
+    else if (word === '--json') settings.json = rest.shift();
     else if (word === '--sessions') settings.sessions = positive(word, rest.shift());
     else if (word === '--lifetime') settings.lifetime = positive(word, rest.shift());
     else if (word === '--queue') settings.queue = queueOf(rest.shift());
@@ -47,8 +65,8 @@ export function keyOf(index: number): string {
 export const laneOf = (key: string): string => key.split('/')[0] ?? '';
 
 function queueOf(word: string | undefined): Settings['queue'] {
-  const queue = QUEUES.find((one) => one === word);
-  if (!queue) throw new Error(`Expected --queue to be one of ${QUEUES.join(', ')}, got ${word}.`);
+  const queue = ENGINES.find((one) => one === word);
+  if (!queue) throw new Error(`Expected --queue to be one of ${ENGINES.join(', ')}, got ${word}.`);
   return queue;
 }
 

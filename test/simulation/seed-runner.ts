@@ -77,6 +77,11 @@ interface Range {
   readonly workers: number;
 }
 
+/** At once, as the end of many seeds is far away. */
+function tellFailure(seed: number, invariant: string | undefined): void {
+  if (invariant !== undefined) process.stderr.write(`seed ${seed}: ${invariant}\n`);
+}
+
 /** Deals blocks of seeds to the workers. */
 function play(file: string, range: Range, most: number, progress?: (tally: Tally) => void): Promise<Tally> {
   const tally = createTally();
@@ -95,6 +100,7 @@ function play(file: string, range: Range, most: number, progress?: (tally: Tally
       worker.on('error', reject);
       worker.on('message', (outcomes: Outcome[]) => {
         for (const outcome of outcomes) count(tally, outcome);
+        if (progress) for (const { seed, violations } of outcomes) tellFailure(seed, violations[0]?.invariant);
         if (!deal(worker)) void worker.terminate().then(() => resolve());
       });
       if (!deal(worker)) void worker.terminate().then(() => resolve());

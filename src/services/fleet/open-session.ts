@@ -67,7 +67,10 @@ export function openSession(world: SessionWorld, key: string, lane: string, isWo
   });
   tokens.on('sessionEnded', ({ reason }) => {
     const isListed = ENDED_BY_PROVIDER.includes(reason);
-    if (isListed && reason !== 'expired') board.report(lane, { kind: 'dead' });
+    // What was lost with a process of ours says nothing about the provider.
+    if (reason === 'rejected' || reason === 'lost') {
+      board.report(lane, { kind: reason === 'rejected' ? 'dead' : 'other' });
+    }
     emitter.emit('sessionEnded', { ...fact(), reason });
     // What the storage has listed by itself, as a refresh was under way, gets its reason, or, after a sign-out here, is
     // taken off again. An end elsewhere is listed there.

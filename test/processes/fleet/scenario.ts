@@ -151,8 +151,7 @@ interface Round {
   readonly isKill: boolean;
 }
 
-async function count(here: Here, tally: Tally, { flight, at, seen, keys, isKill }: Round): Promise<void> {
-  const { fleet } = here;
+async function count({ fleet }: Here, tally: Tally, { flight, at, seen, keys, isKill }: Round): Promise<void> {
   tally.rounds++;
   tally.inFlight += flight.keys.length;
   const begun = new Set(flight.keys);
@@ -164,7 +163,6 @@ async function count(here: Here, tally: Tally, { flight, at, seen, keys, isKill 
     if (isLost) {
       tally.lost++;
       if (ended.includes(key)) tally.told++;
-      else console.error('untold', key, JSON.stringify(own.map((one) => ({ ...one, at: one.at - at }))), flight.pid, await here.open(key).ready());
       if (!own.some((one) => one.pid === flight.pid && one.granted)) tally.others++;
     }
     if (own.length === 0) tally.forgotten++;

@@ -59,6 +59,24 @@ describe('processes that end, sessions that end', () => {
     expect(await fleet.ended()).toMatchObject([{ key: 'a', reason: 'lost' }]);
   });
 
+  test('FL11 what a process that died has lost holds no lane: it says nothing about the provider', async () => {
+    const world = fleetWorld({
+      server: { answerDelayMs: 2_000 },
+      lanes: { default: { perSecond: 400, concurrency: 32, until: 0.5 } },
+    });
+    const keys = Array.from({ length: 30 }, (_, index) => `c${index}`);
+    await world.signIn(...keys);
+    world.clock.sleep(0.6 * HOUR);
+    const one = world.process();
+    while (world.server.counts.refreshesGranted < keys.length) await world.clock.advance(50);
+    one.peer.crash();
+    const { events, fleet } = world.process();
+    await world.pass(20_000);
+    expect(events.filter(({ type }) => type === 'lanePaused')).toEqual([]);
+    const ended = await fleet.ended();
+    expect(ended.map(({ key, reason }) => `${key} ${reason}`).sort()).toEqual(keys.map((key) => `${key} lost`).sort());
+  });
+
   test('FL12 A session that its provider ended is listed until it is acknowledged, whatever dies in between', async () => {
     for (let moment = 0; moment < 12; moment++) {
       const world = fleetWorld({ server: { delayMs: 50, answerDelayMs: 50 } });

@@ -51,7 +51,13 @@ interface Customer {
   /** Its grants that it has left, and when. */
   readonly left: Map<Family, number>;
   stored:
-    | { readonly family: Family; readonly index: number; readonly at: number; readonly isMarked: boolean }
+    | {
+        readonly family: Family;
+        readonly index: number;
+        readonly at: number;
+        readonly isMarked: boolean;
+        readonly wasMarked: boolean;
+      }
     | undefined;
   presentations: (Presentation & { readonly holding: Holding | undefined })[];
   /** What its provider has ended, until it is acknowledged. */
@@ -122,7 +128,8 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       (other) =>
         other.family === family && !other.isHeard && !other.isOver && !isAway(other.host) && !other.holding?.isLost,
     );
-    if (overlap && hasLock) world.violate('one at a time', `${name} while ${overlap.host.name} does`);
+    // whoever signs out lets go of a request at once
+    if (overlap && hasLock && !one.isLeaving) world.violate('one at a time', `${name} while ${overlap.host.name} does`);
   }
 
   /** What a worker asks for has to be due: not before its share of the lifetime, and not for a session that nobody uses. */
@@ -130,14 +137,16 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
     const isFirst = !one.presentations.some((other) => other.family === family && other.index === index);
     const { askedAt } = family;
     const isExcused =
-      isSince(askedAt - 60_000, 'jump') || isSince(askedAt, 'crash') || one.askedAt >= askedAt || one.stored?.isMarked;
+      isSince(askedAt - 60_000, 'jump') || isSince(askedAt, 'crash') || one.askedAt >= askedAt || one.stored?.wasMarked;
     if (!isWorker || !isFirst || isExcused || one.stored?.family !== family || one.stored.index !== index) return;
     const { from, lifetimeMs, hotForMs, keepAliveMs, refreshLifetimeMs = Number.POSITIVE_INFINITY } = one.facts;
     const name = `${host.name} presents ${family.name}-${index}, ${world.now - askedAt} ms after it was got`;
     if (world.now < askedAt + from * lifetimeMs - LATE_MS) world.violate('not before it is due', name);
-    const coldFrom = Math.max(one.startedAt, one.uses.at(-1) ?? 0) + hotForMs + 65_000;
+    // a use is noted within a minute
+    const lastUse = one.uses.at(-1);
+    const coldFrom = (lastUse === undefined ? one.startedAt : lastUse + 60_000) + hotForMs + 5_000;
     const keepAliveAt = askedAt + Math.min(keepAliveMs, 0.9 * refreshLifetimeMs);
-    if (world.now > coldFrom && world.now < keepAliveAt - LATE_MS && wipedAt < coldFrom - hotForMs - 65_000) {
+    if (world.now > coldFrom && world.now < keepAliveAt - LATE_MS && wipedAt < one.startedAt) {
       world.violate('unused sessions cost little', name);
     }
   }
@@ -242,7 +251,8 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       if (one.left.has(found)) world.violate('sign-out wins', `${host.name} stores ${family}, which was signed out`);
       if (found.key !== key) world.violate('own tokens', `${host.name} stores a token of ${found.key} for ${key}`);
       one.recordSkewMs = host.offsetMs;
-      one.stored = { family: found, index: Number(index), at: world.now, isMarked: unanswered === true };
+      const wasMarked = one.stored?.family === found && one.stored.index === Number(index) && one.stored.isMarked;
+      one.stored = { family: found, index: Number(index), at: world.now, isMarked: unanswered === true, wasMarked };
     },
     removed(host, name, before) {
       const key = name.slice('evertoken:'.length);

@@ -11,6 +11,7 @@ export interface Disturbances {
 
 /** `stop() takes 15 s at most`, and what it meets takes a moment. */
 const STOP_MS = 15_500;
+const BOUND_MS = 14_400;
 
 export function createDisturbances(
   scene: Scene,
@@ -79,7 +80,8 @@ export function createDisturbances(
       isOver = true;
       if (isExcused()) return;
       world.trace(() => `${host.name} has ended`);
-      checks.stopped(host);
+      // at its bound, something may still be under way
+      if (world.now < startedAt + BOUND_MS) checks.stopped(host);
       host.die();
     });
     world.schedule(STOP_MS, () => {

@@ -38,13 +38,6 @@ export const mutations: readonly Mutation[] = [
     'at: unanswered ? now + 60_000 : at',
   ),
   mutation(
-    'what is under way is not urgent',
-    'A worker that takes over sees no mark, and leaves the session until it is due.',
-    DUE,
-    '...(unanswered && { urgent: true })',
-    '...(unanswered && { urgent: false })',
-  ),
-  mutation(
     'unused sessions are kept fresh',
     'The feeder hands out what nobody uses like anything else.',
     FEEDER,

@@ -65,7 +65,7 @@ export interface Provider {
 }
 
 export function createProvider(world: SimWorld, facts: LaneFacts, watch: ProviderWatch): Provider {
-  const { random } = world;
+  const { random, circumstances } = world;
   const families = new Map<string, Family>();
   const byName = new Map<string, Family>();
   let count = 0;
@@ -124,6 +124,9 @@ export function createProvider(world: SimWorld, facts: LaneFacts, watch: Provide
   function send(presentation: Presentation, settle: (answer: unknown) => void, fail: (error: Error) => void): void {
     const { host } = presentation;
     const way = () => random.wait(facts.answerMs / 2);
+    if (circumstances.hasCrashes && !host.isSafe && world.fails('dies in an exchange', 0.015)) {
+      host.deliver(random.between(0, facts.answerMs), host.die);
+    }
     if (world.fails('request lost', 0.01)) return void host.deliver(way(), () => fail(new TypeError('fetch failed')));
     world.schedule(way(), () => {
       const answer = act(presentation);

@@ -139,7 +139,7 @@ function drawLane(random: Random, name: string): LaneFacts {
     concurrency: random.pick([2, 8]),
     from: 0.5,
     until: random.pick([0.7, 0.8]),
-    hotForMs: keepsAlive ? 150_000 : 3_600_000,
+    hotForMs: keepsAlive ? 100_000 : 3_600_000,
     keepAliveMs: keepsAlive ? random.pick([240_000, 3_600_000]) : 3_600_000,
     takeoverMs: random.pick([2_000, 5_000]),
   };
