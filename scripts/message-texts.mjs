@@ -27,7 +27,7 @@ export function messageTexts(folder = new URL('src/', root)) {
     const { texts, seen, followed } = trace(messages, { checker, uses, elsewhere });
     const usesOf = (one) => [one, ...(uses.unpacked.get(one) ?? [])].flatMap((it) => uses.references.get(it) ?? []);
     const more = [...followed].filter((one) => usesOf(one).some((node) => !isHarmless(node, seen)));
-    if (more.length === 0) return { texts, elsewhere };
+    if (more.length === 0) return texts;
     for (const one of more) elsewhere.add(one);
   }
 }

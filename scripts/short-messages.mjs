@@ -15,7 +15,7 @@ export const STAYS = /\bhttps\b(?!:)|allowInsecure|not secure/;
 export function shortenMessages(folder) {
   const edits = new Map();
   const texts = new Set();
-  for (const node of messageTexts(folder).texts) {
+  for (const node of messageTexts(folder)) {
     const parts = partsOf(node);
     if (parts.some(({ text }) => STAYS.test(text))) continue;
     const { fileName } = node.getSourceFile();

@@ -98,6 +98,19 @@ describe('what each subpath weighs is guarded', () => {
   });
 });
 
+test('what a page in production pays for is guarded: the root, with a platform, and with signing in', () => {
+  const guards: { path?: string; import: string | object; limit: string }[] = JSON.parse(
+    readFileSync(join(root, '.size-limit.json'), 'utf8'),
+  );
+  const pages = guards.map(({ path, import: parts }) => (path ? [path] : Object.keys(parts)));
+  const inPages = pages.filter(([first]) => first?.startsWith('dist/for-pages/'));
+  expect(inPages).toContainEqual(['dist/for-pages/index.js']);
+  expect(inPages).toContainEqual(['index', 'browser'].map((name) => `dist/for-pages/${name}.js`));
+  expect(inPages).toContainEqual(['index', 'browser', 'oauth'].map((name) => `dist/for-pages/${name}.js`));
+  // never halves of two builds in one
+  expect(inPages.flat().filter((path) => !path.startsWith('dist/for-pages/'))).toEqual([]);
+});
+
 test('only three small libraries come along', () => {
   expect(Object.keys(manifest.dependencies)).toEqual(['async-mutex', 'jwt-decode', 'mitt']);
 });
