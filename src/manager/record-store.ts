@@ -146,7 +146,7 @@ export class RecordStore {
     const isBuried = found !== undefined && this.#hasTombstone(found);
     const standing = reconcile(held, found, { wasStored: this.wasStored(held), isBuried });
     // Another page is signing out of the session that was found: the held one, or one that replaced it, so that it is over as well.
-    const endsOurs = standing === 'found' || (held !== undefined && !isBuried && isSameSession(held, found));
+    const endsOurs = standing === 'found' || (!isBuried && isSameSession(held, found));
     return endsOurs && found && isMarked(this.#getMarks(), found) ? 'neither' : standing;
   }
 

@@ -176,6 +176,17 @@ describe('when the session changes', () => {
     expect(manager.refresher.isRunning).toBe(true);
   });
 
+  test('a question about a cookie goes on, where the session before it turns out to be over', async () => {
+    const { clock, manager, record, find } = whole({ refreshTokenIn: 'cookie' });
+    hold(manager, record());
+    manager.refresher.signIn('resume').catch(() => undefined);
+    await clock.settle();
+    expect(manager.refresher.isRunning).toBe(true);
+    find(record({ sessionId: 'other', revision: 9 }));
+    expect(manager.session.record?.sessionId).toBe('other');
+    expect(manager.refresher.isRunning).toBe(true);
+  });
+
   test('the alarm is set for the moment when its access token is due', () => {
     const { clock, manager, record } = whole({ proactive: true, leewayMs: 60_000 });
     hold(manager, record());
@@ -258,8 +269,10 @@ describe('what follows is carried out', () => {
     hold(manager, held);
     manager.unstored.put({ ...held, sessionId: 'other' }, held.tokens);
     expect(started()).toBe(0);
+    const reasons: string[] = [];
+    manager.emitter.on('refreshStarted', ({ reason }) => reasons.push(reason));
     manager.unstored.put(held, { ...held.tokens, accessToken: 'late' });
-    expect(started()).toBe(1);
+    expect(reasons).toEqual(['due']);
     await clock.settle();
     expect(manager.session.record?.tokens.accessToken).toBe('late');
   });
@@ -485,7 +498,15 @@ describe('the end', () => {
     await expect(manager.accessTokens.get()).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
   });
 
-  test('leaves no timer: neither the alarm, nor a repair, nor the delay before another attempt', async () => {
+  test('leaves no alarm', () => {
+    const { clock, manager, record } = whole({ proactive: true });
+    hold(manager, record());
+    expect(clock.pending).toBe(1);
+    manager.dispose();
+    expect(clock.pending).toBe(0);
+  });
+
+  test('leaves no timer: neither a repair, nor the delay before another attempt', async () => {
     const { clock, manager, record, answers } = whole({ proactive: true, retry: { attempts: 5 } });
     hold(manager, record());
     await wasStored(manager, record());

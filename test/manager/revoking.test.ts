@@ -92,7 +92,7 @@ test('an answer that is not 2xx is a failure with its status; one that is, and n
 
 test('a revocation keeps the process alive until it is over, and leaves no timer', async () => {
   const clock = fakeClock();
-  let answer = (): void => undefined;
+  let answer = (_?: unknown): void => undefined;
   const settings = readOptions(
     {
       refresh: () => Promise.reject(new Error('nobody expected a refresh')),

@@ -20,7 +20,7 @@ function waiting(options: Partial<TokenManagerOptions> = {}) {
   const getItem = (key: string) =>
     key === 'evertoken:session' ? new Promise<string | null>((resolve) => reads.push(resolve)) : null;
   const storage = { getItem, setItem: () => undefined, removeItem: () => undefined };
-  const manager: Manager = bareManager(
+  const manager = bareManager(
     { clock, storage },
     {
       activate: () => {
@@ -135,13 +135,13 @@ describe('whether there is a session is known', () => {
 
 describe('whoever waits is not held up once it is known', () => {
   test.each([
-    ['a sign-in', ({ pending }: Manager): void => void pending.beginStart('next')],
-    ['a refresh', ({ refresher }: Manager): void => refresher.start('expired')],
+    ['a sign-in', ({ pending }: Manager): unknown => pending.beginStart('next')],
+    ['a refresh', ({ refresher }: Manager): unknown => refresher.start('expired')],
   ] as const)('by %s that follows from it', async (_, begin) => {
     const { clock, manager, reads, seen, state, wait } = waiting();
     await wait();
-    state.whenKnown = () => {
-      state.whenKnown = () => undefined;
+    state.whenKnown = (): void => {
+      state.whenKnown = (): void => undefined;
       begin(manager);
     };
     reads[0]?.(encodeRecord(mine));

@@ -137,8 +137,8 @@ export const mutations: readonly Mutation[] = [
     'a late answer is dropped',
     'Tokens that come after the deadline of the exchange are thrown away.',
     'manager/exchange.ts',
-    'if (answer?.tokens) onLate',
-    'if (answer?.tokens && !answer) onLate',
+    'if (tokens) onLate',
+    'if (tokens && !tokens) onLate',
   ),
   mutation(
     'the loss of the lock goes unnoticed',
