@@ -70,6 +70,7 @@ export default defineConfig({
   description: 'Keeps an application signed in: one refresh however many callers, and no passing fault ends a session.',
   head: [['link', { rel: 'icon', type: 'image/svg+xml', href: `${process.env.DOCS_BASE ?? '/'}icon.svg` }]],
   lastUpdated: false,
+  vite: { build: { chunkSizeWarningLimit: 2_000 } }, // the index of the search, which is loaded when somebody searches
   ignoreDeadLinks: [/^\/playground\//], // copied as it is: `npm run docs:check` looks for it
   markdown: {
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },

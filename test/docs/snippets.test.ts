@@ -8,7 +8,7 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const pages = await pagesWithSnippets();
 
 /** Files that CI compiles or runs: `npm run typecheck`, the tests, and for `site` `npm run docs:check`. */
-const sources = ['examples', 'site/migration'].flatMap((folder) =>
+const sources = ['examples', 'site/applications', 'site/migration'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.(tsx?|mjs|json|css|html)$/.test(name) && !name.includes('node_modules'))
     .map((name) => read(join(folder, name))),
