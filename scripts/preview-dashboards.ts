@@ -15,7 +15,7 @@ const MONTH: Plan = {
   episodes: [
     ['rate-limited', 15],
     ['slow', 4],
-    ['third-fails', 1],
+    ['third-fails', 0.5],
     ['lost', 5],
   ],
   calmMinutes: 41,
@@ -75,7 +75,7 @@ const hours = ({ from, to }: FleetHistory) => marks(from, to, 3_600, (count) => 
 const days = ({ from, to }: FleetHistory) => marks(from, to, DAY_MINUTES * 180, (count) => `day ${count * 3}`);
 
 const byStart = (series: readonly Drawn[]) =>
-  series.toSorted((one, other) => (one.values[0]?.[0] ?? 0) - (other.values[0]?.[0] ?? 0));
+  [...series].sort((one, other) => (one.values[0]?.[0] ?? 0) - (other.values[0]?.[0] ?? 0));
 
 async function draw(names: readonly string[], plan?: Plan): Promise<void> {
   const history = await playHistory(plan);

@@ -1,4 +1,6 @@
+import { logs } from '@opentelemetry/api';
 import { afterEach, expect, test, vi } from 'vitest';
+import { tokens as observedByApi } from '../../examples/observability/browser.js';
 import { collectorLogs, createTokens } from '../../examples/observability/page-collector.js';
 
 interface Sent {
@@ -99,4 +101,15 @@ test('a page tells of its session, and no token', async () => {
   expect(ours).toEqual(['evertoken.session.start', 'evertoken.session.end']);
   expect(sent[0]?.body).not.toContain('secret');
   tokens.dispose();
+});
+
+test('examples/observability/browser.ts: whichever logger is registered is told', async () => {
+  const told: (string | undefined)[] = [];
+  const emit = ({ eventName }: { eventName?: string | undefined }) => told.push(eventName);
+  logs.setGlobalLoggerProvider({ getLogger: () => ({ emit, enabled: () => true }) } as never);
+  await observedByApi.startSession({ access_token: 'secret-at', token_type: 'Bearer', expires_in: 600 });
+  expect(await observedByApi.getAccessToken()).toBe('secret-at');
+  expect(told).toContain('evertoken.session.start');
+  observedByApi.dispose();
+  logs.disable();
 });

@@ -59,7 +59,7 @@ export function timeChart(chart: Chart, kind: 'lines' | 'stack' | 'bars'): strin
     const draw = (run: (readonly [number, number])[]) =>
       run.map(([at, value]) => `${px(x(at))} ${px(y(value))}`).join('L');
     for (const run of kind === 'stack' ? runs(values, chart.step) : []) {
-      const back = run.toReversed().map(([at]) => `${px(x(at))} ${px(y(base.get(at) ?? 0))}`);
+      const back = [...run].reverse().map(([at]) => `${px(x(at))} ${px(y(base.get(at) ?? 0))}`);
       parts.push(`<path class="a ${colour}" d="M${draw(run)}L${back.join('L')}Z"/>`);
     }
     // a series that is 0 would hide the one below it
@@ -163,7 +163,7 @@ export function statChart({ width, height, series, unit, limit }: Chart, isFloor
   const gap = (height - 10) / Math.max(1, series.length);
   return series
     .map(({ name, values }, index) => {
-      const value = values.findLast(([, one]) => Number.isFinite(one))?.[1] ?? Number.NaN;
+      const value = [...values].reverse().find(([, one]) => Number.isFinite(one))?.[1] ?? Number.NaN;
       const isBad = limit !== undefined && (isFloor ? value < limit : value > limit);
       const colour = limit === undefined ? 'blue' : isBad ? 'bad' : 'good';
       const y = gap * index + gap / 2 + size / 3;
