@@ -24,6 +24,7 @@ const now: readonly PanelSpec[] = [
     ],
     nothing: 'no alert fires',
     width: 18,
+    height: 10,
   },
   {
     title: 'Success now',
@@ -33,6 +34,7 @@ const now: readonly PanelSpec[] = [
     limit: { value: 0.995, alert: 'RefreshSuccessLow', isFloor: true },
     queries: [{ expr: `1 - ${recorded('refresh_errors:ratio_rate10m')}`, legend: '{{job}}' }],
     width: 6,
+    height: 10,
   },
 ];
 
@@ -181,7 +183,7 @@ const apis: readonly PanelSpec[] = [
     queries: [
       {
         expr: rateBy('server_address, evertoken_request_replayed', series('evertoken_request_rejections_total')),
-        legend: '{{server_address}}, replayed {{evertoken_request_replayed}}',
+        legend: '{{server_address}}, replayed: {{evertoken_request_replayed}}',
       },
     ],
   },
@@ -217,7 +219,8 @@ const parts: readonly PanelSpec[] = [
   },
   {
     title: 'Storage time',
-    description: 'What 95 % of the calls of the store stay under, by operation.',
+    description:
+      'What 95 % of the calls of the store stay under, by operation. The lowest bucket ends at 50 ms: 47.5 ms means that all of them were in it.',
     kind: 'lines',
     unit: 's',
     queries: [
@@ -229,7 +232,8 @@ const parts: readonly PanelSpec[] = [
   },
   {
     title: 'Wait for the lock',
-    description: 'What 95 % of those who refresh wait for the lock, by job.',
+    description:
+      'What 95 % of those who refresh wait for the lock, by job. The lowest bucket ends at 50 ms: 47.5 ms means that all of them were in it.',
     kind: 'lines',
     unit: 's',
     limit: { value: 5, alert: 'LockSlow' },

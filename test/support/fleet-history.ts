@@ -1,7 +1,7 @@
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import type { Scenario, World } from '../../examples/game-days/scenario.js';
-import { scenarios } from '../../examples/game-days/scenarios.js';
+import { findScenario, scenarios } from '../../examples/game-days/scenarios.js';
 import { revocationCanary } from '../../examples/observability/revocation-canary.js';
 import { createFetch, createTokenManager, type TokenManager, tokenEndpoint } from '../../src/index.js';
 import { openTelemetry } from '../../src/integrations/otel.js';
@@ -25,12 +25,23 @@ export interface FleetHistory {
   readonly episodes: readonly Episode[];
 }
 
+/** What goes wrong when: names of scenarios with minutes, and how long all is well between two of them. */
+export interface Plan {
+  readonly episodes: readonly (readonly [name: string, minutes: number])[];
+  readonly calmMinutes: number;
+  /** Access tokens live this many times shorter than otherwise. Default 1. */
+  readonly pace?: number;
+}
+
 const SCRAPE_MS = 30_000;
 const MINUTE_MS = 60_000;
-/** Between two scenarios. */
-const CALM_MS = 6 * MINUTE_MS;
-/** No scenario lasts longer here: what is to be seen is seen by then. */
-const MOST_MINUTES = 15;
+/** Everything, though nothing for long: what is to be seen is seen by then. */
+const EVERYTHING: Plan = {
+  episodes: scenarios
+    .filter(({ name }) => name !== 'healthy')
+    .map(({ name, fault }) => [name, Math.min(fault.minutes, 15)]),
+  calmMinutes: 6,
+};
 const LATENCY_MS = 60;
 
 const JOBS: readonly JobOptions[] = [
@@ -54,11 +65,15 @@ interface JobOptions {
   readonly meets: (scenario: Scenario) => boolean;
 }
 
-/** Plays the scenarios on a fake clock: the same history at every call. */
-export async function playHistory(): Promise<FleetHistory> {
+/** Plays scenarios on a fake clock, all of them by default: the same history at every call. */
+export async function playHistory({
+  episodes: planned,
+  calmMinutes,
+  pace = 1,
+}: Plan = EVERYTHING): Promise<FleetHistory> {
   const clock = fakeClock();
   const random = seeded(14);
-  const jobs = JOBS.map((options) => startJob(clock, random, options));
+  const jobs = JOBS.map((options) => startJob(clock, random, { ...options, lifetimeMs: options.lifetimeMs / pace }));
   const canary = startCanary(clock);
   const from = clock.now() / 1_000;
   const lines: string[] = [];
@@ -73,14 +88,15 @@ export async function playHistory(): Promise<FleetHistory> {
   }
 
   await pass(20 * MINUTE_MS);
-  for (const scenario of scenarios.filter(({ name }) => name !== 'healthy')) {
+  for (const [name, minutes] of planned) {
+    const scenario = findScenario(name);
     const at = clock.now() / 1_000;
-    canary.lag = scenario.name === 'revocation-fails' ? 8_000 : 800;
+    canary.lag = name === 'revocation-fails' ? 8_000 : 800;
     const ends = jobs.filter(({ options }) => options.meets(scenario)).map(({ world }) => scenario.fault.begin(world));
-    await pass(Math.min(scenario.fault.minutes, MOST_MINUTES) * MINUTE_MS);
+    await pass(minutes * MINUTE_MS);
     for (const end of ends) end();
-    episodes.push({ name: scenario.name, from: at, to: clock.now() / 1_000 });
-    await pass(CALM_MS);
+    episodes.push({ name, from: at, to: clock.now() / 1_000 });
+    await pass(calmMinutes * MINUTE_MS);
   }
   const text = `${lines.join('\n')}\n# EOF\n`;
   return { text, from, to: clock.now() / 1_000, episodes };
