@@ -11,7 +11,7 @@ import { createRunner } from './fleet-runner.js';
 import { createLaneFigures, type FleetSnapshot } from './fleet-snapshot.js';
 import { inPortions } from './in-portions.js';
 import { inProcessQueue } from './in-process-queue.js';
-import { LaneBoard } from './lane-board.js';
+import { createLaneBoard } from './lane-board.js';
 import { type LaneOptions, laneRules, wrongOption } from './lane-options.js';
 import { onceBounded } from './once-bounded.js';
 import { openSession, type SessionGuard } from './open-session.js';
@@ -94,7 +94,7 @@ export function createFleet(options: FleetOptions): Fleet {
   const laneOf = (key: string) => options.laneOf?.(key) || 'default';
   const ruleOf = laneRules(options.lanes);
   const emitter = createFleetEmitter();
-  const board = new LaneBoard(due, clock, random, emitter);
+  const board = createLaneBoard(due, clock, random, emitter);
   const figures = createLaneFigures(clock.now);
   const queue = options.queue ?? inProcessQueue();
   const pending = new Set<Promise<unknown>>();

@@ -4,134 +4,159 @@ import type { DueIndex, LaneCounts } from '../../ports/due-index.js';
 import type { FleetEmitter } from './fleet-events.js';
 
 /** What this process knows of the lanes, and tells the others through the index. */
-export class LaneBoard {
-  readonly #due: DueIndex;
-  readonly #clock: Clock;
-  readonly #random: () => number;
-  readonly #emitter: FleetEmitter;
-  readonly #states = new Map<string, LaneState>();
-  /** Pauses that the index has not taken yet; until then they count here. */
-  readonly #unwritten = new Map<string, LanePause>();
-  /** When a pause of ours was taken last, in writes: an older answer does not know it. */
-  readonly #takenAt = new Map<string, number>();
-  #writes = 0;
-  readonly #told = new Map<string, LanePause['reason']>();
-  /** What the index said last, as it was written. */
-  readonly #seen = new Map<string, LanePause | undefined>();
-  #lastNow: number;
-
-  constructor(due: DueIndex, clock: Clock, random: () => number, emitter: FleetEmitter) {
-    this.#due = due;
-    this.#clock = clock;
-    this.#random = random;
-    this.#emitter = emitter;
-    this.#lastNow = clock.now();
-  }
-
-  pauseOf(lane: string): LanePause | undefined {
-    this.#now();
-    return this.#stateOf(lane).pause;
-  }
-
+export interface LaneBoard {
+  pauseOf(lane: string): LanePause | undefined;
   /** Asks the index for the figures of one lane or of all, and learns what it says about pauses. */
-  async look(lane?: string): Promise<readonly LaneCounts[]> {
-    const begun = this.#writes;
-    const all = await this.#due.look(lane);
-    for (const { lane: name, paused } of all) {
-      if ((this.#takenAt.get(name) ?? 0) <= begun) this.#learn(name, paused);
-    }
-    return all;
-  }
-
-  report(lane: string, outcome: LaneOutcome): void {
-    const at = this.#now();
-    const before = this.#stateOf(lane);
-    const after = laneAfter(before, outcome, at, this.#random());
-    this.#states.set(lane, after);
-    if (!after.pause || after.pause === before.pause) return;
-    this.#tell(lane, after.pause);
-    void this.#share(lane, after.pause);
-  }
-
-  async set(lane: string, pause: LanePause): Promise<void> {
-    const { recent } = this.#stateOf(lane);
-    this.#states.set(lane, { pause, recent: pause.reason === 'resumed' ? [] : recent });
-    this.#tell(lane, pause);
-    await this.#share(lane, pause);
-  }
-
+  look(lane?: string): Promise<readonly LaneCounts[]>;
+  report(lane: string, outcome: LaneOutcome): void;
+  set(lane: string, pause: LanePause): Promise<void>;
   /** Whether the provider's word that a session is over is believed. */
-  mayEnd(lane: string): boolean {
-    return this.#stateOf(lane).pause?.reason !== 'deaths';
-  }
+  mayEnd(lane: string): boolean;
+}
 
-  #stateOf(lane: string): LaneState {
-    return this.#states.get(lane) ?? FRESH_LANE;
-  }
-
-  /** A pause is told once, however often a probe finds that nothing has changed. */
-  #tell(lane: string, pause: LanePause | undefined): void {
-    const { reason, until } = pause ?? { reason: 'resumed', until: 0 };
-    const before = this.#told.get(lane) ?? 'resumed';
-    if (reason === 'probing' || reason === before) return;
-    this.#told.set(lane, reason);
-    const at = this.#clock.now();
-    if (reason === 'resumed') this.#emitter.emit('laneResumed', { at, lane });
-    else this.#emitter.emit('lanePaused', { at, lane, reason, until });
-  }
-
-  /** The time; pauses last no longer because the clock was set back. */
-  #now(): number {
-    const at = this.#clock.now();
-    const backMs = this.#lastNow - at;
-    this.#lastNow = at;
-    if (backMs <= 0) return at;
-    for (const [lane, { pause, recent }] of this.#states) {
-      if (pause) this.#states.set(lane, { pause: { ...pause, until: pause.until - backMs }, recent });
-    }
-    return at;
-  }
-
-  /** A pause that somebody else has written, by the clock here. */
-  #here(lane: string, pause: LanePause): LanePause {
-    const { forMs, ...shared } = pause;
-    if (forMs === undefined) return pause;
-    const now = this.#now();
-    // What was not there at the last look has just been written. At the first look, the clocks have to be believed.
-    const leftMs = this.#seen.has(lane) ? forMs : Math.min(pause.until - now, forMs);
-    return { ...shared, until: now + leftMs };
-  }
-
-  async #write(lane: string, pause: LanePause): Promise<void> {
-    this.#unwritten.set(lane, pause);
-    try {
-      await this.#due.pause(lane, pause);
-      this.#seen.set(lane, pause);
-      this.#takenAt.set(lane, ++this.#writes);
-      if (this.#unwritten.get(lane) === pause) this.#unwritten.delete(lane);
-    } catch (error) {
-      this.#emitter.emit('indexFailed', { at: this.#clock.now(), operation: 'pause', error });
-    }
-  }
-
-  /** Without a length where it waits for a person. */
-  #share(lane: string, pause: LanePause): Promise<void> {
-    return this.#write(lane, pause.reason === 'deaths' ? pause : { ...pause, forMs: pause.until - this.#now() });
-  }
+export function createLaneBoard(due: DueIndex, clock: Clock, random: () => number, emitter: FleetEmitter): LaneBoard {
+  const states = createLaneStates(clock);
+  const shared = createSharedPauses(due, clock, emitter, states.now);
+  const tell = createTeller(clock, emitter);
 
   /** What the index says about a lane, which another process may have written. */
-  #learn(lane: string, pause: LanePause | undefined): void {
-    const own = this.#unwritten.get(lane);
-    if (own) return void this.#write(lane, own);
-    const { pause: before, recent } = this.#stateOf(lane);
-    const isKnown = isSame(pause, this.#seen.get(lane));
-    const found = isKnown ? before : pause && unlessLonger(this.#here(lane, pause), before);
-    this.#seen.set(lane, pause);
-    if (found && !isKnown && found.until === before?.until) void this.#share(lane, found);
+  function learn(lane: string, pause: LanePause | undefined): void {
+    if (shared.writeAgain(lane)) return;
+    const { pause: before, recent } = states.get(lane);
+    const isKnown = shared.isKnown(lane, pause);
+    const found = isKnown ? before : pause && unlessLonger(shared.here(lane, pause), before);
+    shared.note(lane, pause);
+    if (found && !isKnown && found.until === before?.until) void shared.share(lane, found);
     const isResumed = !isKnown && pause?.reason === 'resumed';
-    this.#states.set(lane, { pause: found, recent: isResumed ? [] : recent });
-    this.#tell(lane, found);
+    states.set(lane, { pause: found, recent: isResumed ? [] : recent });
+    tell(lane, found);
   }
+
+  return {
+    pauseOf(lane) {
+      states.now();
+      return states.get(lane).pause;
+    },
+    async look(lane) {
+      const isNewer = shared.beginLook();
+      const all = await due.look(lane);
+      for (const counts of all) if (isNewer(counts.lane)) learn(counts.lane, counts.paused);
+      return all;
+    },
+    report(lane, outcome) {
+      const at = states.now();
+      const before = states.get(lane);
+      const after = laneAfter(before, outcome, at, random());
+      states.set(lane, after);
+      if (!after.pause || after.pause === before.pause) return;
+      tell(lane, after.pause);
+      void shared.share(lane, after.pause);
+    },
+    async set(lane, pause) {
+      const { recent } = states.get(lane);
+      states.set(lane, { pause, recent: pause.reason === 'resumed' ? [] : recent });
+      tell(lane, pause);
+      await shared.share(lane, pause);
+    },
+    mayEnd: (lane) => states.get(lane).pause?.reason !== 'deaths',
+  };
+}
+
+interface LaneStates {
+  get(lane: string): LaneState;
+  set(lane: string, state: LaneState): void;
+  /** The time; pauses last no longer because the clock was set back. */
+  now(): number;
+}
+
+function createLaneStates(clock: Clock): LaneStates {
+  const states = new Map<string, LaneState>();
+  let lastNow = clock.now();
+  return {
+    get: (lane) => states.get(lane) ?? FRESH_LANE,
+    set: (lane, state) => void states.set(lane, state),
+    now() {
+      const at = clock.now();
+      const backMs = lastNow - at;
+      lastNow = at;
+      if (backMs <= 0) return at;
+      for (const [lane, { pause, recent }] of states) {
+        if (pause) states.set(lane, { pause: { ...pause, until: pause.until - backMs }, recent });
+      }
+      return at;
+    },
+  };
+}
+
+/** A pause is told once, however often a probe finds that nothing has changed. */
+function createTeller(clock: Clock, emitter: FleetEmitter): (lane: string, pause: LanePause | undefined) => void {
+  const told = new Map<string, LanePause['reason']>();
+  return (lane, pause) => {
+    const { reason, until } = pause ?? { reason: 'resumed', until: 0 };
+    const before = told.get(lane) ?? 'resumed';
+    if (reason === 'probing' || reason === before) return;
+    told.set(lane, reason);
+    const at = clock.now();
+    if (reason === 'resumed') emitter.emit('laneResumed', { at, lane });
+    else emitter.emit('lanePaused', { at, lane, reason, until });
+  };
+}
+
+/** What the index and this process have told each other about pauses. */
+interface SharedPauses {
+  /** Begins a look at the index: whether its answer is newer than what was written meanwhile. */
+  beginLook(): (lane: string) => boolean;
+  share(lane: string, pause: LanePause): Promise<void>;
+  /** Writes once more what the index has not taken; false where there is no such pause. */
+  writeAgain(lane: string): boolean;
+  isKnown(lane: string, pause: LanePause | undefined): boolean;
+  note(lane: string, pause: LanePause | undefined): void;
+  /** A pause that somebody else has written, by the clock here. */
+  here(lane: string, pause: LanePause): LanePause;
+}
+
+function createSharedPauses(due: DueIndex, clock: Clock, emitter: FleetEmitter, now: () => number): SharedPauses {
+  /** Pauses that the index has not taken yet; until then they count here. */
+  const unwritten = new Map<string, LanePause>();
+  /** When a pause of ours was taken last, in writes: an older answer does not know it. */
+  const takenAt = new Map<string, number>();
+  let writes = 0;
+  /** What the index said last, as it was written. */
+  const seen = new Map<string, LanePause | undefined>();
+
+  async function write(lane: string, pause: LanePause): Promise<void> {
+    unwritten.set(lane, pause);
+    try {
+      await due.pause(lane, pause);
+      seen.set(lane, pause);
+      takenAt.set(lane, ++writes);
+      if (unwritten.get(lane) === pause) unwritten.delete(lane);
+    } catch (error) {
+      emitter.emit('indexFailed', { at: clock.now(), operation: 'pause', error });
+    }
+  }
+
+  return {
+    beginLook() {
+      const begun = writes;
+      return (lane) => (takenAt.get(lane) ?? 0) <= begun;
+    },
+    // without a length where it waits for a person
+    share: (lane, pause) => write(lane, pause.reason === 'deaths' ? pause : { ...pause, forMs: pause.until - now() }),
+    writeAgain(lane) {
+      const own = unwritten.get(lane);
+      if (own) void write(lane, own);
+      return own !== undefined;
+    },
+    isKnown: (lane, pause) => isSame(pause, seen.get(lane)),
+    note: (lane, pause) => void seen.set(lane, pause),
+    here(lane, { forMs, ...pause }) {
+      if (forMs === undefined) return pause;
+      const at = now();
+      // What was not there at the last look has just been written. At the first look, the clocks have to be believed.
+      return { ...pause, until: at + (seen.has(lane) ? forMs : Math.min(pause.until - at, forMs)) };
+    },
+  };
 }
 
 /** A pause that another process wrote before it knew that a server has named a later moment. */

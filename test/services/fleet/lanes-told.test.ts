@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { allowance } from '../../../src/core/lane.js';
 import { createFleetEmitter } from '../../../src/services/fleet/fleet-events.js';
-import { LaneBoard } from '../../../src/services/fleet/lane-board.js';
+import { createLaneBoard } from '../../../src/services/fleet/lane-board.js';
 import { inProcessQueue, memoryDueIndex } from '../../../src/services/fleet.js';
 import { fakeClock } from '../../../src/testing.js';
 import { fleetWorld } from './fleet-world.js';
@@ -48,7 +48,7 @@ describe('what is told of lanes', () => {
       await new Promise<void>((resolve) => void clock.after(150, resolve));
       return before;
     };
-    const board = new LaneBoard({ ...due, look: late }, clock, () => 0.5, emitter);
+    const board = createLaneBoard({ ...due, look: late }, clock, () => 0.5, emitter);
     const looked = board.look('a');
     await clock.advance(100);
     for (let count = 0; count < 5; count++) board.report('a', { kind: 'config' });
@@ -97,7 +97,7 @@ describe('what is told of lanes', () => {
   test('a lane that another process has resumed is not braked again for what was before', async () => {
     const clock = fakeClock();
     const due = memoryDueIndex({ clock });
-    const board = new LaneBoard(due, clock, () => 0.5, createFleetEmitter());
+    const board = createLaneBoard(due, clock, () => 0.5, createFleetEmitter());
     for (let count = 0; count < 9; count++) board.report('a', { kind: 'unavailable' });
     for (const reason of ['unavailable', 'resumed'] as const) {
       await due.pause('a', { until: clock.now(), reason, count: 0 }); // by another process
@@ -114,9 +114,9 @@ describe('what is told of lanes', () => {
   ])('a pause holds a lane for as long as it was meant, also one that was written %s', async (_, aheadMs, setByMs) => {
     const clock = fakeClock();
     const due = memoryDueIndex({ clock });
-    const board = new LaneBoard(due, clock, () => 0.5, createFleetEmitter());
+    const board = createLaneBoard(due, clock, () => 0.5, createFleetEmitter());
     const other = { ...clock, now: () => clock.now() + aheadMs };
-    const writer = new LaneBoard(due, other, () => 0.5, createFleetEmitter());
+    const writer = createLaneBoard(due, other, () => 0.5, createFleetEmitter());
     await board.look('a');
     for (let count = 0; count < 10; count++) writer.report('a', { kind: 'unavailable' });
     await clock.settle();
@@ -141,7 +141,7 @@ describe('what is told of lanes', () => {
       [1_800_000, 60_000],
     ] as const) {
       await due.pause('a', { ...pause, until: clock.now() + leftMs });
-      const board = new LaneBoard(due, clock, () => 0.5, createFleetEmitter());
+      const board = createLaneBoard(due, clock, () => 0.5, createFleetEmitter());
       await board.look('a');
       expect(board.pauseOf('a')?.until).toBe(clock.now() + heldMs);
     }
@@ -150,7 +150,7 @@ describe('what is told of lanes', () => {
   test('FL7 of two moments that a provider names to two processes at the same time, the later one counts in both', async () => {
     const clock = fakeClock();
     const due = memoryDueIndex({ clock });
-    const [one, other] = [0, 1].map(() => new LaneBoard(due, clock, () => 0.5, createFleetEmitter()));
+    const [one, other] = [0, 1].map(() => createLaneBoard(due, clock, () => 0.5, createFleetEmitter()));
     const boards = [one, other].filter((board) => board !== undefined);
     for (const board of boards) await board.look('a');
     const until = clock.now() + 25_000;
