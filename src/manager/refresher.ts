@@ -71,12 +71,6 @@ export class Refresher {
   start(reason: RefreshReason, challenge?: Challenge): void {
     const { settings, session, pending } = this.#parts;
     if (this.#run && !this.isRunning) this.#replaceDead(this.#run, reason, challenge);
-    // What waited for a refresh that was cut off is told of a pause that a server has named since.
-    const { failing } = session;
-    if (failing?.named && !isPauseOver(settings, failing)) {
-      this.#parts.callers.reject(failing.error);
-      return;
-    }
     // While a session is being started, callers wait for that one.
     if (this.#run || pending.isStarting || session.state.status === 'none') return;
     const { needsRefreshToken, platform } = settings;
@@ -130,7 +124,10 @@ export class Refresher {
       if (this.#run !== run || this.isRunning) return;
       run.stop(); // what it was sent is stored all the same
       this.#clear(run);
-      this.start(reason, challenge);
+      const { failing } = this.#parts.session;
+      // A server may have named a pause since, as a peer has told.
+      if (failing?.named && !isPauseOver(settings, failing)) this.#parts.callers.reject(failing.error);
+      else this.start(reason, challenge);
     });
   }
 

@@ -104,8 +104,8 @@ export const mutations: readonly Mutation[] = [
     'the later of two named moments is forgotten',
     'A process takes the shorter pause that another one wrote at the same time.',
     BOARD,
-    'pause && unlessLonger(here(lane, pause), before)',
-    'pause && here(lane, pause)',
+    'pause && unlessLonger(shared.here(lane, pause), before)',
+    'pause && shared.here(lane, pause)',
   ),
   {
     name: 'pauses are moments of the clock that wrote them',
