@@ -25,13 +25,14 @@ export function choose(
   if (isSignIn) return { current: undefined };
   const standing = store.standing(base, found);
   if (standing === 'neither') return base ? { kind: 'replaced', record: undefined } : { current: undefined };
+  // A failure of this manager's own may be published and not stored.
+  const held = session.record?.failure;
   if (!found || !isSameSession(found, base)) {
-    return standing === 'held' ? { current: base } : { kind: 'replaced', record: found };
+    if (standing !== 'held') return { kind: 'replaced', record: found };
+    return base && errand ? chooseForErrand(errand, base, settings, held) : { current: base };
   }
   const isNewer = standing === 'found';
   const isOlder = base !== undefined && found.revision < base.revision; // our last write failed
-  // A failure of this manager's own may be published and not stored.
-  const held = session.record?.failure;
   if (errand) return chooseForErrand(errand, isOlder ? base : found, settings, held);
   // In a cookie, access tokens cannot be told apart, and a newer one counts.
   const rejected = reason === 'rejected' && !settings.isHidden ? base?.tokens.accessToken : undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type RefreshRequest, tokenEndpoint } from '../../../src/index.js';
+import { inProcess, type RefreshRequest, tokenEndpoint } from '../../../src/index.js';
 import { forResource, oauthClient, refreshWith } from '../../../src/integrations/oauth.js';
 import { stepUpFetch } from '../../../src/integrations/step-up.js';
 import { createAuthServer } from '../../../src/testing.js';
@@ -187,4 +187,34 @@ test('of a session that is bound to a key each access token is sent with a proof
   expect(Math.abs(claims.iat * 1_000 - clock.now())).toBeLessThan(2_000);
   const plain = createFetch(source, { origins: [server.origin], fetch: server.fetch });
   await expect(outcome(clock, plain(server.apiUrl))).resolves.toMatchObject({ error: { code: 'ERR_OPTIONS' } });
+});
+
+describe('a session that the storage never took', () => {
+  const [files, mail] = ['https://files.test', 'https://mail.test'];
+
+  async function createUnstored() {
+    const storage = { ...inProcess().storage, setItem: () => Promise.reject(new Error('full')) };
+    const world = createWorld({ parts: { storage } });
+    await outcome(world.clock, world.tokens.startSession(world.server.signIn()));
+    return world;
+  }
+
+  test('makes no errand before the end of a pause that the one before it was told', async () => {
+    const { tokens, clock, server } = await createUnstored();
+    server.next({ status: 429, headers: { 'Retry-After': '30' } });
+    const asked = [files, mail].map((resource) => forResource(tokens, { resource }).getAccessToken());
+    const all = await outcome(clock, Promise.allSettled(asked));
+    expect(all.value?.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(server.tokenRequests).toHaveLength(1);
+    await clock.advance(31_000);
+    expect((await outcome(clock, forResource(tokens, { resource: mail }).getAccessToken())).ok).toBe(true);
+  });
+
+  test('makes one errand for two who ask for the same target, each with a source of its own', async () => {
+    const { tokens, clock, server } = await createUnstored();
+    const asked = [files, files].map((resource) => forResource(tokens, { resource }).getAccessToken());
+    const [first, second] = (await outcome(clock, Promise.all(asked))).value ?? [];
+    expect(second).toBe(first);
+    expect(server.tokenRequests).toHaveLength(1);
+  });
 });
