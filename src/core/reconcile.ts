@@ -1,4 +1,4 @@
-import { isLater, isSameSession, isSameTokenSet, type SessionRecord } from './session-record.js';
+import { isLater, isSameSession, isSameTokenSet, pauseOf, type SessionRecord } from './session-record.js';
 
 /** Which record is right: the one that this manager holds, the one that was found in the storage, or none of them. */
 export type Standing = 'held' | 'found' | 'neither';
@@ -41,8 +41,4 @@ export function merge(held: SessionRecord, found: SessionRecord | undefined, now
 export function isBehind(found: SessionRecord | undefined, standing: SessionRecord): boolean {
   if (!found || !isSameSession(found, standing) || isLater(standing, found)) return true;
   return found.revision === standing.revision && pauseOf(found) < pauseOf(standing);
-}
-
-function pauseOf({ failure }: SessionRecord): number {
-  return failure?.retryAt ?? 0;
 }

@@ -89,6 +89,11 @@ export function supersedes(found: SessionRecord, held: SessionRecord | undefined
   return !held || !isSameSession(found, held) || isLater(found, held);
 }
 
+/** The end of the last pause, in epoch milliseconds; 0 after a success. */
+export function pauseOf({ failure }: SessionRecord): number {
+  return failure?.retryAt ?? 0;
+}
+
 /** Consecutive failures according to the record. */
 export function failureCount({ failure }: SessionRecord): number {
   return failure?.count ?? 0;

@@ -263,7 +263,8 @@ function fail(state: SessionState, { base, record, failing, again, own, isPeers 
   if (!held || !(isKnown || (base && isSameSession(held, base) && isSameAccess(held, base)))) {
     return { state, effects: [] };
   }
-  const kept = record && !isLater(held, record) ? record : held;
+  // What an errand has noted meanwhile stays, and so does the pause that is news.
+  const kept = !record ? held : isLater(held, record) ? { ...held, failure: record.failure } : record;
   const { failure } = kept;
   // A failing storage or lock does not shorten the delay that the server's answer has set.
   const isShorter = !record && !again && failure !== undefined && failure.retryAt > failing.retryAt;

@@ -157,6 +157,17 @@ test('the access token for a target is usable whatever goes wrong with errands, 
   expect(tokens.getSnapshot().status).toBe('active');
 });
 
+test('an access token that expires while a better one is waited for is not served', async () => {
+  const { tokens, clock, server } = createWorld({ parts: { background: false }, server: { delayMs: 3_000 } });
+  await tokens.startSession(server.signIn());
+  const source = forResource(tokens, { resource: 'https://files.test' });
+  const first = (await outcome(clock, source.getAccessToken())).value;
+  clock.sleep(10 * MINUTE - 4_000);
+  const second = (await outcome(clock, source.getAccessToken())).value;
+  expect(second).not.toBe(first);
+  expect(server.inspect(second ?? '')).toMatchObject({ active: true });
+});
+
 test('a Retry-After that an errand is told holds for the session as well', async () => {
   const { tokens, clock, server } = createWorld();
   await tokens.startSession(server.signIn());
@@ -194,7 +205,7 @@ describe('a session that the storage never took', () => {
 
   async function createUnstored() {
     const storage = { ...inProcess().storage, setItem: () => Promise.reject(new Error('full')) };
-    const world = createWorld({ parts: { storage } });
+    const world = createWorld({ parts: { storage }, server: { delayMs: 100 } });
     await outcome(world.clock, world.tokens.startSession(world.server.signIn()));
     return world;
   }
@@ -208,6 +219,40 @@ describe('a session that the storage never took', () => {
     expect(server.tokenRequests).toHaveLength(1);
     await clock.advance(31_000);
     expect((await outcome(clock, forResource(tokens, { resource: mail }).getAccessToken())).ok).toBe(true);
+  });
+
+  test('is not refreshed before the end of a pause that an errand was told meanwhile', async () => {
+    const { tokens, clock, server } = await createUnstored();
+    server.next({ status: 429, headers: { 'Retry-After': '30' } });
+    const asked = Promise.allSettled([forResource(tokens, { resource: files }).getAccessToken()]);
+    await clock.advance(50);
+    const refreshed = Promise.allSettled([tokens.refresh()]);
+    const all = await outcome(
+      clock,
+      Promise.all([asked, refreshed]).then((both) => both.flat()),
+    );
+    expect(all.value?.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(server.tokenRequests).toHaveLength(1);
+    await clock.advance(31_000);
+    expect((await outcome(clock, tokens.refresh())).ok).toBe(true);
+  });
+
+  test('keeps a pause that its refresh is told, whatever an errand was refused meanwhile', async () => {
+    const { tokens, clock, server } = await createUnstored();
+    server.next({ status: 400, body: { error: 'invalid_target' } });
+    server.next({ status: 429, headers: { 'Retry-After': '30' } });
+    const [first, second] = [files, mail].map((resource) => forResource(tokens, { resource }));
+    const asked = Promise.allSettled([first?.getAccessToken()]);
+    await clock.advance(50);
+    const others = Promise.allSettled([tokens.refresh(), second?.getAccessToken()]);
+    const all = await outcome(
+      clock,
+      Promise.all([asked, others]).then((both) => both.flat()),
+    );
+    expect(all.value?.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    expect(server.tokenRequests).toHaveLength(2);
+    await clock.advance(31_000);
+    expect((await outcome(clock, second?.getAccessToken() ?? Promise.reject())).ok).toBe(true);
   });
 
   test('makes one errand for two who ask for the same target, each with a source of its own', async () => {
