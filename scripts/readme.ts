@@ -38,8 +38,8 @@ export async function pagesWithSnippets(): Promise<string[]> {
 /** Guards of `.size-limit.json`, and how the README names them. */
 const SIZES: readonly (readonly [guard: RegExp, title: string])[] = [
   [/^createTokenManager, createFetch, tokenEndpoint/, '`createTokenManager`, `createFetch`, `tokenEndpoint`'],
-  [/^the same with evertoken\/browser$/, '… in a page, with `evertoken/browser`'],
-  [/^the same with evertoken\/oauth/, '… and with signing in, `evertoken/oauth`'],
+  [/^in a page in production: the same with evertoken\/browser$/, '… with `evertoken/browser`, in a page'],
+  [/^in a page in production: the same with evertoken\/oauth/, '… and with signing in, `evertoken/oauth`'],
   [/^evertoken\/react, beyond/, '`evertoken/react`, beyond that'],
   [/^evertoken\/axios, beyond/, '`evertoken/axios`, beyond that'],
 ];

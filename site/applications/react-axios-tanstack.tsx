@@ -44,7 +44,13 @@ function Orders(): ReactElement {
     queryFn: async ({ signal }) => (await api.get<{ title: string }[]>('/orders', { signal })).data,
   });
   if (error) return <p>{error.message}</p>;
-  return <ul>{data?.map(({ title }) => <li key={title}>{title}</li>)}</ul>;
+  return (
+    <ul>
+      {data?.map(({ title }) => (
+        <li key={title}>{title}</li>
+      ))}
+    </ul>
+  );
 }
 
 function App(): ReactElement {

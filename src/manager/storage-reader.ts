@@ -79,13 +79,14 @@ export class StorageReader {
     this.#waiters().close(error);
   }
 
-  /** By the clock; a read that is dead is left to itself. */
+  /** By the clock, also where that was set back far; a read that is dead is left to itself. */
   get #isDead(): boolean {
-    return this.#parts.settings.platform.clock.now() - this.#readAt > 2 * STORAGE_LIMIT_MS;
+    return Math.abs(this.#parts.settings.platform.clock.now() - this.#readAt) > 2 * STORAGE_LIMIT_MS;
   }
 
   #waiters(): Waiters<void> {
-    this.#callers ??= new Waiters(this.#parts.settings.platform.clock);
+    const overdue = { waitersOverdue: () => void this.read(true) };
+    this.#callers ??= new Waiters(this.#parts.settings.platform.clock, 2 * STORAGE_LIMIT_MS + 1, overdue);
     return this.#callers;
   }
 

@@ -30,7 +30,7 @@ test('two endpoints, and two clients of one endpoint, are different owners', () 
 });
 
 test('the name is no visible member of the function, and nothing but text is one', () => {
-  expect(Object.keys(tokenEndpoint({ url: 'https://auth.example/token', clientId: 'shop' }))).toEqual([]);
+  expect(Object.keys(tokenEndpoint({ url: 'https://auth.example/token', clientId: 'shop' }))).toEqual(['forTargets']);
   for (const value of [undefined, '', 7, {}]) {
     expect(ownerOf(Object.assign(async () => ({ access_token: 'a' }), { [owner]: value }))).toBeUndefined();
   }

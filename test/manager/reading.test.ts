@@ -107,6 +107,39 @@ describe('a read whose timers were cut off together with its caller', () => {
     expect(answers).toHaveLength(2);
   });
 
+  test('is left to itself as well when the clock was set back by more than that', () => {
+    const { reader, fake } = cutOff();
+    void reader.read(false);
+    fake.set(fake.now() - 10_000);
+    expect(reader.isReading).toBe(true);
+    fake.set(fake.now() - 1);
+    expect(reader.isReading).toBe(false);
+  });
+
+  test('keeps nobody waiting who came before that, although nobody comes later', async () => {
+    const fake = fakeClock();
+    let isAlive = false;
+    const clock: Clock = {
+      now: fake.now,
+      after: (ms, task, options) => (isAlive ? fake.after(ms, task, options) : () => undefined),
+    };
+    const { reader, stored } = reading({}, { clock });
+    stored.answer = () => new Promise(() => undefined);
+    void reader.read(true);
+    await fake.settle();
+    isAlive = true;
+    stored.answer = () => null;
+    await fake.advance(1_000);
+    let isServed = false;
+    void reader.wait(undefined).then(() => {
+      isServed = true;
+    });
+    await fake.advance(10_000);
+    expect(isServed).toBe(false);
+    await fake.advance(1);
+    expect(isServed).toBe(true);
+  });
+
   test('does not end the read that follows it, nor let in who waits for that', async () => {
     const { reader, fake, answers } = cutOff();
     void reader.read(true);

@@ -97,7 +97,7 @@ test('a revocation keeps the process alive until it is over, and leaves no timer
     {
       refresh: () => Promise.reject(new Error('nobody expected a refresh')),
       revoke: () =>
-        new Promise<void>((resolve) => {
+        new Promise((resolve) => {
           answer = resolve;
         }),
       platform: { ...inProcess(), clock },

@@ -116,8 +116,8 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     },
     freeze: () => {
       world.trace(() => `${name} freezes`);
+      if (!peer.isFrozen) peer.frozenAt = world.now;
       peer.isFrozen = true;
-      peer.frozenAt = world.now;
     },
     thaw: () => {
       if (!peer.isFrozen || peer.isDead) return;

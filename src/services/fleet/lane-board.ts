@@ -15,20 +15,83 @@ export interface LaneBoard {
 }
 
 export function createLaneBoard(due: DueIndex, clock: Clock, random: () => number, emitter: FleetEmitter): LaneBoard {
-  const states = new Map<string, LaneState>();
-  /** Pauses that the index has not taken yet; until then they count here. */
-  const unwritten = new Map<string, LanePause>();
-  /** When a pause of ours was taken last, in writes: an older answer does not know it. */
-  const takenAt = new Map<string, number>();
-  let writes = 0;
-  const told = new Map<string, LanePause['reason']>();
-  /** What the index said last, as it was written. */
-  const seen = new Map<string, LanePause | undefined>();
-  let lastNow = clock.now();
-  const stateOf = (lane: string) => states.get(lane) ?? FRESH_LANE;
+  const states = createLaneStates(clock);
+  const shared = createSharedPauses(due, clock, emitter, states.now);
+  const tell = createTeller(clock, emitter);
 
-  /** A pause is told once, however often a probe finds that nothing has changed. */
-  function tell(lane: string, pause: LanePause | undefined): void {
+  /** What the index says about a lane, which another process may have written. */
+  function learn(lane: string, pause: LanePause | undefined): void {
+    if (shared.writeAgain(lane)) return;
+    const { pause: before, recent } = states.get(lane);
+    const isKnown = shared.isKnown(lane, pause);
+    const found = isKnown ? before : pause && unlessLonger(shared.here(lane, pause), before);
+    shared.note(lane, pause);
+    if (found && !isKnown && found.until === before?.until) void shared.share(lane, found);
+    const isResumed = !isKnown && pause?.reason === 'resumed';
+    states.set(lane, { pause: found, recent: isResumed ? [] : recent });
+    tell(lane, found);
+  }
+
+  return {
+    pauseOf(lane) {
+      states.now();
+      return states.get(lane).pause;
+    },
+    async look(lane) {
+      const isNewer = shared.beginLook();
+      const all = await due.look(lane);
+      for (const counts of all) if (isNewer(counts.lane)) learn(counts.lane, counts.paused);
+      return all;
+    },
+    report(lane, outcome) {
+      const at = states.now();
+      const before = states.get(lane);
+      const after = laneAfter(before, outcome, at, random());
+      states.set(lane, after);
+      if (!after.pause || after.pause === before.pause) return;
+      tell(lane, after.pause);
+      void shared.share(lane, after.pause);
+    },
+    async set(lane, pause) {
+      const { recent } = states.get(lane);
+      states.set(lane, { pause, recent: pause.reason === 'resumed' ? [] : recent });
+      tell(lane, pause);
+      await shared.share(lane, pause);
+    },
+    mayEnd: (lane) => states.get(lane).pause?.reason !== 'deaths',
+  };
+}
+
+interface LaneStates {
+  get(lane: string): LaneState;
+  set(lane: string, state: LaneState): void;
+  /** The time; pauses last no longer because the clock was set back. */
+  now(): number;
+}
+
+function createLaneStates(clock: Clock): LaneStates {
+  const states = new Map<string, LaneState>();
+  let lastNow = clock.now();
+  return {
+    get: (lane) => states.get(lane) ?? FRESH_LANE,
+    set: (lane, state) => void states.set(lane, state),
+    now() {
+      const at = clock.now();
+      const backMs = lastNow - at;
+      lastNow = at;
+      if (backMs <= 0) return at;
+      for (const [lane, { pause, recent }] of states) {
+        if (pause) states.set(lane, { pause: { ...pause, until: pause.until - backMs }, recent });
+      }
+      return at;
+    },
+  };
+}
+
+/** A pause is told once, however often a probe finds that nothing has changed. */
+function createTeller(clock: Clock, emitter: FleetEmitter): (lane: string, pause: LanePause | undefined) => void {
+  const told = new Map<string, LanePause['reason']>();
+  return (lane, pause) => {
     const { reason, until } = pause ?? { reason: 'resumed', until: 0 };
     const before = told.get(lane) ?? 'resumed';
     if (reason === 'probing' || reason === before) return;
@@ -36,28 +99,30 @@ export function createLaneBoard(due: DueIndex, clock: Clock, random: () => numbe
     const at = clock.now();
     if (reason === 'resumed') emitter.emit('laneResumed', { at, lane });
     else emitter.emit('lanePaused', { at, lane, reason, until });
-  }
+  };
+}
 
-  /** The time; pauses last no longer because the clock was set back. */
-  function now(): number {
-    const at = clock.now();
-    const backMs = lastNow - at;
-    lastNow = at;
-    if (backMs <= 0) return at;
-    for (const [lane, { pause, recent }] of states) {
-      if (pause) states.set(lane, { pause: { ...pause, until: pause.until - backMs }, recent });
-    }
-    return at;
-  }
-
+/** What the index and this process have told each other about pauses. */
+interface SharedPauses {
+  /** Begins a look at the index: whether its answer is newer than what was written meanwhile. */
+  beginLook(): (lane: string) => boolean;
+  share(lane: string, pause: LanePause): Promise<void>;
+  /** Writes once more what the index has not taken; false where there is no such pause. */
+  writeAgain(lane: string): boolean;
+  isKnown(lane: string, pause: LanePause | undefined): boolean;
+  note(lane: string, pause: LanePause | undefined): void;
   /** A pause that somebody else has written, by the clock here. */
-  function here(lane: string, pause: LanePause): LanePause {
-    const { forMs, ...shared } = pause;
-    if (forMs === undefined) return pause;
-    // What was not there at the last look has just been written. At the first look, the clocks have to be believed.
-    const leftMs = seen.has(lane) ? forMs : Math.min(pause.until - now(), forMs);
-    return { ...shared, until: now() + leftMs };
-  }
+  here(lane: string, pause: LanePause): LanePause;
+}
+
+function createSharedPauses(due: DueIndex, clock: Clock, emitter: FleetEmitter, now: () => number): SharedPauses {
+  /** Pauses that the index has not taken yet; until then they count here. */
+  const unwritten = new Map<string, LanePause>();
+  /** When a pause of ours was taken last, in writes: an older answer does not know it. */
+  const takenAt = new Map<string, number>();
+  let writes = 0;
+  /** What the index said last, as it was written. */
+  const seen = new Map<string, LanePause | undefined>();
 
   async function write(lane: string, pause: LanePause): Promise<void> {
     unwritten.set(lane, pause);
@@ -71,52 +136,26 @@ export function createLaneBoard(due: DueIndex, clock: Clock, random: () => numbe
     }
   }
 
-  /** Without a length where it waits for a person. */
-  function share(lane: string, pause: LanePause): Promise<void> {
-    return write(lane, pause.reason === 'deaths' ? pause : { ...pause, forMs: pause.until - now() });
-  }
-
-  /** What the index says about a lane, which another process may have written. */
-  function learn(lane: string, pause: LanePause | undefined): void {
-    const own = unwritten.get(lane);
-    if (own) return void write(lane, own);
-    const { pause: before, recent } = stateOf(lane);
-    const isKnown = isSame(pause, seen.get(lane));
-    const found = isKnown ? before : pause && unlessLonger(here(lane, pause), before);
-    seen.set(lane, pause);
-    if (found && !isKnown && found.until === before?.until) void share(lane, found);
-    const isResumed = !isKnown && pause?.reason === 'resumed';
-    states.set(lane, { pause: found, recent: isResumed ? [] : recent });
-    tell(lane, found);
-  }
-
   return {
-    pauseOf(lane) {
-      now();
-      return stateOf(lane).pause;
-    },
-    async look(lane) {
+    beginLook() {
       const begun = writes;
-      const all = await due.look(lane);
-      for (const counts of all) if ((takenAt.get(counts.lane) ?? 0) <= begun) learn(counts.lane, counts.paused);
-      return all;
+      return (lane) => (takenAt.get(lane) ?? 0) <= begun;
     },
-    report(lane, outcome) {
+    // without a length where it waits for a person
+    share: (lane, pause) => write(lane, pause.reason === 'deaths' ? pause : { ...pause, forMs: pause.until - now() }),
+    writeAgain(lane) {
+      const own = unwritten.get(lane);
+      if (own) void write(lane, own);
+      return own !== undefined;
+    },
+    isKnown: (lane, pause) => isSame(pause, seen.get(lane)),
+    note: (lane, pause) => void seen.set(lane, pause),
+    here(lane, { forMs, ...pause }) {
+      if (forMs === undefined) return pause;
       const at = now();
-      const before = stateOf(lane);
-      const after = laneAfter(before, outcome, at, random());
-      states.set(lane, after);
-      if (!after.pause || after.pause === before.pause) return;
-      tell(lane, after.pause);
-      void share(lane, after.pause);
+      // What was not there at the last look has just been written. At the first look, the clocks have to be believed.
+      return { ...pause, until: at + (seen.has(lane) ? forMs : Math.min(pause.until - at, forMs)) };
     },
-    async set(lane, pause) {
-      const { recent } = stateOf(lane);
-      states.set(lane, { pause, recent: pause.reason === 'resumed' ? [] : recent });
-      tell(lane, pause);
-      await share(lane, pause);
-    },
-    mayEnd: (lane) => stateOf(lane).pause?.reason !== 'deaths',
   };
 }
 
