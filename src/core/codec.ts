@@ -27,7 +27,8 @@ export function decodeRecord(text: string, own?: string, isHidden = false): Deco
     const stored = JSON.parse(text) as Stored;
     if (stored.evertoken > versionOf(stored.grant)) return { kind: 'newer' };
     if (!isSound(stored, isHidden)) return { kind: 'damaged' };
-    const { sessionId, revision, owner, grant, claims, others, errands, attemptId, unanswered, failure } = stored;
+    const { sessionId, revision, owner, grant, claims, others, errands, notes, attemptId, unanswered, failure } =
+      stored;
     if (owner !== undefined && owner !== own) return { kind: 'foreign', owner };
     const { refreshToken, idToken, scopes, issuedAt, expiresAt, refreshExpiresAt } = stored;
     const accessToken = isHidden ? '' : stored.accessToken;
@@ -37,6 +38,7 @@ export function decodeRecord(text: string, own?: string, isHidden = false): Deco
       ...(grant && { grant }),
       ...(claims && { claims }),
       ...(areSoundOthers(others) && Number.isSafeInteger(errands) && { others, errands }),
+      ...(Number.isSafeInteger(notes) && { notes }),
     };
     return { kind: 'record', record: { ...record, ...more } };
   } catch {

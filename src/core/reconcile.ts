@@ -1,4 +1,4 @@
-import { isSameSession, isSameTokenSet, type SessionRecord } from './session-record.js';
+import { isLater, isSameSession, isSameTokenSet, pauseOf, type SessionRecord } from './session-record.js';
 
 /** Which record is right: the one that this manager holds, the one that was found in the storage, or none of them. */
 export type Standing = 'held' | 'found' | 'neither';
@@ -20,7 +20,7 @@ export function reconcile(
   if (!found) return held && !wasStored ? 'held' : 'neither';
   if (isBuried) return held ? 'held' : 'neither';
   if (!held) return 'found';
-  if (isSameSession(found, held)) return found.revision > held.revision ? 'found' : 'held';
+  if (isSameSession(found, held)) return isLater(found, held) ? 'found' : 'held';
   return wasStored || found.revision >= held.revision ? 'found' : 'held';
 }
 
@@ -39,10 +39,6 @@ export function merge(held: SessionRecord, found: SessionRecord | undefined, now
 
 /** Whether the storage has to be written for the standing record to be in it. */
 export function isBehind(found: SessionRecord | undefined, standing: SessionRecord): boolean {
-  if (!found || !isSameSession(found, standing) || found.revision < standing.revision) return true;
+  if (!found || !isSameSession(found, standing) || isLater(standing, found)) return true;
   return found.revision === standing.revision && pauseOf(found) < pauseOf(standing);
-}
-
-function pauseOf({ failure }: SessionRecord): number {
-  return failure?.retryAt ?? 0;
 }

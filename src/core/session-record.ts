@@ -20,6 +20,8 @@ export interface SessionRecord {
   readonly others?: Others | undefined;
   /** How many of the revisions were errands for others, which leave the session's own access token as it is. */
   readonly errands?: number | undefined;
+  /** Grows with each errand that was refused since these tokens came: it has changed none of them, and outranks no newer ones. */
+  readonly notes?: number | undefined;
   /** Stays the same while the same refresh token is presented. */
   readonly attemptId: string;
   /** The refresh token was presented and no answer has come: if it is refused later, a rotation may have been lost. */
@@ -66,6 +68,11 @@ export function isSameTokenSet(a: SessionRecord | undefined, b: SessionRecord | 
   return isSameSession(a, b) && a?.revision === b?.revision;
 }
 
+/** Whether one of two records of a session came later: it has newer tokens, or has noted more about the same ones. */
+export function isLater(a: SessionRecord, b: SessionRecord): boolean {
+  return a.revision > b.revision || (a.revision === b.revision && (a.notes ?? 0) > (b.notes ?? 0));
+}
+
 /** Whether all that has changed since a record was the work of errands: the session's own access token is the same. */
 export function isSameAccess(later: SessionRecord, earlier: SessionRecord): boolean {
   const { revision, errands = 0 } = earlier;
@@ -77,9 +84,14 @@ export function isNewAccess(found: SessionRecord, held: SessionRecord): boolean 
   return isSameSession(found, held) && supersedes(found, held) && !isSameAccess(found, held);
 }
 
-/** Whether a record holds a newer token set of the same session, or another session altogether. */
+/** Whether a record of the same session came later, or is of another session altogether. */
 export function supersedes(found: SessionRecord, held: SessionRecord | undefined): boolean {
-  return !held || !isSameSession(found, held) || found.revision > held.revision;
+  return !held || !isSameSession(found, held) || isLater(found, held);
+}
+
+/** The end of the last pause, in epoch milliseconds; 0 after a success. */
+export function pauseOf({ failure }: SessionRecord): number {
+  return failure?.retryAt ?? 0;
 }
 
 /** Consecutive failures according to the record. */

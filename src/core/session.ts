@@ -4,7 +4,14 @@ import type { Repeats } from './backoff.js';
 import { failureError } from './failure-error.js';
 import { reconcile } from './reconcile.js';
 import type { RefreshReason, TokenEvent, TokenEvents } from './session-events.js';
-import { failureCount, isSameAccess, isSameSession, isSameTokenSet, type SessionRecord } from './session-record.js';
+import {
+  failureCount,
+  isLater,
+  isSameAccess,
+  isSameSession,
+  isSameTokenSet,
+  type SessionRecord,
+} from './session-record.js';
 
 /** Refreshing fails; no attempt before `retryAt`. */
 export interface Failing {
@@ -153,7 +160,7 @@ export function transition(state: SessionState, input: SessionInput): Transition
       };
     case 'refreshed': {
       const { type, base, record, isErrand, ...facts } = input;
-      if (!held || !isSameSession(held, base) || record.revision <= held.revision) return { state, effects: [] };
+      if (!held || !isSameSession(held, base) || !isLater(record, held)) return { state, effects: [] };
       const announced = facts.by === 'us' ? [announce] : [];
       // An errand has moved the refresh token: the access token, and a refresh of it, go on as they were.
       if ((isErrand || facts.by === 'peer') && isSameAccess(record, held)) {
@@ -203,7 +210,8 @@ function found(state: SessionState, { record, wasStored, error }: InputOf<'found
     return transition(state, { type: 'refreshed', base: held, record, ...facts });
   }
   const isNews = held && isSameTokenSet(record, held) && state.status !== 'refreshing' && isFailureNews(record, held);
-  return isNews ? { state: live(record), effects: [] } : unchanged;
+  if (!isNews) return unchanged;
+  return { state: live(isLater(held, record) ? { ...held, failure: record.failure } : record), effects: [] };
 }
 
 /** For two records with the same tokens: whether the found one contains a peer's failure that is to be taken over. */
@@ -255,7 +263,8 @@ function fail(state: SessionState, { base, record, failing, again, own, isPeers 
   if (!held || !(isKnown || (base && isSameSession(held, base) && isSameAccess(held, base)))) {
     return { state, effects: [] };
   }
-  const kept = record && record.revision >= held.revision ? record : held;
+  // What an errand has noted meanwhile stays, and so does the pause that is news.
+  const kept = !record ? held : isLater(held, record) ? { ...held, failure: record.failure } : record;
   const { failure } = kept;
   // A failing storage or lock does not shorten the delay that the server's answer has set.
   const isShorter = !record && !again && failure !== undefined && failure.retryAt > failing.retryAt;

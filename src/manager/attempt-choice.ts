@@ -1,6 +1,12 @@
 import { claimsOf } from '../core/challenge.js';
 import { isUsable } from '../core/freshness.js';
-import { isSameAccess, isSameSession, type SessionRecord } from '../core/session-record.js';
+import {
+  isLater,
+  isSameAccess,
+  isSameSession,
+  type SessionRecord,
+  type StoredFailure,
+} from '../core/session-record.js';
 import { type AttemptOutcome, failureOfPeer } from './attempt-outcome.js';
 import type { AttemptRequest } from './attempt-request.js';
 import { chooseForErrand } from './errand-steps.js';
@@ -19,19 +25,25 @@ export interface ChoiceParts {
 /** The record to go on with after the storage was read, or the outcome that makes asking needless. */
 export function choose(
   { settings, store, session }: ChoiceParts,
-  { base, reason, isSignIn, challenge, errand }: AttemptRequest,
+  { base, reason, isSignIn, challenge, errand, known }: AttemptRequest,
   found: SessionRecord | undefined,
 ): { readonly current: SessionRecord | undefined } | AttemptOutcome {
   if (isSignIn) return { current: undefined };
   const standing = store.standing(base, found);
   if (standing === 'neither') return base ? { kind: 'replaced', record: undefined } : { current: undefined };
+  // A failure of this manager's own may be published and not stored.
+  const held = [base?.failure, session.record?.failure].find((failure) => !isPauseOver(settings, failure));
+  const isNews = (failure: StoredFailure | undefined) =>
+    !isPauseOver(settings, failure) &&
+    failure?.retryAt !== known?.retryAt &&
+    (reason !== 'asked' || failure?.named === true);
   if (!found || !isSameSession(found, base)) {
-    return standing === 'held' ? { current: base } : { kind: 'replaced', record: found };
+    if (standing !== 'held') return { kind: 'replaced', record: found };
+    if (base && errand) return chooseForErrand(errand, base, settings, held);
+    return base && held && isNews(held) ? failureOfPeer({ ...base, failure: held }, held) : { current: base };
   }
   const isNewer = standing === 'found';
-  const isOlder = base !== undefined && found.revision < base.revision; // our last write failed
-  // A failure of this manager's own may be published and not stored.
-  const held = session.record?.failure;
+  const isOlder = base !== undefined && isLater(base, found); // our last write failed
   if (errand) return chooseForErrand(errand, isOlder ? base : found, settings, held);
   // In a cookie, access tokens cannot be told apart, and a newer one counts.
   const rejected = reason === 'rejected' && !settings.isHidden ? base?.tokens.accessToken : undefined;
@@ -43,10 +55,7 @@ export function choose(
   if (isEnough && isUsable(found.tokens, settings.platform.clock.now())) {
     return { kind: 'refreshed', by: 'peer', record: found };
   }
-  const { failure } = found;
-  const isNews = failure && !isPauseOver(settings, failure) && failure.retryAt !== base?.failure?.retryAt;
-  if (isNews && (reason !== 'asked' || failure.named)) {
-    return failureOfPeer(isOlder ? { ...base, failure } : found, failure);
-  }
+  const failure = [found.failure, held].find(isNews);
+  if (failure) return failureOfPeer({ ...(isOlder ? base : found), failure }, failure);
   return { current: isOlder ? base : found };
 }

@@ -1,6 +1,6 @@
 import type { Challenge } from '../core/challenge.js';
 import type { RefreshReason } from '../core/session-events.js';
-import type { SessionRecord } from '../core/session-record.js';
+import type { SessionRecord, StoredFailure } from '../core/session-record.js';
 import type { Errand } from './errand.js';
 
 /** What an attempt is about. */
@@ -14,6 +14,8 @@ export interface AttemptRequest {
   readonly challenge: Challenge | undefined;
   /** Failures in a row, where there is no record to count them. */
   readonly failures: number;
+  /** The failure that was known when the attempt began: it is made all the same. */
+  readonly known?: StoredFailure | undefined;
   /** An access token for another target is asked for, and not the session's own. */
   readonly errand?: Errand | undefined;
 }

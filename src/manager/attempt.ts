@@ -253,7 +253,10 @@ export class Attempt {
     }
     if (errand && current && record) record = refuseErrand(errand, current, record, failure);
     if (!record && failure.named) await this.#storage.writePause(failure).catch(() => undefined);
-    if (record) await this.#write(record);
+    if (record) {
+      records.note(record);
+      await this.#write(record);
+    }
     return failed(failureError(failure, answer.detail, answer.cause), failure, record, isPassing, true);
   }
 

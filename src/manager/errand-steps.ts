@@ -40,11 +40,13 @@ export function refuseErrand(
   failure: StoredFailure,
 ): SessionRecord {
   const { name, keep } = errand;
+  // A refusal may bring a new refresh token all the same.
+  const hasMoved = after.revision !== before.revision;
   const now = { scopes: [], issuedAt: before.tokens.issuedAt, expiresAt: undefined };
   return {
     ...after,
-    revision: before.revision + 1,
-    errands: (before.errands ?? 0) + 1,
+    errands: (before.errands ?? 0) + Number(hasMoved),
+    notes: hasMoved ? undefined : (before.notes ?? 0) + 1,
     // a server may have spent the refresh token before it looked at the resource
     unanswered: after.unanswered || failure.oauthError === 'invalid_target',
     others: before.others ?? {},

@@ -1,5 +1,12 @@
 import { grantAfter, type SessionGrant } from '../core/session-grant.js';
-import { isSameSession, type Others, type SessionRecord, supersedes } from '../core/session-record.js';
+import {
+  isLater,
+  isSameSession,
+  isSameTokenSet,
+  type Others,
+  pauseOf,
+  type SessionRecord,
+} from '../core/session-record.js';
 import { isSameSubject, type TokenSet } from '../core/token-set.js';
 import type { Settings } from './options.js';
 
@@ -59,10 +66,17 @@ export class RecordFactory {
     return record;
   }
 
+  /** A record that says why a request failed, and may be neither published nor stored when the next one is about to be sent. */
+  note(record: SessionRecord): void {
+    this.#latest = record;
+  }
+
   /** The held record, or one of the same session that was made from it and is not published yet; it may not be stored either. */
   newest(held: SessionRecord | undefined): SessionRecord | undefined {
     const latest = this.#latest;
-    return latest && isSameSession(latest, held) && supersedes(latest, held) ? latest : held;
+    if (!latest || !held || !isSameSession(latest, held)) return held;
+    const isNoted = isSameTokenSet(latest, held) && !isLater(held, latest) && pauseOf(latest) > pauseOf(held);
+    return isNoted || isLater(latest, held) ? latest : held;
   }
 
   /** The record of a session that goes on with a sign-in; a refresh token that is kept is presented as before. */

@@ -157,6 +157,23 @@ test('a target that the server refuses harms no other target, is not hammered, a
   expect(two.getSnapshot().status).toBe('active');
 });
 
+test('a refused errand that was not stored never takes the place of tokens that came later (J49)', async () => {
+  const { clock, server, tabs, managers } = await createTabs(2);
+  const [one, two] = managers as [TokenManager, TokenManager];
+  const [, tab] = tabs as [Peer, Peer];
+  tab.storageFault = (operation) => (operation === 'setItem' ? { error: new Error('full') } : undefined);
+  for (const name of ['nobody', 'nothing']) {
+    const asked = forResource(two, { resource: `https://${name}.test` }).getAccessToken();
+    expect((await outcome(clock, asked)).error).toMatchObject({ oauthError: 'invalid_target' });
+  }
+  expect((await outcome(clock, one.refresh())).ok).toBe(true);
+  tab.storageFault = undefined;
+  await clock.advance(2 * MINUTE);
+  for (const manager of [two, one]) expect((await outcome(clock, manager.refresh())).ok).toBe(true);
+  expect(await two.getAccessToken()).toBe(await one.getAccessToken());
+  expect(server.counts).toMatchObject({ reusesDetected: 0, familiesRevoked: 0 });
+});
+
 test('a server that spends the refresh token before it looks at the resource ends the session as lost (J49)', async () => {
   const { clock, managers } = await createTabs(1, { targetSpendsFirst: true });
   const [tokens] = managers as [TokenManager];

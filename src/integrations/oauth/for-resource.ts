@@ -96,7 +96,9 @@ function createServing(aim: Aim, below: Below, room: ErrandRoom): TokenSource {
     if (isEnough && (background || !isDue)) return token;
     try {
       const outcome = fetchToken(aim, below, room, { record, wish, signal });
-      const patience = new Promise<string>((resolve) => void clock.after(MAX_PATIENCE_MS, () => resolve(token)));
+      const patience = new Promise<string>((resolve) => {
+        clock.after(MAX_PATIENCE_MS, () => usable(other) !== undefined && resolve(token)); // else: what comes is awaited
+      });
       return await (isEnough ? Promise.race([outcome, patience]) : outcome);
     } catch (error) {
       if (!isTokenError(error) || /SessionError|OptionsError/.test(error.name)) throw error;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type RefreshRequest, tokenEndpoint } from '../../../src/index.js';
+import { inProcess, type RefreshRequest, tokenEndpoint } from '../../../src/index.js';
 import { forResource, oauthClient, refreshWith } from '../../../src/integrations/oauth.js';
 import { stepUpFetch } from '../../../src/integrations/step-up.js';
 import { createAuthServer } from '../../../src/testing.js';
@@ -157,6 +157,17 @@ test('the access token for a target is usable whatever goes wrong with errands, 
   expect(tokens.getSnapshot().status).toBe('active');
 });
 
+test('an access token that expires while a better one is waited for is not served', async () => {
+  const { tokens, clock, server } = createWorld({ parts: { background: false }, server: { delayMs: 3_000 } });
+  await tokens.startSession(server.signIn());
+  const source = forResource(tokens, { resource: 'https://files.test' });
+  const first = (await outcome(clock, source.getAccessToken())).value;
+  clock.sleep(10 * MINUTE - 4_000);
+  const second = (await outcome(clock, source.getAccessToken())).value;
+  expect(second).not.toBe(first);
+  expect(server.inspect(second ?? '')).toMatchObject({ active: true });
+});
+
 test('a Retry-After that an errand is told holds for the session as well', async () => {
   const { tokens, clock, server } = createWorld();
   await tokens.startSession(server.signIn());
@@ -187,4 +198,68 @@ test('of a session that is bound to a key each access token is sent with a proof
   expect(Math.abs(claims.iat * 1_000 - clock.now())).toBeLessThan(2_000);
   const plain = createFetch(source, { origins: [server.origin], fetch: server.fetch });
   await expect(outcome(clock, plain(server.apiUrl))).resolves.toMatchObject({ error: { code: 'ERR_OPTIONS' } });
+});
+
+describe('a session that the storage never took', () => {
+  const [files, mail] = ['https://files.test', 'https://mail.test'];
+
+  async function createUnstored() {
+    const storage = { ...inProcess().storage, setItem: () => Promise.reject(new Error('full')) };
+    const world = createWorld({ parts: { storage }, server: { delayMs: 100 } });
+    await outcome(world.clock, world.tokens.startSession(world.server.signIn()));
+    return world;
+  }
+
+  test('makes no errand before the end of a pause that the one before it was told', async () => {
+    const { tokens, clock, server } = await createUnstored();
+    server.next({ status: 429, headers: { 'Retry-After': '30' } });
+    const asked = [files, mail].map((resource) => forResource(tokens, { resource }).getAccessToken());
+    const all = await outcome(clock, Promise.allSettled(asked));
+    expect(all.value?.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(server.tokenRequests).toHaveLength(1);
+    await clock.advance(31_000);
+    expect((await outcome(clock, forResource(tokens, { resource: mail }).getAccessToken())).ok).toBe(true);
+  });
+
+  test('is not refreshed before the end of a pause that an errand was told meanwhile', async () => {
+    const { tokens, clock, server } = await createUnstored();
+    server.next({ status: 429, headers: { 'Retry-After': '30' } });
+    const asked = Promise.allSettled([forResource(tokens, { resource: files }).getAccessToken()]);
+    await clock.advance(50);
+    const refreshed = Promise.allSettled([tokens.refresh()]);
+    const all = await outcome(
+      clock,
+      Promise.all([asked, refreshed]).then((both) => both.flat()),
+    );
+    expect(all.value?.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(server.tokenRequests).toHaveLength(1);
+    await clock.advance(31_000);
+    expect((await outcome(clock, tokens.refresh())).ok).toBe(true);
+  });
+
+  test('keeps a pause that its refresh is told, whatever an errand was refused meanwhile', async () => {
+    const { tokens, clock, server } = await createUnstored();
+    server.next({ status: 400, body: { error: 'invalid_target' } });
+    server.next({ status: 429, headers: { 'Retry-After': '30' } });
+    const [first, second] = [files, mail].map((resource) => forResource(tokens, { resource }));
+    const asked = Promise.allSettled([first?.getAccessToken()]);
+    await clock.advance(50);
+    const others = Promise.allSettled([tokens.refresh(), second?.getAccessToken()]);
+    const all = await outcome(
+      clock,
+      Promise.all([asked, others]).then((both) => both.flat()),
+    );
+    expect(all.value?.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    expect(server.tokenRequests).toHaveLength(2);
+    await clock.advance(31_000);
+    expect((await outcome(clock, second?.getAccessToken() ?? Promise.reject())).ok).toBe(true);
+  });
+
+  test('makes one errand for two who ask for the same target, each with a source of its own', async () => {
+    const { tokens, clock, server } = await createUnstored();
+    const asked = [files, files].map((resource) => forResource(tokens, { resource }).getAccessToken());
+    const [first, second] = (await outcome(clock, Promise.all(asked))).value ?? [];
+    expect(second).toBe(first);
+    expect(server.tokenRequests).toHaveLength(1);
+  });
 });
