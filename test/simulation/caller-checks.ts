@@ -56,7 +56,8 @@ export function createCallerChecks(world: World, oracle: Oracle, storage: SimSto
     // a clock that was set forward makes a sign-in look as if it had died
     const hasJumped = world.jumpedAt > world.now - BOUND_MS;
     if (sessionId !== undefined || peer.ends !== ends || hasJumped) return;
-    const isStarting = () => starting.some((grant) => peer.starting.has(grant));
+    // a sign-in that was signed out of is over, although its promise may wait for the lock or the server a while longer
+    const isStarting = () => starting.some((grant) => peer.starting.has(grant) && !peer.left.has(grant.name));
     if (!isStarting()) return;
     // one that fails in this very moment may be told of last
     world.schedule(1, () => {
