@@ -243,7 +243,7 @@ function judge(
         // a clock that was set back makes a wait that the server asked for longer, by an hour at most
         const isLong = world.wasSetBack && (now.retryAt ?? 0) > world.wall();
         const isReadable = storageDiesAt === undefined || canRefresh(peer, undefined);
-        if (now.status === 'loading' && isReadable)
+        if (now.status === 'loading' && isReadable && !isLong)
           world.violate('fresh in the end', `${peer.name} still does not know its session`);
         if (status !== 'active' || !isSame || isLong || isShared || !canRefresh(peer, sessionId)) return;
         if (!isAccepted) world.violate('fresh in the end', `${peer.name} is refused by the API`);
