@@ -71,8 +71,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
 
   const isNewer = (name: string, grant: Grant) => (server.grants.get(name)?.startedAt ?? 0) > grant.startedAt;
 
-  // after a clock was set back, a newer session may look older than one that could not be stored
-  const isUntold = (peer: Peer) => world.wasSetBack && faultAt(peer) > world.now - 180_000;
+  // after a clock was set back, a newer session may look older than one that could not be stored, or whose repair was cut off
+  const isUntold = (peer: Peer) => world.wasSetBack && Math.max(faultAt(peer), peer.cutAt) > world.now - 180_000;
 
   function isUnderWay(presentation: Presentation): boolean {
     const { peer, heard, isGivenUp, holding, cuts } = presentation;
