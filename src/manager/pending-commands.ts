@@ -72,6 +72,8 @@ export class PendingCommands {
       finish: () => {
         this.#startingIds = orNone(this.#startingIds.filter((id) => id !== sessionId));
         this.#lastFinished = Math.max(this.#lastFinished, turn);
+        // An earlier sign-out had its turn at the lock, or was cut off: what the storage holds is news again.
+        this.#erasing = orNone(this.#erasing.filter((end) => end > ends));
         this.#release();
       },
     };

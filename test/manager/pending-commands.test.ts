@@ -119,6 +119,19 @@ describe('a sign-out', () => {
     expect(pending.isErasing).toBe(false);
   });
 
+  test('that was cut off is over with a sign-in that has begun after it, and a later one is not', () => {
+    const { pending } = commands();
+    pending.beginEnd();
+    const start = pending.beginStart('one');
+    expect(pending.isErasing).toBe(true);
+    start.finish();
+    expect(pending.isErasing).toBe(false);
+    const next = pending.beginStart('two');
+    pending.beginEnd();
+    next.finish();
+    expect(pending.isErasing).toBe(true);
+  });
+
   test('is dead as well when the clock was set back far, and not when it was set back a little', () => {
     const { clock, pending, limitMs } = commands();
     pending.beginEnd();

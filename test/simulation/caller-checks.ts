@@ -60,10 +60,12 @@ export function createCallerChecks(world: World, oracle: Oracle, storage: SimSto
 
   /** Who asks beside a sign-in waits for it. */
   function checkBeside({ peer, ends, starting, sessionId }: Call): void {
-    // a clock that was set forward makes a sign-in look as if it had died
+    // a clock that was set forward, or a long freeze that is just over, makes a sign-in look as if it had died
     const hasJumped = world.jumpedAt > world.now - BOUND_MS;
-    if (sessionId !== undefined || peer.ends !== ends || hasJumped) return;
-    const isStarting = () => starting.some((grant) => peer.starting.has(grant));
+    const wasFrozen = peer.thawedAt > world.now - 20_000 && peer.thawedAt - peer.frozenAt > 30_000;
+    if (sessionId !== undefined || peer.ends !== ends || hasJumped || wasFrozen) return;
+    // a sign-in that was signed out of is over, although its promise may wait for the lock or the server a while longer
+    const isStarting = () => starting.some((grant) => peer.starting.has(grant) && !peer.left.has(grant.name));
     if (!isStarting()) return;
     // one that fails in this very moment may be told of last
     world.schedule(1, () => {

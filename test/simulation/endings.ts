@@ -61,7 +61,8 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
         [...server.grants.values()].some(
           (other) => (other.writtenAt ?? other.startedAt) > grant.startedAt && other !== grant,
         );
-      if (!grant.isLeft && !grant.isFoundDead && grant.excuses.size === 0 && !isFollowed && !deadElsewhere(grant)) {
+      const isElsewhere = isFollowed || deadElsewhere(grant) || isOverElsewhere(grant, sessionId);
+      if (!grant.isLeft && !grant.isFoundDead && grant.excuses.size === 0 && !isElsewhere) {
         world.violate('nobody is signed out', `${peer.name} ends ${grant.name} for a peer, but none did`);
       }
     } else if (reason === 'replaced' && (peer.starting.size > 0 || isFed(grant))) {
@@ -84,6 +85,11 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
 
   // erased by a peer that died, or froze, before it could say so
   const deadElsewhere = (grant: Grant) => oracle.presentationsOf(grant).some(({ heard }) => heard === 'dead');
+
+  // the same without a refresh token: over by its access token, and gone; whoever erased it may be at the release of the
+  // lock, or was disposed of or cut off there, and has not said so yet
+  const isOverElsewhere = (grant: Grant, sessionId: string | undefined) =>
+    isOver(world, grant) && oracle.present().sessionId !== sessionId;
 
   peer.manager.on('sessionStarted', (event) => {
     world.trace(() => `${peer.name} sessionStarted ${event.from} ${event.sessionId}`);

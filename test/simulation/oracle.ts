@@ -73,8 +73,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
 
   const isNewer = (name: string, grant: Grant) => (server.grants.get(name)?.startedAt ?? 0) > grant.startedAt;
 
-  // after a clock was set back, a newer session may look older than one that could not be stored
-  const isUntold = (peer: Peer) => world.wasSetBack && faultAt(peer) > world.now - 180_000;
+  // after a clock was set back, a newer session may look older than one that could not be stored, or whose repair was cut off
+  const isUntold = (peer: Peer) => world.wasSetBack && Math.max(faultAt(peer), peer.cutAt) > world.now - 180_000;
 
   function isUnderWay(presentation: Presentation): boolean {
     const { peer, heard, isGivenUp, holding, cuts } = presentation;
@@ -188,6 +188,13 @@ export function createOracle(world: World, server: SimServer): Oracle {
     }
   }
 
+  // the same without a refresh token: such a session ends by the clock, and nothing is presented that could prove it
+  function isOverUnstored(peer: Peer, grant: Grant): boolean {
+    const { sessionId = '' } = peer.manager.getSnapshot();
+    const own = grants.get(sessionId);
+    return own !== undefined && !storedIds.has(sessionId) && own.startedAt > grant.startedAt && isOver(world, own);
+  }
+
   function checkChange(peer: Peer, before: Stored | undefined, after: Stored | undefined): void {
     // whose write was done, and told otherwise, does not know that its session was stored: an empty storage is no end to it
     const isMisled = peer.misledAt > world.now - 120_000;
@@ -203,7 +210,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       const proof = last.get(peer);
       const isOther = proof?.grant !== grant;
       const isReplacing = isShared || isCookie || (proof?.grant?.startedAt ?? 0) > grant.startedAt;
-      const isProven = proof?.heard === 'dead' && (!isOther || isReplacing);
+      const isProven = (proof?.heard === 'dead' && (!isOther || isReplacing)) || isOverUnstored(peer, grant);
       if (isProven && isOther) grant.isLeft = true;
       // who signs out of a storage that cannot be read erases whatever there is; without fences, calls wait for each
       // other, and what one peer's slow call holds up is unreadable for all

@@ -232,6 +232,7 @@ function judge(
     }
     if (status === 'none') continue;
     let isOver = false;
+    const askedAt = world.wall();
     void applications
       .get(peer)
       ?.request()
@@ -242,11 +243,12 @@ function judge(
         // a clock that was set back makes a wait that the server asked for longer, by an hour at most
         const isLong = world.wasSetBack && (now.retryAt ?? 0) > world.wall();
         const isReadable = storageDiesAt === undefined || canRefresh(peer, undefined);
-        if (now.status === 'loading' && isReadable)
+        if (now.status === 'loading' && isReadable && !isLong)
           world.violate('fresh in the end', `${peer.name} still does not know its session`);
         if (status !== 'active' || !isSame || isLong || isShared || !canRefresh(peer, sessionId)) return;
         if (!isAccepted) world.violate('fresh in the end', `${peer.name} is refused by the API`);
-        else if ((now.expiresAt ?? Number.POSITIVE_INFINITY) <= world.wall() || (now.retryAt ?? 0) > world.wall())
+        // what was good when it was asked for may expire on the way to the API
+        else if ((now.expiresAt ?? Number.POSITIVE_INFINITY) <= askedAt || (now.retryAt ?? 0) > world.wall())
           world.violate('fresh in the end', `${peer.name} has an old token, or still waits for its next attempt`);
       });
     world.schedule(60_000, () => {
