@@ -16,7 +16,8 @@ const KEPT = 8;
 
 /** The name under which a session keeps what it has for a target; the order of scopes does not matter. */
 export function nameOfTarget({ resource = '', audience = '', scopes = [] }: Target): string {
-  return [resource, audience, [...scopes].sort().join(' ')].join('|');
+  // no two targets have one name, whatever characters they contain
+  return [resource, audience, [...scopes].sort().join(' ')].map((part) => part.replace(/[\\|]/g, '\\$&')).join('|');
 }
 
 /** The access token for a target of those that may be sent; undefined where there is none, or its time is over. */

@@ -47,8 +47,14 @@ describe('what a session has for other targets', () => {
     expect(decodeRecord(text)).toEqual({ kind: 'record', record: { ...record, others, errands: 2 } });
   });
 
+  test('what was noted about refused errands survives as well, where it is a count', () => {
+    const noted = { ...record, others, errands: 2, notes: 3 };
+    expect(decodeRecord(encodeRecord(noted))).toEqual({ kind: 'record', record: noted });
+    expect(JSON.stringify(decodeRecord(change({ others, errands: 2, notes: 1.5 })))).not.toContain('notes');
+  });
+
   test('costs a session that has none no byte', () => {
-    expect(encodeRecord(record)).not.toMatch(/others|errands/);
+    expect(encodeRecord(record)).not.toMatch(/others|errands|notes/);
   });
 
   test.each([

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isNewAccess, isSameAccess, type OtherAccess, type SessionRecord } from '../../src/core/session-record.js';
+import {
+  isLater,
+  isNewAccess,
+  isSameAccess,
+  type OtherAccess,
+  type SessionRecord,
+} from '../../src/core/session-record.js';
 import { keepOther, nameOfTarget, usableOther } from '../../src/core/target.js';
 
 const other = (changes: Partial<OtherAccess> = {}): OtherAccess => ({
@@ -18,6 +24,25 @@ test('a target has one name, in whatever order its scopes come, and different ta
     nameOfTarget,
   );
   expect(new Set(names).size).toBe(4);
+});
+
+test('no two targets share a name, whatever characters they contain', () => {
+  const part = fc.string({ unit: fc.constantFrom('a', '|', '\\') });
+  const target = fc.record({ resource: part, audience: part, scopes: fc.array(part, { maxLength: 1 }) });
+  fc.assert(
+    fc.property(target, target, (a, b) => {
+      const isSame = a.resource === b.resource && a.audience === b.audience && `${a.scopes}` === `${b.scopes}`;
+      expect(nameOfTarget(a) === nameOfTarget(b)).toBe(isSame);
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(nameOfTarget({ resource: 'a|', audience: 'b' })).not.toBe(nameOfTarget({ resource: 'a', audience: '|b' }));
+});
+
+test('what was refused comes later than the same tokens without it, and never than newer ones', () => {
+  const at = (revision: number, notes?: number) => ({ revision, ...(notes && { notes }) }) as SessionRecord;
+  expect([isLater(at(1, 1), at(1)), isLater(at(1, 2), at(1, 1)), isLater(at(2), at(1, 5))]).toEqual([true, true, true]);
+  expect([isLater(at(1), at(1)), isLater(at(1), at(1, 1)), isLater(at(1, 5), at(2))]).toEqual([false, false, false]);
 });
 
 test('an access token may be sent until its time is over, or for ever where that is not known', () => {
