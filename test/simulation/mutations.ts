@@ -21,7 +21,7 @@ const RECORD = 'core/session-record.ts';
 const COMMANDS = 'manager/session-commands.ts';
 const RECONCILE = 'core/reconcile.ts';
 const SUPERSEDED = 'this.#run.isDetached || (!isSignIn && !isSameSession(this.#parts.session.record, base))';
-const OLDER = 'base !== undefined && found.revision < base.revision;';
+const OLDER = 'base !== undefined && isLater(base, found);';
 
 function mutation(name: string, means: string, file: string, find: string, replace: string): Mutation {
   return { name, means, patches: [{ file, find, replace }] };
@@ -57,8 +57,8 @@ export const mutations: readonly Mutation[] = [
       { file: 'manager/refresh-run.ts', find: ', this.#detached]);', replace: ']);' },
       {
         file: SESSION,
-        find: '!held || !isSameSession(held, base) || record.revision <= held.revision',
-        replace: 'held && record.revision <= held.revision',
+        find: '!held || !isSameSession(held, base) || !isLater(record, held)',
+        replace: 'held && !isLater(record, held)',
       },
     ],
   },
@@ -67,11 +67,11 @@ export const mutations: readonly Mutation[] = [
     means:
       'Of one session, any other record counts as newer than the one held, and an outcome with an older revision is applied: tokens of the past come back, and their spent refresh token is presented.',
     patches: [
-      { file: SESSION, find: ' || record.revision <= held.revision) return', replace: ') return' },
-      { file: RECORD, find: 'found.revision > held.revision', replace: 'found.revision !== held.revision' },
+      { file: SESSION, find: ' || !isLater(record, held)) return', replace: ') return' },
+      { file: RECORD, find: '|| isLater(found, held);', replace: '|| found.revision !== held.revision;' },
       {
         file: RECONCILE,
-        find: "found.revision > held.revision ? 'found'",
+        find: "isLater(found, held) ? 'found'",
         replace: "found.revision !== held.revision ? 'found'",
       },
       { file: CHOICE, find: OLDER, replace: 'false as boolean;' },
@@ -102,8 +102,8 @@ export const mutations: readonly Mutation[] = [
     'sleeps with the lock in hand',
     'The delay before the next attempt is spent while the lock is held.',
     ATTEMPT,
-    'if (record) await this.#write(record);',
-    'if (record) await this.#write(record);\n    await new Promise<void>((resolve) => platform.clock.after(delayMs, resolve));',
+    'records.note(record);\n      await this.#write(record);\n    }',
+    'records.note(record);\n      await this.#write(record);\n    }\n    await new Promise<void>((resolve) => platform.clock.after(delayMs, resolve));',
   ),
   mutation(
     'no second look before a refusal is believed',
