@@ -1,7 +1,7 @@
 import { backoffDelay } from '../core/backoff.js';
 import { isBehind, merge } from '../core/reconcile.js';
 import { announce } from './announce.js';
-import { isAlive } from './hold-lock.js';
+import { isAlive, STORAGE_LIMIT_MS } from './hold-lock.js';
 import type { Settings } from './options.js';
 import type { PendingWork } from './pending-work.js';
 import type { RecordStore } from './record-store.js';
@@ -20,6 +20,7 @@ export class Reconciler {
   readonly #parts: ReconcilerParts;
   #cancel: (() => void) | undefined;
   #plannedAt = 0;
+  #dueAt = 0;
   #failures = 0;
   #isDisposed = false;
 
@@ -31,17 +32,20 @@ export class Reconciler {
   schedule(): void {
     const { settings } = this.#parts;
     const { retry, platform } = settings;
-    if (this.#isDisposed || (this.#cancel && isAlive(settings, this.#plannedAt))) return;
+    const now = platform.clock.now();
+    const isComing = isAlive(settings, this.#plannedAt) && now <= this.#dueAt + STORAGE_LIMIT_MS;
+    if (this.#isDisposed || (this.#cancel && isComing)) return;
     this.#cancel?.(); // its timer was cut off, or waits for longer than anybody should
-    this.#plannedAt = platform.clock.now();
-    this.#failures++;
+    const delayMs = backoffDelay(++this.#failures, retry, platform.random());
+    this.#plannedAt = now;
+    this.#dueAt = now + delayMs;
     let begin = (): void => undefined;
     const begun = new Promise<void>((resolve) => {
       begin = resolve;
     });
     // `settled()` waits for the first repair, by which a passing fault is over, and for no later one: the storage may be broken for good.
     if (this.#failures === 1) void this.#parts.work.track(begun);
-    const cancel = platform.clock.after(backoffDelay(this.#failures, retry, platform.random()), () => {
+    const cancel = platform.clock.after(delayMs, () => {
       this.#cancel = undefined; // what fails from now on needs another repair
       this.#parts.work.track(this.#reconcile()).then(
         (hasChanged) => {

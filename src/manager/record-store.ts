@@ -49,6 +49,14 @@ export interface LockedStorage {
   writePause(pause: StoredFailure | undefined): Promise<void>;
 }
 
+/** Sessions that were ended for good, and their marks for other pages. */
+export interface Burial {
+  /** Takes the marks back, once nothing of the sessions is left. */
+  unmark(): void;
+  /** Whether this record came later: the marks were taken back by then, as nothing was left of what they were about. */
+  isBefore(record: SessionRecord): boolean;
+}
+
 /** The record in the storage: reading is open, writing needs the lock. */
 export class RecordStore {
   readonly #parts: StoreParts;
@@ -125,15 +133,19 @@ export class RecordStore {
    * Ends sessions for good, in this very turn: from now on a record of one of them has to be erased, also if a peer wrote it.
    *
    * A sign-out ends them for other pages as well, also where it does not know the one that is stored (undefined). What a
-   * server has refused is not marked so: a peer may have newer tokens. Returns what takes the marks back, once nothing of
-   * the sessions is left.
+   * server has refused is not marked so: a peer may have newer tokens.
    */
-  bury(sessionIds: readonly (string | undefined)[], isSignOut = false): () => void {
+  bury(sessionIds: readonly (string | undefined)[], isSignOut = false): Burial {
     const now = this.#parts.settings.platform.clock.now();
     for (const id of sessionIds) if (id !== undefined) this.#tombstones = (this.#tombstones ?? new Set()).add(id);
     const marked = isSignOut ? sessionIds.map((id) => markFor(id, now)) : [];
     if (isSignOut) this.#setMarks((marks) => addMarks(marks, marked));
-    return () => this.#setMarks((marks) => removeMarks(marks, marked));
+    const isKept = () => removeMarks(this.#getMarks(), marked) !== this.#getMarks();
+    const wasKept = isKept();
+    return {
+      unmark: () => this.#setMarks((marks) => removeMarks(marks, marked)),
+      isBefore: (record) => wasKept && !isKept() && !isMarked(marked.join(' '), record),
+    };
   }
 
   /** Whether the session of a record was signed out of: here, or by a page that left in the meantime. */

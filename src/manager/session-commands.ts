@@ -210,7 +210,7 @@ export class SessionCommands {
     const own = session.record;
     // All of this is done before the first `await`, because the page may leave in this turn.
     const turn = pending.beginEnd();
-    const unmark = store.bury([...turn.startingIds, own?.sessionId], true);
+    const burial = store.bury([...turn.startingIds, own?.sessionId], true);
     if (own) this.#untold = this.#untold.concat(own.sessionId);
     const inFlight = refresher.detach(); // before the session ends, which detaches the refresh as well
     session.dispatch({ type: 'ended', reason: 'ended' });
@@ -228,15 +228,16 @@ export class SessionCommands {
         const found = await storage.read().catch(() => undefined);
         const record = found?.record;
         if (found && !record && settings.isCookie) await storage.writePause(undefined).catch(() => undefined);
-        // A sign-out erases the stored record, be it of the ended session or of one that this has replaced; not a peer's new session.
-        if (found && (!record || (own && store.standing(own, record) === 'found'))) return;
+        // A sign-out erases the stored record, be it of the ended session or of one that this has replaced; not a peer's new
+        // session, nor, where it did not know whose session there was, one of after a peer had finished it.
+        if (found && (!record || (own ? store.standing(own, record) === 'found' : burial.isBefore(record)))) return;
         erased = record ?? own;
         await storage.erase();
         const isNewer = record && !isSameTokenSet(record, own) && record.revision >= (own?.revision ?? 0);
         // a session that is being started is revoked by its start
         if (isNewer && !turn.startingIds.includes(record.sessionId)) revokeOnce(record);
       });
-      unmark();
+      burial.unmark();
       announce(settings);
     } catch (error) {
       this.#reportLock('remove', error);

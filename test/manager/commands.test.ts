@@ -266,3 +266,31 @@ describe('a sign-out', () => {
     expect(repair).toHaveBeenCalled();
   });
 });
+
+describe('a sign-out that did not know who was signed in, and was granted the lock late', () => {
+  async function late(laterMs: number, kept: { marks?: Marks } = {}) {
+    const { lock, grant } = heldLock();
+    const { clock, marks, storage, items, manager, stored } = commanded({}, { lock, ...kept });
+    items.set(NAME, encodeRecord(other));
+    const ending = manager.commands.end();
+    await clock.settle();
+    const peer = bareManager({ clock, storage, marks, ...kept });
+    await clock.runUntil(peer.store.withLock((locked) => locked.erase()));
+    clock.set(clock.now() + laterMs); // the page is frozen
+    await clock.runUntil(peer.commands.start(tokens));
+    grant(0);
+    await clock.runUntil(ending);
+    await clock.advance(10_000);
+    return { isThere: stored()?.includes('new-access') === true, status: manager.session.state.status };
+  }
+
+  test('leaves a session alone that has begun after a peer had finished it, and follows it', async () => {
+    expect(await late(60_000)).toEqual({ isThere: true, status: 'active' });
+  });
+
+  test('ends one that has begun beside it, and whoever is signed in where nothing tells that it was finished', async () => {
+    const over = { isThere: false, status: 'none' };
+    expect(await late(0)).toEqual(over);
+    expect(await late(60_000, { marks: { get: () => null, set: () => undefined } })).toEqual(over);
+  });
+});
