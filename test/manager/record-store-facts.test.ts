@@ -152,7 +152,7 @@ describe('reading', () => {
   test('works where the platform has no marks', async () => {
     const { store, items } = records({}, {}, { marks: undefined as never });
     items.set(NAME, encodeRecord(mine));
-    store.bury(['mine'], true)();
+    store.bury(['mine'], true).unmark();
     expect(await store.read()).toEqual({ record: mine, isEnding: false });
   });
 });
@@ -272,14 +272,14 @@ describe('sessions that are buried', () => {
 
   test('by a sign-out are marked for other pages, until the marks are taken back; here they stay buried', () => {
     const { store, ended, clock, notes } = records();
-    const unmark = store.bury(['mine', undefined], true);
+    const burial = store.bury(['mine', undefined], true);
     expect(ended()).toBe(`mine <${clock.now() + 1_000}`);
     const page = records();
     page.notes.set(`${NAME}:ended`, ended() ?? null);
     const newer = recordWith({ sessionId: 'newer', revision: clock.now() + 1_000 });
     expect([mine, other, newer].map((record) => page.store.isBuried(record))).toEqual([true, true, false]);
     notes.set(`${NAME}:ended`, `${ended()} of-another-page`);
-    unmark();
+    burial.unmark();
     expect([ended(), store.isBuried(mine), store.isBuried(other)]).toEqual(['of-another-page', true, false]);
   });
 
