@@ -286,7 +286,7 @@ describe('sessions that are buried', () => {
   test('without a sign-out take back no marks of others', () => {
     const { store, ended, notes } = records();
     notes.set(`${NAME}:ended`, 'mine');
-    store.bury(['mine'])();
+    store.bury(['mine']).unmark();
     expect(ended()).toBe('mine');
   });
 
