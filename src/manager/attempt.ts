@@ -77,8 +77,7 @@ export class Attempt {
 
   async execute(): Promise<AttemptOutcome> {
     const { settings, store, unstored } = this.#parts;
-    const { timeoutMs, platform } = settings;
-    const { clock } = platform;
+    const { clock } = settings.platform;
     const { base } = this.#request;
     const { lease } = this.#storage;
     const startedAt = clock.now();
@@ -106,7 +105,7 @@ export class Attempt {
     const unstoredSince = unstored.take(current);
     if (unstoredSince) return this.#storeTokens(current, unstoredSince);
     // Aborting a request can lose a rotated refresh token: it keeps at least half of `timeoutMs`, whatever came before.
-    const limitMs = Math.max(timeoutMs / 2, timeoutMs - Math.max(0, clock.now() - startedAt));
+    const limitMs = settings.timeoutMs - Math.min(settings.timeoutMs / 2, Math.max(0, clock.now() - startedAt));
     const request = this.#parts.demands.send();
     const answer = await this.#run.untilDetached(this.#requestTokens(current, limitMs));
     if (!answer || this.#isSuperseded()) return SUPERSEDED;
@@ -210,9 +209,11 @@ export class Attempt {
     const wasUsable = isUsable(tokens, clock.now());
     const isFirst = !current && (this.#isBlind || this.#request.isSignIn);
     const record = records.next(current, tokens, { ...facts, isFirst });
+    const letGo = current && unstored.keep(current, tokens, facts);
     await this.#write(record);
+    letGo?.();
     // A token that expires before it is published, because the storage or the lock is slow, is replaced once.
-    const isBestAvailable = !wasUsable || this.#request.attempt > 1;
+    const isBestAvailable = request !== undefined && (!wasUsable || this.#request.attempt > 1);
     const isOther = !isSameSession(record, this.#request.base) && !isSameSession(record, session.record);
     if (this.#run.isDetached && isOther) await this.#erase(record); // signing out wins, also over a write under way
     if (this.#hadPause) await this.#storage.writePause(undefined).catch(() => undefined);
