@@ -1,16 +1,16 @@
 import { backoffDelay, countRepeats, lastingDelay } from '../core/backoff.js';
-import { type Challenge, claimsOf } from '../core/challenge.js';
+import { claimsOf } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
 import { hooks } from '../core/hooks.js';
 import { isFinal } from '../core/renewal.js';
-import type { RefreshReason } from '../core/session-events.js';
 import type { GrantEndpoints } from '../core/session-grant.js';
-import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
+import { isSameSession, type SessionRecord, type StoredFailure, supersedes } from '../core/session-record.js';
 import { isSameSubject, type TokenSet, withRefreshToken } from '../core/token-set.js';
 import type { Answer, Refused } from './answer.js';
 import { type AttemptEnd, expired, isProof, otherSubject, refusal } from './attempt-end.js';
 import { type AttemptOutcome, failed, failureOfPeer, lastRefusal, unavailable } from './attempt-outcome.js';
+import type { AttemptRequest } from './attempt-request.js';
 import type { Demands } from './demands.js';
 import type { Exchange } from './exchange.js';
 import { lockLost } from './hold-lock.js';
@@ -33,19 +33,6 @@ export interface AttemptParts {
   readonly exchange: Exchange;
   readonly demands: Demands;
   readonly unstored: UnstoredTokens;
-}
-
-/** What an attempt is about. */
-export interface AttemptRequest {
-  /** The session as this manager knew it when the attempt began; none when a cookie is asked about. */
-  readonly base: SessionRecord | undefined;
-  readonly reason: RefreshReason;
-  readonly attempt: number;
-  /** A cookie is asked whose it is: neither our tokens nor those in the storage are presented or taken over. */
-  readonly isSignIn: boolean;
-  readonly challenge: Challenge | undefined;
-  /** Failures in a row, where there is no record to count them. */
-  readonly failures: number;
 }
 
 const SUPERSEDED: AttemptOutcome = { kind: 'superseded' };
@@ -76,7 +63,7 @@ export class Attempt {
   }
 
   async execute(): Promise<AttemptOutcome> {
-    const { settings, store, unstored } = this.#parts;
+    const { settings, session, store, unstored } = this.#parts;
     const { clock } = settings.platform;
     const { base } = this.#request;
     const { lease } = this.#storage;
@@ -87,7 +74,7 @@ export class Attempt {
     if (found.damage && (found.isForeign || store.wasStored(base))) return unavailable(found.damage, clock.now());
     const choice = this.#choose(found.record);
     if ('kind' in choice) return choice;
-    const { current } = choice;
+    let { current } = choice;
     // Without a session there is no record that could tell of the pause.
     const pause = current ? undefined : await this.#storage.readPause().catch(() => undefined);
     this.#hadPause = pause !== undefined;
@@ -102,6 +89,13 @@ export class Attempt {
       await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);
     if (this.#isSuperseded()) return SUPERSEDED;
     if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
+    // The write of a peer that had timed out may have come through meanwhile.
+    const { record: held } = session;
+    if (current && held && supersedes(held, current)) {
+      const since = this.#choose(held);
+      if ('kind' in since) return since;
+      ({ current } = since);
+    }
     const unstoredSince = unstored.take(current);
     if (unstoredSince) return this.#storeTokens(current, unstoredSince);
     // Aborting a request can lose a rotated refresh token: it keeps at least half of `timeoutMs`, whatever came before.
