@@ -54,6 +54,12 @@ export function supersedes(found: SessionRecord, held: SessionRecord | undefined
   return !held || !isSameSession(found, held) || found.revision > held.revision;
 }
 
+/** Whether a record holds other tokens of the same session that are no older: a peer had taken the lock over. */
+export function isForked(held: SessionRecord, own: SessionRecord): boolean {
+  const isOther = held.tokens.accessToken !== own.tokens.accessToken;
+  return isOther && isSameSession(held, own) && held.revision >= own.revision;
+}
+
 /** Consecutive failures according to the record. */
 export function failureCount({ failure }: SessionRecord): number {
   return failure?.count ?? 0;

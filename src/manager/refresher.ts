@@ -9,7 +9,7 @@ import { isSameSession, isSameTokenSet, type SessionRecord, supersedes } from '.
 import type { TokenSet } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
 import { Attempt, type AttemptParts } from './attempt.js';
-import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
+import { type AttemptOutcome, unavailable, whatStands } from './attempt-outcome.js';
 import type { AttemptRequest } from './attempt-request.js';
 import { isAlive, lockLost, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
 import { isPauseOver } from './pause.js';
@@ -165,7 +165,7 @@ export class Refresher {
       this.#own = { reason, attempt, durationMs: 0 };
       this.#aliveAt = clock.now();
       session.dispatch({ type: 'attempted', reason, attempt });
-      const outcome = await this.#attempt(run, request);
+      const outcome = whatStands(await this.#attempt(run, request), session.record, clock.now());
       if (this.#run === run) this.#aliveAt = clock.now(); // the clock may have been set forward
       if (run.isDetached) return undefined;
       if (outcome.kind === 'lock-lost') {

@@ -39,8 +39,8 @@ export const mutations: readonly Mutation[] = [
     'the write comes after the lock was released',
     'New tokens are written 20 ms after the attempt returned, when another may hold the lock already.',
     ATTEMPT,
-    'await this.#write(record);\n    // A token',
-    'clock.after(20, () => void this.#write(record));\n    // A token',
+    'await this.#write(record);\n    letGo',
+    'clock.after(20, () => void this.#write(record));\n    letGo',
   ),
   {
     name: 'a straggling refresh counts after a sign-out or sign-in',
