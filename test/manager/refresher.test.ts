@@ -210,6 +210,25 @@ test('tokens that are over when their page thaws are not served beside those of 
   expect(await caller).toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE', retryAt: failure?.retryAt });
 });
 
+test('a rejected token is not given back by a refresh that had begun before, also one that the clock takes for dead', async () => {
+  for (const sleptMs of [0, 7_200_000]) {
+    const { fake, manager, refresher, session, asked, answers } = refreshing();
+    hold(manager, mine);
+    refresher.start('due');
+    await fake.settle();
+    const lasting = { accessToken: 'new-access', expiresAt: undefined };
+    const record = recordWith({ revision: mine.revision + 1 }, lasting);
+    session.dispatch({ type: 'found', record, wasStored: true });
+    fake.set(fake.now() + sleptMs);
+    const replaced = manager.accessTokens.replace('new-access');
+    await fake.settle();
+    answers[0]?.(tokens);
+    await fake.settle();
+    answers[1]?.({ ...tokens, access_token: 'another' });
+    expect([await fake.runUntil(replaced), asked]).toEqual(['another', ['due', 'rejected']]);
+  }
+});
+
 test('the last tokens of a session without a refresh token are not asked for again', () => {
   const { manager, refresher } = refreshing();
   hold(manager, recordWith({}, { refreshToken: undefined, expiresAt: undefined }));

@@ -190,10 +190,10 @@ export const mutations: readonly Mutation[] = [
   ),
   mutation(
     'a refresh under way may give a rejected token back',
-    '`replaceAccessToken` resolves with the rejected token when it joined a refresh that had begun before and ends with that very token.',
+    '`replaceAccessToken` resolves with the rejected token when a refresh that had begun before ends with that very token.',
     'manager/access-tokens.ts',
-    'isJoined && (token === rejected || !isMet())',
-    'token === rejected && isJoined && !token',
+    'isSame || !isMet()',
+    '!isMet() && isSame',
   ),
   mutation(
     'a sign-out leaves no mark',
