@@ -94,6 +94,12 @@ export function pauseOf({ failure }: SessionRecord): number {
   return failure?.retryAt ?? 0;
 }
 
+/** Whether a record holds other tokens of the same session that are no older: a peer had taken the lock over. */
+export function isForked(held: SessionRecord, own: SessionRecord): boolean {
+  const isOther = held.tokens.accessToken !== own.tokens.accessToken;
+  return isOther && isSameSession(held, own) && held.revision >= own.revision;
+}
+
 /** Consecutive failures according to the record. */
 export function failureCount({ failure }: SessionRecord): number {
   return failure?.count ?? 0;

@@ -146,15 +146,16 @@ export class AccessTokens {
     if (isPast) throw pastSession();
     if (!state) return this.#waitForToken(options.signal);
     const { tokens } = state.record;
-    const { settings, refresher, session } = this.#parts;
+    const { settings, demands, session } = this.#parts;
     const isRejected = settings.isHidden ? this.#isPresent(state.record, sent) : tokens.accessToken === rejected;
     const claims = claimsOf(options.challenge);
     const isMet = () => claims === undefined || session.record?.claims === claims;
     if (isRejected || !isMet()) {
       // A refresh under way may have begun before the rejected token came, and end with it; or ask for no claims, or others.
-      const isJoined = refresher.isRunning;
+      const demand = demands.add();
       const token = await this.#refresh(state, 'rejected', options);
-      return isJoined && (token === rejected || !isMet()) ? this.replace(rejected, options, sent) : token;
+      const isSame = token === rejected && !demands.isMet(demand, session.record);
+      return isSame || !isMet() ? this.replace(rejected, options, sent) : token;
     }
     const isGood = isUsable(tokens, settings.platform.clock.now());
     return isGood ? tokens.accessToken : this.#refresh(state, 'expired', options);

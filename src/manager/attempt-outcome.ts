@@ -1,6 +1,7 @@
 import { backoffDelay, countRepeats, lastingDelay, type Refusal, type Repeats } from '../core/backoff.js';
 import { failureError } from '../core/failure-error.js';
-import type { SessionRecord, StoredFailure } from '../core/session-record.js';
+import { isUsable } from '../core/freshness.js';
+import { isForked, type SessionRecord, type StoredFailure } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
 import type { Refused } from './answer.js';
 import type { AttemptEnd } from './attempt-end.js';
@@ -42,6 +43,12 @@ export interface AttemptFailure {
   readonly isOwn: boolean;
   /** An errand was refused as if the grant were over; whether it is, a refresh of the session itself has to tell. */
   readonly isDoubt?: boolean;
+}
+
+/** What stands: tokens that are over by now are none to serve where a peer, who took the lock over, has brought others. */
+export function whatStands(outcome: AttemptOutcome, held: SessionRecord | undefined, now: number): AttemptOutcome {
+  if (outcome.kind !== 'refreshed' || isUsable(outcome.record.tokens, now)) return outcome;
+  return held && isForked(held, outcome.record) ? { kind: 'refreshed', by: 'peer', record: held } : outcome;
 }
 
 /** The failure of a peer that was found in the storage. */

@@ -4,7 +4,7 @@ import { isUsable } from '../core/freshness.js';
 import { hooks } from '../core/hooks.js';
 import { isFinal } from '../core/renewal.js';
 import type { GrantEndpoints } from '../core/session-grant.js';
-import { isSameSession, type SessionRecord } from '../core/session-record.js';
+import { isSameSession, type SessionRecord, supersedes } from '../core/session-record.js';
 import { isSameSubject, type TokenSet, withRefreshToken } from '../core/token-set.js';
 import type { Answer, Refused } from './answer.js';
 import { choose } from './attempt-choice.js';
@@ -74,9 +74,8 @@ export class Attempt {
   }
 
   async execute(): Promise<AttemptOutcome> {
-    const { settings, store, unstored } = this.#parts;
-    const { timeoutMs, platform } = settings;
-    const { clock } = platform;
+    const { settings, session, store, unstored } = this.#parts;
+    const { clock } = settings.platform;
     const { base, errand } = this.#request;
     const { lease } = this.#storage;
     const startedAt = clock.now();
@@ -86,7 +85,7 @@ export class Attempt {
     if (found.damage && (found.isForeign || store.wasStored(base))) return unavailable(found.damage, clock.now());
     const choice = choose(this.#parts, this.#request, this.#isBlind ? base : found.record);
     if ('kind' in choice) return choice;
-    const { current } = choice;
+    let { current } = choice;
     // Without a session there is no record that could tell of the pause.
     const pause = current ? undefined : await this.#storage.readPause().catch(() => undefined);
     this.#hadPause = pause !== undefined;
@@ -102,10 +101,17 @@ export class Attempt {
       await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);
     if (this.#isSuperseded()) return SUPERSEDED;
     if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
+    // The write of a peer that had timed out may have come through meanwhile.
+    const { record: held } = session;
+    if (current && held && supersedes(held, current)) {
+      const since = choose(this.#parts, this.#request, held);
+      if ('kind' in since) return since;
+      ({ current } = since);
+    }
     const unstoredSince = unstored.take(current);
     if (unstoredSince) return this.#storeTokens(current, unstoredSince);
     // Aborting a request can lose a rotated refresh token: it keeps at least half of `timeoutMs`, whatever came before.
-    const limitMs = Math.max(timeoutMs / 2, timeoutMs - Math.max(0, clock.now() - startedAt));
+    const limitMs = settings.timeoutMs - Math.min(settings.timeoutMs / 2, Math.max(0, clock.now() - startedAt));
     const request = this.#parts.demands.send();
     const answer = await this.#run.untilDetached(this.#requestTokens(current, limitMs));
     if (!answer || this.#isSuperseded()) return SUPERSEDED;
@@ -196,9 +202,11 @@ export class Attempt {
     const wasUsable = isUsable(tokens, clock.now());
     const isFirst = !current && (this.#isBlind || this.#request.isSignIn);
     const record = records.next(current, tokens, { ...facts, isFirst });
+    const letGo = current && unstored.keep(current, tokens, facts);
     await this.#write(record);
+    letGo?.();
     // A token that expires before it is published, because the storage or the lock is slow, is replaced once.
-    const isBestAvailable = !wasUsable || this.#request.attempt > 1;
+    const isBestAvailable = request !== undefined && (!wasUsable || this.#request.attempt > 1);
     const isOther = !isSameSession(record, this.#request.base) && !isSameSession(record, session.record);
     if (this.#run.isDetached && isOther) await this.#erase(record); // signing out wins, also over a write under way
     if (this.#hadPause) await this.#storage.writePause(undefined).catch(() => undefined);

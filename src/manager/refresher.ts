@@ -14,7 +14,7 @@ import {
 } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { AttemptParts } from './attempt.js';
-import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
+import { type AttemptOutcome, unavailable, whatStands } from './attempt-outcome.js';
 import type { AttemptRequest } from './attempt-request.js';
 import { attemptUnderLock } from './attempt-under-lock.js';
 import { isAlive, lockLost, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
@@ -170,7 +170,7 @@ export class Refresher {
       this.#own = { reason, attempt, durationMs: 0 };
       this.#aliveAt = clock.now();
       session.dispatch({ type: 'attempted', reason, attempt });
-      const outcome = await this.#attempt(run, request);
+      const outcome = whatStands(await this.#attempt(run, request), session.record, clock.now());
       if (this.#run === run) this.#aliveAt = clock.now(); // the clock may have been set forward
       if (run.isDetached) return undefined;
       if (outcome.kind === 'lock-lost') {

@@ -9,7 +9,7 @@ export interface UnstoredObserver {
 /** What is stored together with tokens. */
 export type TokenFacts = Pick<SessionRecord, 'grant' | 'claims' | 'others'>;
 
-/** Tokens that came after their deadline, or when the lock was lost, until an attempt stores them. */
+/** Tokens that came after their deadline, when the lock was lost, or whose write is under way, until an attempt has stored them. */
 export class UnstoredTokens {
   readonly #observer: UnstoredObserver;
   #tokens: TokenSet | undefined;
@@ -26,11 +26,19 @@ export class UnstoredTokens {
     return this.#facts;
   }
 
-  put(base: SessionRecord | undefined, tokens: TokenSet, facts: TokenFacts = {}): void {
+  put(base: SessionRecord | undefined, tokens: TokenSet, facts?: TokenFacts): void {
+    this.keep(base, tokens, facts);
+    this.#observer.tokensArrivedLate();
+  }
+
+  /** Keeps tokens while they are being stored, as that may be cut off; returns what lets go of them. */
+  keep(base: SessionRecord | undefined, tokens: TokenSet, facts: TokenFacts = {}): () => void {
     this.#facts = facts;
     this.#base = base;
     this.#tokens = tokens;
-    this.#observer.tokensArrivedLate();
+    return () => {
+      if (this.#tokens === tokens) this.#tokens = undefined;
+    };
   }
 
   /** Whether there are tokens that follow from this record. */

@@ -42,6 +42,21 @@ describe('a session that is ended or replaced in mid-attempt', () => {
     expect(one.asked).toEqual([]);
   });
 
+  test('while the mark is written, by newer tokens of a peer: these are taken, and nobody is asked', async () => {
+    const one = oneAttempt(base);
+    one.write = () => hold(one.manager, recordWith({ revision: base.revision + 1 }, fresh));
+    expect(await one.outcome()).toMatchObject({ kind: 'refreshed', by: 'peer', record: { tokens: fresh } });
+    expect(one.asked).toEqual([]);
+  });
+
+  test('while the mark is written, by tokens of a peer that are over by now: their refresh token is presented', async () => {
+    const one = oneAttempt(base);
+    const over = { ...fresh, expiresAt: one.clock.now() - 1 };
+    one.write = () => hold(one.manager, recordWith({ revision: base.revision + 1 }, over));
+    expect(await one.outcome()).toMatchObject({ kind: 'refreshed', by: 'us', record: { revision: base.revision + 2 } });
+    expect(one.asked).toMatchObject([{ refreshToken: 'peer-refresh' }]);
+  });
+
   test.each<[string, (one: OneAttempt) => void]>([
     ['ended here', (one) => void one.run.detach()],
     ['replaced by another session', (one) => hold(one.manager, other)],

@@ -4,7 +4,7 @@ import type { Clock, TokenManagerOptions, TokenResponse } from '../../src/index.
 import { longestMs } from '../../src/manager/hold-lock.js';
 import { fakeClock } from '../../src/testing.js';
 import { bareManager, hold } from '../support/bare-manager.js';
-import { recordWith } from '../support/session-records.js';
+import { failureUntil, recordWith } from '../support/session-records.js';
 
 const mine = recordWith();
 const tokens = { access_token: 'new-access', refresh_token: 'new-refresh', expires_in: 60, token_type: 'Bearer' };
@@ -194,6 +194,39 @@ test('tokens of another subject are given back to the server, with the session t
   answers[0]?.({ ...tokens, id_token: jwt('bob') });
   await fake.settle();
   expect([manager.session.state.status, revoked]).toEqual(['none', ['new-access']]);
+});
+
+test('tokens that are over when their page thaws are not served beside those of the peer who went on without it', async () => {
+  const { fake, manager, refresher, session, answers } = refreshing();
+  hold(manager, mine);
+  const caller = manager.callers.wait(undefined).catch((error) => error);
+  refresher.start('expired');
+  await fake.settle();
+  fake.set(fake.now() + 70_000); // frozen, for longer than a token lives
+  const failure = failureUntil(fake.now() + 30_000);
+  const theirs = recordWith({ revision: mine.revision + 1, failure }, { accessToken: 'theirs', refreshToken: 'next' });
+  session.dispatch({ type: 'found', record: theirs, wasStored: true });
+  answers[0]?.(tokens);
+  expect(await caller).toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE', retryAt: failure?.retryAt });
+});
+
+test('a rejected token is not given back by a refresh that had begun before, also one that the clock takes for dead', async () => {
+  for (const sleptMs of [0, 7_200_000]) {
+    const { fake, manager, refresher, session, asked, answers } = refreshing();
+    hold(manager, mine);
+    refresher.start('due');
+    await fake.settle();
+    const lasting = { accessToken: 'new-access', expiresAt: undefined };
+    const record = recordWith({ revision: mine.revision + 1 }, lasting);
+    session.dispatch({ type: 'found', record, wasStored: true });
+    fake.set(fake.now() + sleptMs);
+    const replaced = manager.accessTokens.replace('new-access');
+    await fake.settle();
+    answers[0]?.(tokens);
+    await fake.settle();
+    answers[1]?.({ ...tokens, access_token: 'another' });
+    expect([await fake.runUntil(replaced), asked]).toEqual(['another', ['due', 'rejected']]);
+  }
 });
 
 test('the last tokens of a session without a refresh token are not asked for again', () => {

@@ -15,8 +15,9 @@ function edge(options: Partial<TokenManagerOptions> = {}) {
   let life = 0;
   const alive = async <T>(work: () => T | PromiseLike<T>): Promise<T> => {
     const own = life;
-    const value = await work();
-    return own === life ? value : new Promise<never>(() => undefined);
+    const outcome = Promise.resolve().then(work);
+    await outcome.catch(() => undefined);
+    return own === life ? outcome : new Promise<never>(() => undefined);
   };
   const mortal = {
     now: () => clock.now(),
@@ -29,16 +30,23 @@ function edge(options: Partial<TokenManagerOptions> = {}) {
   const platform = inProcess();
   const { storage } = platform;
   const state = { requests: 0, storageMs: 0, isFull: false };
+  const presented: (string | undefined)[] = [];
+  /** Refresh tokens whose answer reached the manager. */
+  const answered = new Set<string | undefined>();
   const call = <T>(work: () => T | PromiseLike<T>): Promise<T> =>
     alive(async () => {
       if (state.storageMs > 0) await wait(state.storageMs);
       return work();
     });
   const tokens = createTokenManager({
-    refresh: () =>
+    refresh: ({ refreshToken }) =>
       alive(async () => {
         const number = ++state.requests;
+        const own = life;
+        presented.push(refreshToken);
+        expect(answered).not.toContain(refreshToken);
         await wait(100);
+        if (own === life) answered.add(refreshToken);
         return { access_token: `at-${number}`, refresh_token: `rt-${number}`, expires_in: 600 };
       }),
     platform: {
@@ -58,7 +66,7 @@ function edge(options: Partial<TokenManagerOptions> = {}) {
   const cut = () => void life++;
   const stored = () => storage.getItem('evertoken:session') as string | null;
   const announce = () => platform.channel.announce('evertoken:session');
-  return { tokens, clock, state, stored, announce, cut };
+  return { tokens, clock, state, stored, announce, cut, presented };
 }
 
 async function expired() {
@@ -77,6 +85,24 @@ test('a refresh that was cut off, at whatever moment, blocks no caller that come
     cut();
     await clock.advance(SOON);
     await expect(clock.runUntil(tokens.getAccessToken()), `cut at ${at}`).resolves.toMatch('at-');
+    tokens.dispose();
+  }
+});
+
+test('tokens whose write was cut off are not lost: the next refresh goes on with the refresh token that came with them', async () => {
+  for (let at = 145; at < 160; at += 5) {
+    const { tokens, clock, state, cut, stored, presented } = await expired();
+    void tokens.getAccessToken().catch(() => undefined);
+    await clock.advance(at);
+    cut();
+    state.isFull = true; // the write is lost as well
+    await clock.advance(100);
+    state.isFull = false;
+    await clock.advance(SOON);
+    await expect(clock.runUntil(tokens.getAccessToken()), `cut at ${at}`).resolves.toBe('at-2');
+    expect(presented).toEqual(['rt', 'rt-1']);
+    await clock.advance(1_000);
+    expect(stored()).toContain('at-2');
     tokens.dispose();
   }
 });

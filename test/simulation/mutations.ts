@@ -40,8 +40,8 @@ export const mutations: readonly Mutation[] = [
     'the write comes after the lock was released',
     'New tokens are written 20 ms after the attempt returned, when another may hold the lock already.',
     ATTEMPT,
-    'await this.#write(record);\n    // A token',
-    'clock.after(20, () => void this.#write(record));\n    // A token',
+    'await this.#write(record);\n    letGo',
+    'clock.after(20, () => void this.#write(record));\n    letGo',
   ),
   {
     name: 'a straggling refresh counts after a sign-out or sign-in',
@@ -191,10 +191,10 @@ export const mutations: readonly Mutation[] = [
   ),
   mutation(
     'a refresh under way may give a rejected token back',
-    '`replaceAccessToken` resolves with the rejected token when it joined a refresh that had begun before and ends with that very token.',
+    '`replaceAccessToken` resolves with the rejected token when a refresh that had begun before ends with that very token.',
     'manager/access-tokens.ts',
-    'isJoined && (token === rejected || !isMet())',
-    'token === rejected && isJoined && !token',
+    'isSame || !isMet()',
+    '!isMet() && isSame',
   ),
   mutation(
     'a sign-out leaves no mark',

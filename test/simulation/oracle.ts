@@ -121,7 +121,9 @@ export function createOracle(world: World, server: SimServer): Oracle {
     if (!pause || world.wall() >= pause.untilWall) return;
     const { sessionId } = peer.manager.getSnapshot();
     if (isCookie && pause.sessionId !== undefined && pause.sessionId !== sessionId) return;
-    const isProbe = target === undefined && !pause.isNamed && (reason === 'asked' || peer.wakes > 0);
+    // the record has room for one pause: where several may ask at once, a longer one that nobody named takes its place
+    const isOutlasted = isShared && (present.record?.failure?.retryAt ?? 0) > pause.untilWall;
+    const isProbe = target === undefined && (!pause.isNamed || isOutlasted) && (reason === 'asked' || peer.wakes > 0);
     // before there is a session, there is no record to tell others
     // beside the record, which there is not, what the server has named is kept, until another record goes
     const isLoading = reason === 'resume' && pause.isUnkept && pause.isNamed;
@@ -154,9 +156,11 @@ export function createOracle(world: World, server: SimServer): Oracle {
   }
 
   function rest(presentation: Presentation, retryAfterS: number | undefined): void {
-    const { grant, peer, target, reason } = presentation;
-    if (!grant) return;
-    const isUnkept = reason === 'resume';
+    const { grant, peer, target, reason, sessionId: before } = presentation;
+    const { sessionId } = peer.manager.getSnapshot();
+    // the session that asked was ended meanwhile: nobody waits for the answer, and the next one has a cookie of its own
+    if (!grant || (isCookie && before !== undefined && sessionId !== before)) return;
+    const isUnkept = reason === 'resume' || sessionId === undefined; // a cookie is asked about at sign-in as well
     const delayMs = retryAfterS === undefined ? MIN_DELAY_MS : retryAfterS * 1000;
     const isNamed = retryAfterS !== undefined;
     // a server that names a moment means every request
@@ -165,7 +169,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       untilWall: world.wall() + delayMs,
       isNamed,
       isUnkept,
-      sessionId: peer.manager.getSnapshot().sessionId,
+      sessionId,
       setAt: world.now,
     });
   }
@@ -262,6 +266,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
         at: world.now,
         wallAt: world.wall(),
         reason: request.reason,
+        sessionId: peer.manager.getSnapshot().sessionId,
         holding,
         cuts: peer.cuts,
         acted: undefined,

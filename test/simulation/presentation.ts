@@ -13,6 +13,8 @@ export interface Presentation {
   readonly at: number;
   readonly wallAt: number;
   readonly reason: RefreshRequest['reason'];
+  /** The session of the peer, then. */
+  readonly sessionId: string | undefined;
   readonly holding: Peer['holding'];
   /** The cuts of the peer, then. */
   readonly cuts: number;

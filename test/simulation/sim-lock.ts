@@ -82,14 +82,17 @@ export function createSimLock(world: World, oracle: Oracle): SimLock {
     hand();
   }
 
-  function release(holding: Holding): void {
-    if (holding.peer.holding === holding) holding.peer.holding = undefined;
+  function release(holding: Holding, before?: Holding): void {
+    holding.isRunning = false;
+    // a peer that waited for the lock which it held itself, frozen, has two: the older one goes on until it is told
+    if (holding.peer.holding === holding) holding.peer.holding = before?.isRunning ? before : undefined;
     if (current?.holding !== holding) return;
     current = undefined;
     hand();
   }
 
   async function perform<T>(peer: Peer, holding: Holding, task: (lease: Lease) => Promise<T>): Promise<T> {
+    const { holding: before } = peer;
     holding.isRunning = true;
     peer.holding = holding;
     const { signal } = holding.controller;
@@ -97,7 +100,7 @@ export function createSimLock(world: World, oracle: Oracle): SimLock {
     try {
       return await task({ signal, ...fence, ...(isShared && { exclusive: false }) });
     } finally {
-      release(holding);
+      release(holding, before);
     }
   }
 

@@ -1,7 +1,8 @@
 import type { SessionRecord, StoredFailure } from '../../src/core/session-record.js';
 import type { RefreshRequest, RefreshTokens, TokenManagerOptions } from '../../src/index.js';
-import { Attempt, type AttemptRequest } from '../../src/manager/attempt.js';
+import { Attempt } from '../../src/manager/attempt.js';
 import type { AttemptOutcome } from '../../src/manager/attempt-outcome.js';
+import type { AttemptRequest } from '../../src/manager/attempt-request.js';
 import type { Manager } from '../../src/manager/manager.js';
 import type { Found, LockedStorage } from '../../src/manager/record-store.js';
 import { RefreshRun } from '../../src/manager/refresh-run.js';

@@ -21,7 +21,7 @@ export async function work(world: SessionWorld, key: string, lane: string, rule:
     const times = timesOf(snapshot);
     const isDue = clock.now() >= refreshMoment(key, times, rule);
     // A refresh that its process did not end is presented again at once, while the provider may still forgive that.
-    const isUrgent = isDue || (await due.get(key))?.urgent === true;
+    const isUrgent = isDue || isUnanswered(await due.get(key), times);
     if (isUrgent) await refresh(tokens, times, isDue);
     const after = tokens.getSnapshot();
     const isOver = after.status !== 'active' || after.issuedAt !== times.issuedAt;
@@ -31,6 +31,12 @@ export async function work(world: SessionWorld, key: string, lane: string, rule:
   } finally {
     tokens.dispose();
   }
+}
+
+/** The entry says that a refresh began, and the record does not hold the tokens of a later one. */
+function isUnanswered(found: DueEntry | undefined, { issuedAt }: SessionTimes): boolean {
+  const { urgent, expiresAt, lifetimeMs } = found ?? {};
+  return urgent === true && (expiresAt === undefined || lifetimeMs === undefined || issuedAt <= expiresAt - lifetimeMs);
 }
 
 /** An attempt that failed without a moment to try again, for a lock or a storage, is no reason to be the first once more. */
