@@ -99,7 +99,12 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
     // while the storage cannot be read or written, what is new lives in memory
     const isElsewhere = storage.isKnownDead(peer) || storage.isIntruded;
     const isInMemory = oracle.faultAt(peer) >= world.now - 60_000 || isElsewhere;
-    const isExcused = oracle.faultAt() >= world.now - 20_000 || isInMemory || peer.disposed;
+    // another session that was stored, or an emptied storage, is not written over; a repair that froze, or was cut off, or met
+    // another client's record has not found out yet
+    const { sessionId, since } = oracle.present();
+    const isOther = since > heardAt && sessionId !== peer.manager.getSnapshot().sessionId;
+    const isReplaced = isOther && (sessionId === undefined || Math.max(peer.cutAt, peer.thawedAt) > heardAt);
+    const isExcused = oracle.faultAt() >= world.now - 20_000 || isInMemory || isReplaced || peer.disposed;
     if (!isStored && !isExcused && access.index > 1 && (writtenAt ?? world.now) > world.now - 5_000) {
       world.violate('stored first', `${what} before it is stored`);
     }
