@@ -138,6 +138,10 @@ export class Manager implements Observers, Parts {
     this.reconciler.schedule();
   }
 
+  foundNewer(): void {
+    void this.reader.read(false);
+  }
+
   /** Callers have waited longer than a refresh can take: another one starts. */
   waitersOverdue(): void {
     this.refresher.start(this.session.record ? 'expired' : 'resume');

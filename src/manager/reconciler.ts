@@ -13,6 +13,8 @@ export interface ReconcilerParts {
   readonly session: SessionStore;
   readonly store: RecordStore;
   readonly work: PendingWork;
+  /** What is stored is newer than what is held here. */
+  foundNewer(): void;
 }
 
 /** Brings the storage in line with the session after a write or an erasure failed; goes on until it succeeds. */
@@ -76,6 +78,7 @@ export class Reconciler {
         await storage.erase();
         return true;
       }
+      if (standing === 'found') this.#parts.foundNewer();
       if (standing !== 'held' || !held || isForeign) return false;
       const record = merge(held, found, this.#parts.settings.platform.clock.now());
       if (!isBehind(found, record)) return false;

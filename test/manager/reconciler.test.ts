@@ -280,3 +280,14 @@ test('sign-ins that are over are remembered no more', async () => {
   for (const token of ['one', 'two']) await commands.start({ access_token: token, token_type: 'Bearer' });
   expect(pending.beginEnd().startingIds).toEqual([]);
 });
+
+test('a repair that finds a newer session in the storage has the manager follow it, also where no peer is heard', async () => {
+  const clock = fakeClock();
+  const [held, newer] = [record('held', 1), record('newer', 2)];
+  const storage = { getItem: () => encodeRecord(newer), setItem: () => undefined, removeItem: () => undefined };
+  const { session, reconciler } = bareManager({ clock, storage });
+  session.dispatch({ type: 'started', record: held, from: 'sign-in' });
+  reconciler.schedule();
+  await clock.advance(1_100);
+  expect(session.record?.sessionId).toBe('newer');
+});

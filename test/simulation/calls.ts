@@ -80,6 +80,8 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
     const before = (rejected && server.find(rejected)?.grant) || oracle.grantOf(call.sessionId);
     // a look takes as long as the storage, and again if a peer tells of a change meanwhile
     const isLooking = startedAt < peer.wokeAt + (oracle.faultAt(peer) > peer.wokeAt ? 60_000 : 10_000);
+    // a look that was cut off is made again by whoever asks next
+    const isAgain = peer.cutAt >= peer.wokeAt && peer.cutAt < peer.wokeAt + 10_000;
     // without a lock an old record may come back; and a cookie is the browser's, whatever session it is used in
     const { lock, isCookie } = world.circumstances;
     // and where the storage fails, it is not seen there whose tokens it brought
@@ -90,7 +92,7 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
         oracle.hasBound(call.sessionId, grant) ||
         Math.max(oracle.faultAt(), oracle.faultAt(peer)) > world.now - 20_000);
     const isOwn = before === grant || isFed;
-    if (before && !isOwn && !isLooking) world.violate('own tokens', `${what}, but asked as ${before.name}`);
+    if (before && !isOwn && !isLooking && !isAgain) world.violate('own tokens', `${what}, but asked as ${before.name}`);
     // and which of two sessions is the newer one, nobody can tell after the clock was set back
     if (peer.left.has(grant.name) && lock !== 'shared' && !isCookie && !world.wasSetBack)
       world.violate('own tokens', `${what} after it was signed out`);
@@ -101,7 +103,12 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
     // while the storage cannot be read or written, what is new lives in memory
     const isElsewhere = storage.isKnownDead(peer) || storage.isIntruded;
     const isInMemory = oracle.faultAt(peer) >= world.now - 60_000 || isElsewhere;
-    const isExcused = oracle.faultAt() >= world.now - 20_000 || isInMemory || peer.disposed;
+    // another session that was stored, or an emptied storage, is not written over; a repair that froze, or was cut off, or met
+    // another client's record has not found out yet
+    const { sessionId, since } = oracle.present();
+    const isOther = since > heardAt && sessionId !== peer.manager.getSnapshot().sessionId;
+    const isReplaced = isOther && (sessionId === undefined || Math.max(peer.cutAt, peer.thawedAt) > heardAt);
+    const isExcused = oracle.faultAt() >= world.now - 20_000 || isInMemory || isReplaced || peer.disposed;
     if (!isStored && !isExcused && access.index > 1 && (writtenAt ?? world.now) > world.now - 5_000) {
       world.violate('stored first', `${what} before it is stored`);
     }
