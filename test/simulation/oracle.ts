@@ -128,14 +128,17 @@ export function createOracle(world: World, server: SimServer): Oracle {
     // beside the record, which there is not, what the server has named is kept, until another record goes
     const isLoading = reason === 'resume' && pause.isUnkept && pause.isNamed;
     const isBeside = isLoading && erasedAt < pause.setAt && !isHeldUp(pause);
+    // without a lock, a peer's record takes the place of the one that notes what a target was told
+    const isOverwritten = isShared && target !== undefined;
     const isHidden =
-      (pause.by !== peer || (pause.isUnkept && reason !== 'resume')) &&
-      (isShared ||
-        (pause.isUnkept && !isBeside) ||
-        (reason === 'resume' && !isBeside) ||
-        pause.by.isDead ||
-        faultAt() >= pause.setAt ||
-        (grant?.excuses.size ?? 0) > 0);
+      isOverwritten ||
+      ((pause.by !== peer || (pause.isUnkept && reason !== 'resume')) &&
+        (isShared ||
+          (pause.isUnkept && !isBeside) ||
+          (reason === 'resume' && !isBeside) ||
+          pause.by.isDead ||
+          faultAt() >= pause.setAt ||
+          (grant?.excuses.size ?? 0) > 0));
     if (isProbe && reason !== 'asked') peer.wakes--;
     if (!isProbe && !isHidden) {
       world.violate('cool-down', `${token} (${reason}) ${pause.untilWall - world.wall()} ms before its time`);
