@@ -65,7 +65,8 @@ export const scenarios: readonly Scenario[] = [
         return () => server.always(undefined);
       },
     },
-    felt: 'Nothing: the refresh is tried again when the server says so, before the access token expires.',
+    felt: 'Nothing where the server names a moment before the access token expires; `ERR_REFRESH_UNAVAILABLE` from its end to that moment otherwise.',
+    errors: ['ERR_REFRESH_UNAVAILABLE'],
     told: { tickets: ['RateLimited'] },
     runbooks: ['rate-limited'],
   },
