@@ -9,6 +9,18 @@ const tokens = { access_token: 'new-access', refresh_token: 'new-refresh', expir
 const usable = recordWith({ revision: 5 }, { accessToken: 'peer-access', expiresAt: undefined });
 const busy = () => new Response('', { status: 503 });
 const silence = () => new Promise<never>(() => undefined);
+/** After each of three refreshes in a row, milliseconds until the next one may begin. */
+async function pausesOf({ refresher, clock }: ReturnType<typeof oneSession>): Promise<number[]> {
+  const pauses: number[] = [];
+  for (let time = 0; time < 3; time++) {
+    refresher.start('due');
+    await clock.settle();
+    pauses.push(refresher.quietUntil - clock.now());
+    await clock.advance(60_000);
+  }
+  return pauses;
+}
+
 const offline = { subscribe: () => () => undefined, isAwake: () => true, isOnline: () => false };
 
 describe('a refresh is tried', () => {
@@ -89,26 +101,12 @@ describe('new tokens', () => {
   });
 
   test('begin the count of failures anew', async () => {
-    const { refresher, clock } = oneSession((calls) => (calls === 2 ? tokens : busy()), { retry: { attempts: 1 } });
-    const pauses: number[] = [];
-    for (let time = 0; time < 3; time++) {
-      refresher.start('due');
-      await clock.settle();
-      pauses.push(refresher.quietUntil - clock.now());
-      await clock.advance(60_000);
-    }
+    const pauses = await pausesOf(oneSession((calls) => (calls === 2 ? tokens : busy()), { retry: { attempts: 1 } }));
     expect(pauses).toEqual([750, 500, 750]);
   });
 
   test('are a longer pause away after each failure in a row', async () => {
-    const { refresher, clock } = oneSession(busy, { retry: { attempts: 1 } });
-    const pauses: number[] = [];
-    for (let time = 0; time < 3; time++) {
-      refresher.start('due');
-      await clock.settle();
-      pauses.push(refresher.quietUntil - clock.now());
-      await clock.advance(60_000);
-    }
+    const pauses = await pausesOf(oneSession(busy, { retry: { attempts: 1 } }));
     expect(pauses).toEqual([750, 1_250, 2_250]);
   });
 

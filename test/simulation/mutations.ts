@@ -1,17 +1,4 @@
-import type { Patch } from './build.js';
-
-/**
- * A safeguard that is taken out of the manager, to see whether the simulation notices.
- *
- * The patches lean on the text of the sources. When one does not apply any more, `means` says what it has to bring
- * about; aim it anew, and see that enough seeds notice: `npm run simulate -- --mutations --only 'part of the name'`.
- */
-export interface Mutation {
-  readonly name: string;
-  /** What goes wrong in the manager with the safeguard gone. */
-  readonly means: string;
-  readonly patches: readonly Patch[];
-}
+import { type Mutation, mutation } from './mutation.js';
 
 const ATTEMPT = 'manager/attempt.ts';
 const CHOICE = 'manager/attempt-choice.ts';
@@ -22,10 +9,6 @@ const COMMANDS = 'manager/session-commands.ts';
 const RECONCILE = 'core/reconcile.ts';
 const SUPERSEDED = 'this.#run.isDetached || (!isSignIn && !isSameSession(this.#parts.session.record, base))';
 const OLDER = 'base !== undefined && isLater(base, found);';
-
-function mutation(name: string, means: string, file: string, find: string, replace: string): Mutation {
-  return { name, means, patches: [{ file, find, replace }] };
-}
 
 /** `npm run simulate -- --mutations` runs them all; each has to be noticed. */
 export const mutations: readonly Mutation[] = [

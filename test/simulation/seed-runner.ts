@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { Block } from './answer-blocks.js';
 import { buildWorker } from './build.js';
-import type { Mutation } from './mutations.js';
+import type { Mutation } from './mutation.js';
 import type { Outcome } from './simulate.js';
 import { count, createTally, showProgress, showTally, type Tally } from './tally.js';
 

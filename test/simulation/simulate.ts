@@ -1,6 +1,7 @@
 import { type Application, type Setting, startApplication } from './application.js';
 import { sessionsOf } from './budget.js';
 import { BOUND_MS, createCalls } from './calls.js';
+import type { Happening } from './event-queue.js';
 import { createOracle } from './oracle.js';
 import { createPeer, type Peer } from './peer.js';
 import { createSimChannel } from './sim-channel.js';
@@ -9,7 +10,8 @@ import { createSimNetwork } from './sim-network.js';
 import { createSimServer } from './sim-server.js';
 import { createSimStorage } from './sim-storage.js';
 import { makeTrouble } from './trouble.js';
-import { createWorld, type Violation, type World } from './world.js';
+import { createWorld, type World } from './world.js';
+import { playSteps, type Violation } from './world-base.js';
 
 /** What came of one seed. */
 export interface Outcome {
@@ -36,8 +38,7 @@ const MOST_STEPS = 150_000;
 export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
   const world = createWorld(seed, lines);
   const { setting, lock } = build(world);
-  let steps = 0;
-  const outcome = (): Outcome => ({
+  const outcome = (steps: number): Outcome => ({
     seed,
     violations: world.violations,
     faults: world.faults,
@@ -47,32 +48,12 @@ export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
     longestMs: setting.calls.longestMs,
     simulatedMs: world.now,
   });
-  return new Promise((resolve) => {
-    const unhandled = (error: unknown) => world.violate('no unhandled rejection', String(error));
-    process.on('unhandledRejection', unhandled);
-    const end = () => {
-      // rejections that nobody handled are told when nothing else is left to do
-      setImmediate(() => {
-        process.off('unhandledRejection', unhandled);
-        resolve(outcome());
-      });
-    };
-    const step = () => {
-      steps++;
-      checkHolder(world, lock());
-      if (steps > MOST_STEPS) world.violate('no loops', `${steps} steps, and no end`);
-      const happening = world.violations.length > 0 ? undefined : world.next();
-      if (!happening || happening.at > TROUBLE_MS + CALM_MS + BOUND_MS) {
-        checkRequests(world, outcome().requestsPerHour);
-        return end();
-      }
-      world.now = happening.at;
-      happening.run?.();
-      // behind every microtask that this step gives rise to
-      queueMicrotask(() => process.nextTick(step));
-    };
-    process.nextTick(step);
-  });
+  const watch = {
+    check: () => checkHolder(world, lock()),
+    isOver: ({ at }: Happening) => at > TROUBLE_MS + CALM_MS + BOUND_MS,
+    judge: () => checkRequests(world, outcome(0).requestsPerHour),
+  };
+  return playSteps(world, MOST_STEPS, watch, outcome);
 }
 
 /** Whatever happens, an hour sees two requests for each lifetime of a token, and some hundred more. */

@@ -1,5 +1,5 @@
-import { createEventQueue, type Happening } from './event-queue.js';
 import { createRandom, type Random } from './random.js';
+import { createWorldBase, type WorldBase } from './world-base.js';
 
 /** What a seed stands for; drawn once, before anything happens. */
 export interface Circumstances {
@@ -43,15 +43,8 @@ export interface Circumstances {
   readonly hasErrands: boolean;
 }
 
-/** A sentence of BEHAVIOUR that did not hold. */
-export interface Violation {
-  readonly invariant: string;
-  readonly detail: string;
-  readonly at: number;
-}
-
 /** Time, chance, and what is known of both. */
-export interface World {
+export interface World extends WorldBase {
   readonly seed: number;
   readonly random: Random;
   /** Chance for the managers, which draw from it as they please. */
@@ -59,8 +52,6 @@ export interface World {
   /** Chance for what has to do with other APIs: a world without them is what it was before there were any. */
   readonly otherRandom: Random;
   readonly circumstances: Circumstances;
-  /** Milliseconds since the beginning, as nobody inside can see them. */
-  now: number;
   /** What has to be added to `now` for the clock on the wall; jumps. */
   wallOffset: number;
   wall(): number;
@@ -70,19 +61,8 @@ export interface World {
   jumpedAt: number;
   /** What survives every page. */
   readonly marks: Map<string, string>;
-  /** No faults any more. */
-  isCalm: boolean;
   /** Since when, in true time. */
   calmAt: number;
-  schedule(delayMs: number, run: () => void): Happening;
-  next(): Happening | undefined;
-  /** Whether a fault happens here and now; counts it. */
-  fails(kind: string, probability: number): boolean;
-  count(kind: string): void;
-  readonly faults: Map<string, number>;
-  trace(line: () => string): void;
-  violate(invariant: string, detail: string): void;
-  readonly violations: Violation[];
 }
 
 const START_AT = 1_800_000_000_000;
@@ -90,41 +70,21 @@ const START_AT = 1_800_000_000_000;
 export function createWorld(seed: number, lines: string[] | undefined): World {
   const random = createRandom(seed);
   const otherRandom = createRandom(seed ^ 0x2f6e2b1d);
-  const queue = createEventQueue();
-  const world: World = {
+  const circumstances = withErrands(draw(random), otherRandom);
+  const base = createWorldBase(random, circumstances.trouble, lines);
+  const world: World = Object.assign(base, {
     seed,
     random,
     ownRandom: createRandom(seed ^ 0x5bd1e995),
     otherRandom,
-    circumstances: withErrands(draw(random), otherRandom),
-    now: 0,
+    circumstances,
     wallOffset: START_AT,
     wall: () => world.now + world.wallOffset,
     wasSetBack: false,
     jumpedAt: Number.NEGATIVE_INFINITY,
-    marks: new Map(),
-    isCalm: false,
+    marks: new Map<string, string>(),
     calmAt: Number.POSITIVE_INFINITY,
-    schedule: (delayMs, run) => queue.add(world.now + Math.max(0, delayMs), run),
-    next: queue.next,
-    fails: (kind, probability) => {
-      if (world.isCalm || !random.chance(probability * world.circumstances.trouble)) return false;
-      world.count(kind);
-      return true;
-    },
-    count: (kind) => {
-      world.faults.set(kind, (world.faults.get(kind) ?? 0) + 1);
-    },
-    faults: new Map(),
-    trace: (line) => {
-      lines?.push(`${(world.now / 1000).toFixed(3).padStart(9)}  ${line()}`);
-    },
-    violate: (invariant, detail) => {
-      world.trace(() => `VIOLATION ${invariant}: ${detail}`);
-      world.violations.push({ invariant, detail, at: world.now });
-    },
-    violations: [],
-  };
+  });
   world.trace(() => `seed ${seed}: ${JSON.stringify(world.circumstances)}`);
   return world;
 }

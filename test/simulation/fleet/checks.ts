@@ -1,5 +1,5 @@
 import type { LanePause } from '../../../src/core/lane.js';
-import type { Violation } from '../world.js';
+import type { Violation } from '../world-base.js';
 import type { Host } from './host.js';
 import { createLaneWatch, type LaneWatch } from './lane-watch.js';
 import type { Holding, LeaseLocks } from './lease-locks.js';

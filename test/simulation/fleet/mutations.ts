@@ -1,4 +1,4 @@
-import type { Mutation } from '../mutations.js';
+import { type Mutation, mutation } from '../mutation.js';
 
 const DUE = 'core/due.ts';
 const LANE = 'core/lane.ts';
@@ -9,10 +9,6 @@ const INDEXED = 'services/fleet/indexed.ts';
 const OPEN = 'services/fleet/open-session.ts';
 const RUNS = 'services/fleet/lane-runs.ts';
 const MEMORY = 'services/fleet/memory-due-index.ts';
-
-function mutation(name: string, means: string, file: string, find: string, replace: string): Mutation {
-  return { name, means, patches: [{ file, find, replace }] };
-}
 
 /** `npm run simulate:fleet -- --mutations` runs them all; each has to be noticed. */
 export const mutations: readonly Mutation[] = [

@@ -1,6 +1,5 @@
-import { createEventQueue, type Happening } from '../event-queue.js';
 import { createRandom, type Random } from '../random.js';
-import type { Violation } from '../world.js';
+import { createWorldBase, type WorldBase } from '../world-base.js';
 
 /** A provider and the lane of its sessions. */
 export interface LaneFacts {
@@ -43,30 +42,17 @@ export interface Circumstances {
 }
 
 /** Time, chance, and what is known of both. */
-export interface SimWorld {
+export interface SimWorld extends WorldBase {
   readonly seed: number;
   readonly random: Random;
   /** Chance for the code under test, which draws from it as it pleases. */
   readonly ownRandom: Random;
   readonly circumstances: Circumstances;
-  /** Milliseconds since the beginning, as nobody inside can see them. */
-  now: number;
   /** What a clock shows that is right. */
   wall(): number;
-  /** No faults any more. */
-  isCalm: boolean;
   /** When a fault of this kind was last, in true time. */
   lastAt(kind: FaultKind): number;
   disturb(kind: FaultKind): void;
-  schedule(delayMs: number, run: () => void): Happening;
-  next(): Happening | undefined;
-  /** Whether a fault happens here and now; counts it. */
-  fails(kind: string, probability: number): boolean;
-  count(kind: string): void;
-  readonly faults: Map<string, number>;
-  trace(line: () => string): void;
-  violate(invariant: string, detail: string): void;
-  readonly violations: Violation[];
 }
 
 /** `fault`: something shared failed or was slow. `crash`: a process died, froze or was stopped. `jump`: a clock was set. */
@@ -76,36 +62,18 @@ const START_AT = 1_800_000_000_000;
 
 export function createSimWorld(seed: number, lines: string[] | undefined): SimWorld {
   const random = createRandom(seed);
-  const queue = createEventQueue();
   const last = new Map<FaultKind, number>();
-  const world: SimWorld = {
+  const circumstances = draw(random);
+  const base = createWorldBase(random, circumstances.trouble, lines);
+  const world: SimWorld = Object.assign(base, {
     seed,
     random,
     ownRandom: createRandom(seed ^ 0x2545f491),
-    circumstances: draw(random),
-    now: 0,
+    circumstances,
     wall: () => START_AT + world.now,
-    isCalm: false,
-    lastAt: (kind) => last.get(kind) ?? Number.NEGATIVE_INFINITY,
-    disturb: (kind) => void last.set(kind, world.now),
-    schedule: (delayMs, run) => queue.add(world.now + Math.max(0, delayMs), run),
-    next: queue.next,
-    fails: (kind, probability) => {
-      if (world.isCalm || !random.chance(probability * world.circumstances.trouble)) return false;
-      world.count(kind);
-      return true;
-    },
-    count: (kind) => void world.faults.set(kind, (world.faults.get(kind) ?? 0) + 1),
-    faults: new Map(),
-    trace: (line) => {
-      lines?.push(`${(world.now / 1000).toFixed(3).padStart(9)}  ${line()}`);
-    },
-    violate: (invariant, detail) => {
-      world.trace(() => `VIOLATION ${invariant}: ${detail}`);
-      world.violations.push({ invariant, detail, at: world.now });
-    },
-    violations: [],
-  };
+    lastAt: (kind: FaultKind) => last.get(kind) ?? Number.NEGATIVE_INFINITY,
+    disturb: (kind: FaultKind) => void last.set(kind, world.now),
+  });
   world.trace(() => `seed ${seed}: ${JSON.stringify(world.circumstances)}`);
   return world;
 }

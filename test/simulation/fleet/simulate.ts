@@ -1,4 +1,5 @@
 import type { Outcome } from '../simulate.js';
+import { playSteps } from '../world-base.js';
 import { type Checks, createChecks, type Scene } from './checks.js';
 import { createCustomers } from './customers.js';
 import { createDisturbances } from './disturbances.js';
@@ -29,8 +30,7 @@ export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
   const world = createSimWorld(seed, lines);
   const play = build(world);
   const { checks, providers } = play;
-  let steps = 0;
-  const outcome = (): Outcome => ({
+  const outcome = (steps: number): Outcome => ({
     seed,
     violations: world.violations,
     faults: world.faults,
@@ -40,27 +40,7 @@ export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
     longestMs: checks.longestReliefMs,
     simulatedMs: world.now,
   });
-  return new Promise((resolve) => {
-    const unhandled = (error: unknown) => world.violate('no unhandled rejection', String(error));
-    process.on('unhandledRejection', unhandled);
-    const end = () => {
-      setImmediate(() => {
-        process.off('unhandledRejection', unhandled);
-        resolve(outcome());
-      });
-    };
-    const step = () => {
-      steps++;
-      if (steps > MOST_STEPS) world.violate('no loops', `${steps} steps, and no end`);
-      const happening = world.violations.length > 0 ? undefined : world.next();
-      if (!happening || play.isOver) return end();
-      world.now = happening.at;
-      happening.run?.();
-      // behind every microtask that this step gives rise to
-      queueMicrotask(() => process.nextTick(step));
-    };
-    process.nextTick(step);
-  });
+  return playSteps(world, MOST_STEPS, { isOver: () => play.isOver }, outcome);
 }
 
 function build(world: SimWorld): Play {
