@@ -40,6 +40,12 @@ export function isMarked(marks: string | null, { sessionId, revision }: SessionR
   );
 }
 
+/** The oldest revision that no mark without a name is about; 0 where there is none. */
+export function unmarkedFrom(marks: string | null): number {
+  const unnamed = entriesOf(marks).filter((entry) => entry.startsWith(BEFORE));
+  return Math.max(0, ...unnamed.map((entry) => Math.ceil(Number(entry.slice(1)))).filter(Number.isSafeInteger));
+}
+
 function entriesOf(marks: string | null): string[] {
   return (marks ?? '').split(' ').filter(Boolean);
 }

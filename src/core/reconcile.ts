@@ -37,6 +37,13 @@ export function merge(held: SessionRecord, found: SessionRecord | undefined, now
   return withMark(isLonger ? { ...held, failure } : held, found);
 }
 
+/** Two may have been told to wait at the same time, or one while the other was served: the longer pause holds. */
+export function withLongerPause(later: SessionRecord, held: SessionRecord): SessionRecord {
+  const { failure } = held;
+  const isLonger = failure?.named && failure.retryAt > pauseOf(later);
+  return isLonger ? { ...later, failure } : later;
+}
+
 /** Whether the storage has to be written for the standing record to be in it. */
 export function isBehind(found: SessionRecord | undefined, standing: SessionRecord): boolean {
   if (!found || !isSameSession(found, standing) || isLater(standing, found)) return true;

@@ -2,7 +2,7 @@ import type { AnyTokenError } from '../errors.js';
 import { SessionError } from '../errors.js';
 import type { Repeats } from './backoff.js';
 import { failureError } from './failure-error.js';
-import { reconcile } from './reconcile.js';
+import { reconcile, withLongerPause } from './reconcile.js';
 import type { RefreshReason, TokenEvent, TokenEvents } from './session-events.js';
 import {
   failureCount,
@@ -164,9 +164,10 @@ export function transition(state: SessionState, input: SessionInput): Transition
       const announced = facts.by === 'us' ? [announce] : [];
       // An errand has moved the refresh token: the access token, and a refresh of it, go on as they were.
       if ((isErrand || facts.by === 'peer') && isSameAccess(record, held)) {
+        const next = facts.by === 'peer' ? withLongerPause(record, held) : record;
         const isRefreshing = state.status === 'refreshing';
         return {
-          state: isRefreshing ? { ...state, revision: record.revision, record } : live(record),
+          state: isRefreshing ? { ...state, revision: next.revision, record: next } : live(next),
           effects: announced,
         };
       }

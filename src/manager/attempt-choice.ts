@@ -44,7 +44,10 @@ export function choose(
   }
   const isNewer = standing === 'found';
   const isOlder = base !== undefined && isLater(base, found); // our last write failed
-  if (errand) return chooseForErrand(errand, isOlder ? base : found, settings, held);
+  if (errand) {
+    const pause = [found.failure, held].find((failure) => !isPauseOver(settings, failure));
+    return chooseForErrand(errand, isOlder ? base : found, settings, pause);
+  }
   // In a cookie, access tokens cannot be told apart, and a newer one counts.
   const rejected = reason === 'rejected' && !settings.isHidden ? base?.tokens.accessToken : undefined;
   const isRejected = found.tokens.accessToken === rejected;

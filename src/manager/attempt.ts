@@ -189,7 +189,7 @@ export class Attempt {
   }
 
   async #storeTokens(current: SessionRecord | undefined, tokens: TokenSet, request?: number): Promise<AttemptOutcome> {
-    const { settings, records, unstored, session } = this.#parts;
+    const { settings, store, records, unstored, session } = this.#parts;
     const { clock } = settings.platform;
     const facts = request ? this.#facts : unstored.facts;
     if (this.#storage.lease.signal.aborted) {
@@ -200,8 +200,8 @@ export class Attempt {
       return this.#confirmEnd(current, otherSubject(current, tokens));
     }
     const wasUsable = isUsable(tokens, clock.now());
-    const isFirst = !current && (this.#isBlind || this.#request.isSignIn);
-    const record = records.next(current, tokens, { ...facts, isFirst });
+    const isFirst = this.#isBlind || this.#request.isSignIn;
+    const record = records.next(current, tokens, { ...facts, after: isFirst ? store.firstRevision() : undefined });
     const letGo = current && unstored.keep(current, tokens, facts);
     await this.#write(record);
     letGo?.();
@@ -244,9 +244,13 @@ export class Attempt {
     return end;
   }
 
-  async #recordFailure(current: SessionRecord | undefined, answer: Refused): Promise<AttemptFailure> {
+  async #recordFailure(asked: SessionRecord | undefined, answer: Refused): Promise<AttemptFailure> {
     const { settings, records, session } = this.#parts;
     const { errand, failures } = this.#request;
+    // A peer that held the lock as well may have been faster.
+    const { record: newest } = session;
+    const held = asked && newest && isSameSession(newest, asked) && supersedes(newest, asked) ? newest : undefined;
+    const current = (errand && held) ?? asked;
     const other = errand && current?.others?.[errand.name];
     const last = errand ? other?.failure : current ? current.failure : lastRefusal(session);
     const count = ((errand ? other : current)?.failure?.count ?? failures) + 1;
@@ -263,7 +267,7 @@ export class Attempt {
     if (!record && failure.named) await this.#storage.writePause(failure).catch(() => undefined);
     if (record) {
       records.note(record);
-      await this.#write(record);
+      if (!held || errand) await this.#write(record); // a newer record stays
     }
     return failed(failureError(failure, answer.detail, answer.cause), failure, record, isPassing, true);
   }

@@ -29,8 +29,8 @@ export class RecordFactory {
   /**
    * The record of the same session with new tokens; of a new one where there is none yet, or the subject is another.
    *
-   * The grant is the one before, unless there is another. `isFirst`: what the storage holds is not known; counted from the
-   * clock, the record follows whatever that turns out to be.
+   * The grant is the one before, unless there is another. `after`: what the storage holds is not known, and the record of a new
+   * session follows whatever that turns out to be.
    */
   next(
     current: SessionRecord | undefined,
@@ -39,13 +39,13 @@ export class RecordFactory {
       readonly grant?: SessionGrant | undefined;
       readonly claims?: string | undefined;
       readonly others?: Others | undefined;
-      readonly isFirst?: boolean;
+      readonly after?: number | undefined;
     } = {},
   ): SessionRecord {
     const isSame = current && isSameSubject(current.tokens.idToken, tokens.idToken);
     const sessionId = isSame ? current.sessionId : this.newId();
-    const { owner, isGrant, platform } = this.#settings;
-    const revision = current?.revision ?? (more.isFirst ? Math.floor(platform.clock.now()) : 0);
+    const { owner, isGrant } = this.#settings;
+    const revision = current?.revision ?? Math.floor(more.after ?? 0);
     const attemptId = this.newId();
     const grant = more.grant ?? (isSame && current.grant);
     const { others, errands = 0 } = (isSame && current) || {};

@@ -1,5 +1,5 @@
 import { type Decoded, decodePause, decodeRecord, encodeRecord } from '../core/codec.js';
-import { addMarks, isMarked, markFor, removeMarks } from '../core/ended-marks.js';
+import { addMarks, isMarked, markFor, removeMarks, unmarkedFrom } from '../core/ended-marks.js';
 import { orNone } from '../core/or-none.js';
 import { reconcile, type Standing, withMark } from '../core/reconcile.js';
 import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
@@ -44,6 +44,8 @@ export interface LockedStorage {
   read(): Promise<Found>;
   write(record: SessionRecord): Promise<void>;
   erase(): Promise<void>;
+  /** What `erase()` does beside removing the record. */
+  forget(): Promise<void>;
   /** The pause that a server has named before there was a session; stored under a key of its own, as there is no record. */
   readPause(): Promise<StoredFailure | undefined>;
   writePause(pause: StoredFailure | undefined): Promise<void>;
@@ -98,6 +100,10 @@ export class RecordStore {
           if (pause) await change('write', () => storage.setItem(pauseName, JSON.stringify(pause), fenced()));
           else await change('remove', () => storage.removeItem(pauseName, fenced()));
         };
+        const forget = async (): Promise<void> => {
+          if (isCookie) await writePause(undefined);
+          this.#setMarks(() => null); // nothing is left of what they were about
+        };
         return task({
           lease,
           read: () => this.#read(report),
@@ -111,9 +117,9 @@ export class RecordStore {
           },
           erase: async () => {
             await change('remove', () => storage.removeItem(name, fenced()));
-            if (isCookie) await writePause(undefined);
-            this.#setMarks(() => null); // nothing is left of what they were about
+            await forget();
           },
+          forget,
           readPause: async () =>
             decodePause(await this.#bounded<unknown>('read', report, () => storage.getItem(pauseName))),
           writePause,
@@ -151,6 +157,11 @@ export class RecordStore {
   /** Whether the session of a record was signed out of: here, or by a page that left in the meantime. */
   isBuried(record: SessionRecord): boolean {
     return this.#hasTombstone(record) || isMarked(this.#getMarks(), record);
+  }
+
+  /** A session that starts now has at least this revision: no sign-out of before may end it. */
+  firstRevision(): number {
+    return Math.max(this.#parts.settings.platform.clock.now(), unmarkedFrom(this.#getMarks()));
   }
 
   /** Which record is right, as far as this manager knows. */

@@ -124,7 +124,9 @@ export class Refresher {
       if (this.#run !== run || this.isRunning) return;
       run.stop(); // what it was sent is stored all the same
       this.#clear(run);
-      const { failing } = this.#parts.session;
+      const { session } = this.#parts;
+      session.dispatch({ type: 'abandoned' });
+      const { failing } = session;
       // A server may have named a pause since, as a peer has told.
       if (failing?.named && !isPauseOver(settings, failing)) this.#parts.callers.reject(failing.error);
       else this.start(reason, challenge);

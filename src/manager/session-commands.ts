@@ -117,7 +117,8 @@ export class SessionCommands {
       .withLock(async (storage) => {
         const { record, isEnding } = await storage.read();
         if (!isEnding) return undefined;
-        await storage.erase();
+        // Where nothing is stored there is nothing to remove, but where the lock is no real one, perhaps what is written right now.
+        await (record ? storage.erase() : storage.forget());
         announce(settings); // the page that left may not have got that far
         return { record };
       })
@@ -144,10 +145,10 @@ export class SessionCommands {
     continues: boolean,
     after: (previous: TokenSet) => TokenSet,
   ): Promise<void> {
-    const { settings, session, store, records, pending, refresher } = this.#parts;
+    const { session, store, records, pending, refresher } = this.#parts;
     const first = records.next(undefined, tokens, { grant: granted });
     const { sessionId } = first;
-    const startedAt = settings.platform.clock.now();
+    const begunAt = store.firstRevision();
     const turn = pending.beginStart(sessionId);
     // A refresh under way may bring the refresh token that a session goes on with.
     if (!continues || tokens.refreshToken !== undefined) void refresher.detach();
@@ -159,7 +160,7 @@ export class SessionCommands {
     // Counted from the clock, the later of two sessions is the newer one also for peers that cannot see each other's writes.
     const recordAfter = (revision = 0): SessionRecord => ({
       ...(base ? records.continued(base, after(base.tokens), granted) : first),
-      revision: Math.floor(Math.max(revision, session.state.revision, startedAt)) + turn.turn,
+      revision: Math.floor(Math.max(revision, session.state.revision, begunAt)) + turn.turn,
     });
     let record: SessionRecord | undefined;
     try {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isBehind, merge, reconcile, type Standing, withMark } from '../../src/core/reconcile.js';
+import { isBehind, merge, reconcile, type Standing, withLongerPause, withMark } from '../../src/core/reconcile.js';
 import { isSameSession, isSameTokenSet, type SessionRecord } from '../../src/core/session-record.js';
 import { failureUntil, recordWith } from '../support/session-records.js';
 
@@ -209,5 +209,23 @@ describe('over all records', () => {
         expect(isBehind(merged, merge(held, merged, NOW + laterMs))).toBe(false);
       }),
     );
+  });
+});
+
+describe('two that were told to wait at the same time, each for an errand of its own', () => {
+  const held = recordWith({ revision: 3, notes: 1, failure: failureUntil(300, true) });
+
+  test('wait as long as the one that has to wait longer, whosever note came last', () => {
+    const later = recordWith({ revision: 3, notes: 3, failure: failureUntil(60) });
+    expect(withLongerPause(later, held)).toEqual({ ...later, failure: held.failure });
+    const moved = recordWith({ revision: 4, errands: 1 });
+    expect(withLongerPause(moved, held)).toEqual({ ...moved, failure: held.failure });
+  });
+
+  test.each<[string, SessionRecord, SessionRecord]>([
+    ['a longer pause', recordWith({ revision: 3, notes: 3, failure: failureUntil(301) }), held],
+    ['no pause of a server', recordWith({ revision: 3, notes: 3 }), recordWith({ failure: failureUntil(300) })],
+  ])('and no longer after %s', (_, later, before) => {
+    expect(withLongerPause(later, before)).toBe(later);
   });
 });

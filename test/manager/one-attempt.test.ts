@@ -496,3 +496,17 @@ test('tokens of a session that ends while they are written are left to its end, 
   expect(await one.outcome()).toMatchObject({ kind: 'refreshed' });
   expect(one.erased).toBe(0);
 });
+
+describe('a peer that holds the lock as well, and is faster', () => {
+  test('keeps its record: what says why this one failed is not written over it', async () => {
+    const one = oneAttempt(base);
+    one.exclusive = false;
+    const newer = recordWith({ revision: base.revision + 1 }, fresh);
+    one.answer = async () => {
+      hold(one.manager, newer);
+      return new Response('', { status: 503 });
+    };
+    expect(await one.outcome()).toMatchObject({ kind: 'failed' });
+    expect(one.written.filter(({ failure }) => failure)).toEqual([]);
+  });
+});

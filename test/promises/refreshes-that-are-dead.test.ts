@@ -65,8 +65,9 @@ function edge(options: Partial<TokenManagerOptions> = {}) {
   });
   const cut = () => void life++;
   const stored = () => storage.getItem('evertoken:session') as string | null;
+  const write = (text: string) => storage.setItem('evertoken:session', text);
   const announce = () => platform.channel.announce('evertoken:session');
-  return { tokens, clock, state, stored, announce, cut, presented };
+  return { tokens, clock, state, stored, write, announce, cut, presented };
 }
 
 async function expired() {
@@ -117,6 +118,24 @@ test('a caller that comes within the bound of a refresh that was cut off is serv
   const caller = tokens.getAccessToken();
   await expect(clock.runUntil(caller)).resolves.toMatch('at-');
   expect(clock.now() - beganAt).toBeLessThan(SOON);
+  tokens.dispose();
+});
+
+test('what waited for a refresh that was cut off does not ask during a pause that a server has named to a peer', async () => {
+  const { tokens, clock, state, cut, stored, announce, write } = await expired();
+  void tokens.getAccessToken().catch(() => undefined);
+  await clock.advance(100);
+  cut();
+  await clock.advance(1_000);
+  // an errand of the peer was told to wait
+  const retryAt = clock.now() + 60 * MINUTE;
+  const failure = { code: 'ERR_REFRESH_UNAVAILABLE', status: 503, retryAt, named: true, count: 1 };
+  write(JSON.stringify({ ...JSON.parse(stored() ?? ''), notes: 1, others: {}, failure }));
+  announce();
+  await clock.advance(SOON);
+  const { requests } = state;
+  await expect(clock.runUntil(tokens.getAccessToken())).rejects.toMatchObject({ retryAt });
+  expect(state.requests).toBe(requests);
   tokens.dispose();
 });
 

@@ -3,6 +3,7 @@ import {
   createFetch,
   createTokenManager,
   inProcess,
+  type Marks,
   OptionsError,
   StorageError,
   tokenEndpoint,
@@ -12,13 +13,13 @@ import { createAuthServer, fakeClock } from '../../src/testing.js';
 const LIFETIME = 600_000;
 
 /** A storage that is dead for good: each call fails in the same way. */
-function home(fail: () => unknown) {
+function home(fail: () => unknown, marks?: Marks) {
   const clock = fakeClock();
   const server = createAuthServer({ clock, accessTokenLifetimeMs: LIFETIME });
   const storage = { getItem: fail as () => null, setItem: fail, removeItem: fail };
   const tokens = createTokenManager({
     refresh: tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
-    platform: { ...inProcess(), clock, storage },
+    platform: { ...inProcess(), clock, storage, ...(marks && { marks }) },
     proactive: false,
   });
   const api = createFetch(tokens, { origins: [server.origin], fetch: server.fetch, withoutSession: 'send' });
@@ -41,6 +42,19 @@ describe.each([
     expect(server.inspect(second)?.active).toBe(true);
     await clock.runUntil(tokens.endSession().catch(() => undefined));
     expect(tokens.getSnapshot().status).toBe('none');
+    tokens.dispose();
+  });
+
+  test('lets a session live that starts a moment after a sign-out, although neither is stored', async () => {
+    const notes = new Map<string, string | null>();
+    const marks: Marks = { get: (key) => notes.get(key) ?? null, set: (key, value) => void notes.set(key, value) };
+    const { clock, server, tokens } = home(fail, marks);
+    await clock.runUntil(tokens.endSession().catch(() => undefined));
+    expect([...notes.values()]).toEqual([expect.stringContaining('<')]); // of whatever there is
+    await clock.runUntil(tokens.startSession(server.signIn()));
+    await clock.advance(LIFETIME);
+    const accessToken = await clock.runUntil(tokens.getAccessToken());
+    expect(server.inspect(accessToken)?.active).toBe(true);
     tokens.dispose();
   });
 

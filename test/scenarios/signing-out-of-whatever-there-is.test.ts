@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createTokenManager, inProcess } from '../../src/index.js';
+import { createTokenManager, inProcess, type Marks, type Platform } from '../../src/index.js';
 import { fakeClock } from '../../src/testing.js';
 
 function home(answer: () => Response) {
@@ -11,8 +11,13 @@ function home(answer: () => Response) {
     removeItem: (key: string) => void items.delete(key),
   };
   const platform = { ...inProcess(), clock, storage };
-  const manager = () =>
-    createTokenManager({ refresh: async () => answer(), refreshTokenIn: 'cookie', proactive: false, platform });
+  const manager = (parts: Partial<Platform> = {}) =>
+    createTokenManager({
+      refresh: async () => answer(),
+      refreshTokenIn: 'cookie',
+      proactive: false,
+      platform: { ...platform, ...parts },
+    });
   return { clock, items, manager };
 }
 
@@ -36,4 +41,24 @@ test('a sign-out before it is known who is signed in ends whoever is, also who h
   expect(tokens.getSnapshot().status).toBe('none');
   expect([...items.keys()]).toEqual([]);
   await expect(clock.runUntil(peer.getAccessToken())).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
+});
+
+test('finishing the sign-out of a page that left removes nothing where nothing is stored: a session may be written right then', async () => {
+  const { clock, items, manager } = home(() => new Response(null, { status: 401 }));
+  const notes = new Map<string, string | null>([['evertoken:session:ended', 'of-a-page-that-left']]);
+  const marks: Marks = { get: (key) => notes.get(key) ?? null, set: (key, value) => void notes.set(key, value) };
+  const removed: string[] = [];
+  const tokens = manager({
+    marks,
+    storage: {
+      getItem: () => null,
+      setItem: (key, value) => void items.set(key, value),
+      removeItem: (key) => void removed.push(key),
+    },
+  });
+  await clock.runUntil(tokens.ready());
+  await clock.runUntil(tokens.settled());
+  expect([...notes.values()]).toEqual([null]);
+  expect(removed.filter((key) => !key.endsWith(':pause'))).toEqual([]);
+  tokens.dispose();
 });

@@ -30,7 +30,9 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
   function checkReason(grant: Grant, proof: Presentation, reason: string, say: (what: string) => void): void {
     const earlier = oracle.presentationsOf(grant).filter((other) => other !== proof && other.index === proof.index);
     const marks = grant.marks.get(proof.index) ?? new Set();
-    const isUnanswered = earlier.some(({ heard }) => heard === undefined || heard === 'none');
+    // A refused target does not say whether the refresh token was spent before.
+    const isOpen = ({ heard, target }: Presentation) => target !== undefined && heard === 'answer';
+    const isUnanswered = earlier.some((one) => one.heard === undefined || one.heard === 'none' || isOpen(one));
     const isMarked = marks.size > (marks.has(proof.holding) ? 1 : 0);
     if (reason === 'lost' && !isUnanswered && !isMarked) say('lost, but every answer came');
     const rotated = earlier.find(({ acted, heard }) => acted === 'tokens' && heard !== 'tokens');

@@ -85,8 +85,8 @@ export const mutations: readonly Mutation[] = [
     'sleeps with the lock in hand',
     'The delay before the next attempt is spent while the lock is held.',
     ATTEMPT,
-    'records.note(record);\n      await this.#write(record);\n    }',
-    'records.note(record);\n      await this.#write(record);\n    }\n    await new Promise<void>((resolve) => platform.clock.after(delayMs, resolve));',
+    'await this.#write(record); // a newer record stays\n    }',
+    'await this.#write(record);\n    }\n    await new Promise<void>((resolve) => platform.clock.after(delayMs, resolve));',
   ),
   mutation(
     'no second look before a refusal is believed',

@@ -78,6 +78,7 @@ export function oneAttempt(base: SessionRecord | undefined, options: Partial<Tok
       one.erased++;
       await one.erase();
     },
+    forget: async () => undefined,
   };
   return one;
 }

@@ -13,7 +13,7 @@ import { type Aim, createErrandRoom, type ErrandRoom, type Wish } from './errand
 
 type GetOptions = Parameters<TokenSource['getAccessToken']>[0];
 type ReplaceOptions = Parameters<TokenSource['replaceAccessToken']>[1];
-type Below = Pick<SourceHooks, 'isRefreshing'>;
+type Below = Pick<SourceHooks, 'isRefreshing' | 'others'>;
 
 /** How long a caller with a usable token waits for a better one, where work ends with the answer. */
 const MAX_PATIENCE_MS = 2_000;
@@ -97,7 +97,10 @@ function createServing(aim: Aim, below: Below, room: ErrandRoom): TokenSource {
     try {
       const outcome = fetchToken(aim, below, room, { record, wish, signal });
       const patience = new Promise<string>((resolve) => {
-        clock.after(MAX_PATIENCE_MS, () => usable(other) !== undefined && resolve(token)); // else: what comes is awaited
+        clock.after(MAX_PATIENCE_MS, () => {
+          const held = usable(below.others?.()?.[name]);
+          if (held !== undefined) resolve(held); // else: what comes is awaited, also that the session is over
+        });
       });
       return await (isEnough ? Promise.race([outcome, patience]) : outcome);
     } catch (error) {

@@ -168,6 +168,22 @@ test('an access token that expires while a better one is waited for is not serve
   expect(server.inspect(second ?? '')).toMatchObject({ active: true });
 });
 
+test('a usable access token is not served after a sign-out that comes while a better one is waited for', async () => {
+  const { storage } = inProcess();
+  let isSilent = false;
+  const getItem = (key: string) => (isSilent ? new Promise<null>(() => undefined) : storage.getItem(key));
+  const { tokens, clock, server } = createWorld({ parts: { background: false, storage: { ...storage, getItem } } });
+  await tokens.startSession(server.signIn());
+  const source = forResource(tokens, { resource: 'https://files.test' });
+  await outcome(clock, source.getAccessToken());
+  clock.sleep(9 * MINUTE + 30_000);
+  isSilent = true;
+  const waiting = outcome(clock, source.getAccessToken());
+  await clock.advance(1_000);
+  void tokens.endSession().catch(() => undefined);
+  expect(await waiting).toMatchObject({ ok: false, error: { code: 'ERR_NO_SESSION' } });
+});
+
 test('a Retry-After that an errand is told holds for the session as well', async () => {
   const { tokens, clock, server } = createWorld();
   await tokens.startSession(server.signIn());
