@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, sep } from 'node:path';
+import { join, posix, sep } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkArchitecture, rules, type SourceTree, type Violation } from './support/check-architecture.js';
 import { table } from './support/import-table.js';
+import { parse, readImports } from './support/read-imports.js';
 
 const root = join(import.meta.dirname, '..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -16,6 +17,28 @@ function readTree(folder: string): SourceTree {
 function print({ file, found, rule }: Violation): string {
   return `src/${file}: ${found}\n  ${rule}`;
 }
+
+/** The files whose code is loaded with this one. */
+function loadedWith(tree: SourceTree, file: string, loaded: Set<string> = new Set()): Set<string> {
+  if (loaded.has(file)) return loaded;
+  loaded.add(file);
+  for (const { specifier, typeOnly } of readImports(parse(file, tree[file] ?? ''))) {
+    if (typeOnly || !specifier.startsWith('.')) continue;
+    loadedWith(tree, posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts'), loaded);
+  }
+  return loaded;
+}
+
+test('the root entry loads nothing of what forResource asks for access tokens with', () => {
+  const tree = readTree(join(root, 'src'));
+  const own = [...loadedWith(tree, 'integrations/oauth/for-resource.ts')].filter((path) =>
+    /errand|core\/target/.test(path),
+  );
+  expect(own).toContain('integrations/oauth/errands.ts');
+  const loaded = loadedWith(tree, 'index.ts');
+  expect(loaded).toContain('manager/attempt.ts');
+  expect([...loaded].filter((path) => path.startsWith('integrations/oauth/') || own.includes(path))).toEqual([]);
+});
 
 test('every import in src is one that the import table allows, and every file follows the file rules', () => {
   expect(checkArchitecture(readTree(join(root, 'src')), dependencies).map(print)).toEqual([]);

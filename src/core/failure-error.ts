@@ -12,6 +12,11 @@ const MESSAGES: Record<RefreshErrorCode, string> = {
   ERR_REFRESH_INTERACTION: 'wants the user to take part; send the user to sign in',
 };
 
+/** Whether asking again soon may help, as far as a stored failure tells. */
+export function isPassing({ code }: StoredFailure): boolean {
+  return !/CONFIG|INTERACTION/.test(code);
+}
+
 /** The error for a failed refresh, also for a failure that a peer or an earlier page stored. */
 export function failureError(
   { code, status, oauthError, retryAt, count, repeats }: Omit<StoredFailure, 'named'>,

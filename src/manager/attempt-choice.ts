@@ -9,7 +9,6 @@ import {
 } from '../core/session-record.js';
 import { type AttemptOutcome, failureOfPeer } from './attempt-outcome.js';
 import type { AttemptRequest } from './attempt-request.js';
-import { chooseForErrand } from './errand-steps.js';
 import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { RecordStore } from './record-store.js';
@@ -39,14 +38,14 @@ export function choose(
     (reason !== 'asked' || failure?.named === true);
   if (!found || !isSameSession(found, base)) {
     if (standing !== 'held') return { kind: 'replaced', record: found };
-    if (base && errand) return chooseForErrand(errand, base, settings, held);
+    if (base && errand) return errand.choose(base, held);
     return base && held && isNews(held) ? failureOfPeer({ ...base, failure: held }, held) : { current: base };
   }
   const isNewer = standing === 'found';
   const isOlder = base !== undefined && isLater(base, found); // our last write failed
   if (errand) {
     const pause = [found.failure, held].find((failure) => !isPauseOver(settings, failure));
-    return chooseForErrand(errand, isOlder ? base : found, settings, pause);
+    return errand.choose(isOlder ? base : found, pause);
   }
   // In a cookie, access tokens cannot be told apart, and a newer one counts.
   const rejected = reason === 'rejected' && !settings.isHidden ? base?.tokens.accessToken : undefined;

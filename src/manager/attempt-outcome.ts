@@ -1,12 +1,12 @@
 import { backoffDelay, countRepeats, lastingDelay, type Refusal, type Repeats } from '../core/backoff.js';
-import { failureError } from '../core/failure-error.js';
+import { failureError, isPassing as mayPass } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
+import type { Failing } from '../core/session.js';
 import { isForked, type SessionRecord, type StoredFailure } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
 import type { Refused } from './answer.js';
 import type { AttemptEnd } from './attempt-end.js';
 import type { Settings } from './options.js';
-import type { SessionStore } from './session-store.js';
 
 /** What one attempt came to; published after the lock was released. */
 export type AttemptOutcome =
@@ -25,9 +25,13 @@ export type AttemptOutcome =
   | AttemptEnd
   | AttemptFailure
   /** Tokens came, but the lock was lost: they are kept, and stored in another attempt. */
-  | { readonly kind: 'lock-lost' }
+  | LockLoss
   /** The session was ended or replaced here meanwhile: the outcome is dropped. */
   | { readonly kind: 'superseded' };
+
+export interface LockLoss extends Omit<AttemptFailure, 'kind'> {
+  readonly kind: 'lock-lost';
+}
 
 export interface AttemptFailure {
   readonly kind: 'failed';
@@ -53,8 +57,7 @@ export function whatStands(outcome: AttemptOutcome, held: SessionRecord | undefi
 
 /** The failure of a peer that was found in the storage. */
 export function failureOfPeer(record: SessionRecord | undefined, failure: StoredFailure): AttemptFailure {
-  const isPassing = !/CONFIG|INTERACTION/.test(failure.code);
-  return failed(failureError(failure), failure, record, isPassing, false);
+  return failed(failureError(failure), failure, record, mayPass(failure), false);
 }
 
 /** The attempt failed; the session is kept. */
@@ -96,6 +99,6 @@ export function storedFailure(
 }
 
 /** The failure before this one, where there is no record to tell it. */
-export function lastRefusal({ failing }: SessionStore): Refusal | undefined {
+export function lastRefusal(failing: Failing | undefined): Refusal | undefined {
   return failing && { repeats: failing.repeats, ...(failing.error as Refusal) };
 }

@@ -20,7 +20,6 @@ import {
 } from './attempt-outcome.js';
 import type { AttemptRequest } from './attempt-request.js';
 import type { Demands } from './demands.js';
-import { acceptForErrand, refuseErrand } from './errand-steps.js';
 import type { Exchange } from './exchange.js';
 import { lockLost } from './hold-lock.js';
 import type { Settings } from './options.js';
@@ -169,9 +168,9 @@ export class Attempt {
         reason,
         attempt,
         attemptId: (current?.attemptId ?? records.newId()) + (errand?.suffix ?? ''),
-        ...(errand && { target: errand.target }),
+        ...errand?.request,
       },
-      current && errand ? { ...current.tokens, scopes: errand.target.scopes ?? [] } : current?.tokens,
+      current && { ...current.tokens, ...errand?.previous },
       limitMs,
       (tokens) => {
         const accepted = this.#accept(current, tokens); // changes the facts
@@ -183,7 +182,7 @@ export class Attempt {
   #accept(current: SessionRecord | undefined, tokens: TokenSet): TokenSet {
     const { errand } = this.#request;
     if (!current || !errand) return tokens;
-    const accepted = acceptForErrand(errand, current, tokens, this.#facts);
+    const accepted = errand.accept(current, tokens, this.#facts);
     this.#facts = accepted.facts;
     return accepted.tokens;
   }
@@ -194,7 +193,7 @@ export class Attempt {
     const facts = request ? this.#facts : unstored.facts;
     if (this.#storage.lease.signal.aborted) {
       unstored.put(current, tokens, facts);
-      return { kind: 'lock-lost' };
+      return { ...unavailable(lockLost(), clock.now()), kind: 'lock-lost' };
     }
     if (current && settings.needsRefreshToken && !isSameSubject(current.tokens.idToken, tokens.idToken)) {
       return this.#confirmEnd(current, otherSubject(current, tokens));
@@ -251,9 +250,9 @@ export class Attempt {
     const { record: newest } = session;
     const held = asked && newest && isSameSession(newest, asked) && supersedes(newest, asked) ? newest : undefined;
     const current = (errand && held) ?? asked;
-    const other = errand && current?.others?.[errand.name];
-    const last = errand ? other?.failure : current ? current.failure : lastRefusal(session);
-    const count = ((errand ? other : current)?.failure?.count ?? failures) + 1;
+    const noted = current && errand ? errand.failureOf(current) : current?.failure;
+    const last = current ? noted : lastRefusal(session.failing);
+    const count = (noted?.count ?? failures) + 1;
     const { failure, isPassing } = storedFailure(answer, last, count, settings);
     const { refreshToken } = answer;
     let record = current;
@@ -263,7 +262,7 @@ export class Attempt {
     } else if (current) {
       record = { ...current, failure, unanswered: current.unanswered || !answer.isAnswer };
     }
-    if (errand && current && record) record = refuseErrand(errand, current, record, failure);
+    if (errand && current && record) record = errand.refuse(current, record, failure);
     if (!record && failure.named) await this.#storage.writePause(failure).catch(() => undefined);
     if (record) {
       records.note(record);

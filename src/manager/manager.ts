@@ -8,17 +8,21 @@ import { type AnyTokenError, OptionsError } from '../errors.js';
 import { type AccessParts, AccessTokens } from './access-tokens.js';
 import { Alarm, type AlarmParts } from './alarm.js';
 import { announce } from './announce.js';
+import type { AttemptRequest } from './attempt-request.js';
+import { attemptUnderLock } from './attempt-under-lock.js';
 import { Demands } from './demands.js';
 import { createEmitter, type Emitter, report } from './emitter.js';
-import { type ErrandParts, Errands } from './errands.js';
+import type { ErrandHost, Errands } from './errand-host.js';
 import { Exchange } from './exchange.js';
 import { longestMs } from './hold-lock.js';
+import { pastSession, requireSession, whenKnown } from './live-session.js';
 import type { Settings } from './options.js';
 import { PendingCommands } from './pending-commands.js';
 import { PendingWork } from './pending-work.js';
 import { Reconciler } from './reconciler.js';
 import { RecordFactory } from './record-factory.js';
 import { RecordStore, type StorageObserver } from './record-store.js';
+import { RefreshRun } from './refresh-run.js';
 import { Refresher, type RefreshParts } from './refresher.js';
 import { revoke } from './revoke.js';
 import { type CommandParts, SessionCommands } from './session-commands.js';
@@ -30,7 +34,7 @@ import { Waiters, type WaitersObserver } from './waiters.js';
 import type { Watcher } from './watcher.js';
 
 type Observers = SessionObserver & StorageObserver & UnstoredObserver & WaitersObserver;
-type Parts = RefreshParts & ReaderParts & AlarmParts & AccessParts & CommandParts & ErrandParts;
+type Parts = RefreshParts & ReaderParts & AlarmParts & AccessParts & CommandParts & ErrandHost;
 
 /** The composition root: makes the parts, each from those before it, and carries out what follows from a change. */
 export class Manager implements Observers, Parts {
@@ -93,10 +97,21 @@ export class Manager implements Observers, Parts {
     return this.#errands;
   }
 
-  /** Made at first use: an application that asks for no other target does not pay for it. */
-  startErrands(): Errands {
-    this.#errands ??= new Errands(this);
-    return this.#errands;
+  /** Made at first use, by code that the manager is handed: an application that asks for no other target does not pay for it. */
+  startErrands<Started extends Errands>(start: (host: ErrandHost) => Started): Started {
+    this.#errands ??= start(this);
+    return this.#errands as Started;
+  }
+
+  async known(signal: AbortSignal | undefined, rejected?: string): Promise<SessionRecord> {
+    await whenKnown(this, signal);
+    if (rejected !== undefined && this.marks.isPast(rejected)) throw pastSession();
+    return requireSession(this)?.record ?? this.callers.wait(signal);
+  }
+
+  attempt(request: AttemptRequest): ReturnType<ErrandHost['attempt']> {
+    const run = new RefreshRun(!this.#watchers);
+    return { run, outcome: attemptUnderLock(this, run, request) };
   }
 
   /** What follows from a change of the session, in this order; its effects come after all of it. */

@@ -14,10 +14,10 @@ import {
 } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { AttemptParts } from './attempt.js';
-import { type AttemptOutcome, unavailable, whatStands } from './attempt-outcome.js';
+import { type AttemptOutcome, whatStands } from './attempt-outcome.js';
 import type { AttemptRequest } from './attempt-request.js';
 import { attemptUnderLock } from './attempt-under-lock.js';
-import { isAlive, lockLost, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
+import { isAlive, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands, StartTurn } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
@@ -176,7 +176,7 @@ export class Refresher {
       if (this.#run === run) this.#aliveAt = clock.now(); // the clock may have been set forward
       if (run.isDetached) return undefined;
       if (outcome.kind === 'lock-lost') {
-        this.#publish(unavailable(lockLost(), clock.now()), request, clock.now() - startedAt, true);
+        this.#publish({ ...outcome, kind: 'failed' }, request, clock.now() - startedAt, true);
         if (this.#takePeerTokens(run, base)) return undefined;
         continue;
       }

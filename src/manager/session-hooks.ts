@@ -3,7 +3,7 @@ import type { SentWith } from '../core/hooks.js';
 import type { RequestRejection } from '../core/session-events.js';
 import type { SessionGrant } from '../core/session-grant.js';
 import type { Others } from '../core/session-record.js';
-import type { ErrandDesk } from './errand.js';
+import type { ErrandHost, Errands } from './errand-host.js';
 import type { Manager } from './manager.js';
 import type { TokenSource } from './token-manager.js';
 import type { Watcher } from './watcher.js';
@@ -66,8 +66,8 @@ export class SessionHooks {
     await this.#manager.reader.read(false);
   }
 
-  get errands(): ErrandDesk {
-    return this.#manager.startErrands();
+  startErrands<Started extends Errands>(start: (host: ErrandHost) => Started): Started {
+    return this.#manager.startErrands(start);
   }
 
   others(): Others | undefined {

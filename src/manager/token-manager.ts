@@ -4,7 +4,7 @@ import type { TokenEvents } from '../core/session-events.js';
 import type { SignInGrant } from '../core/session-grant.js';
 import type { TokenResponse } from '../core/token-set.js';
 import type { AnyTokenError } from '../errors.js';
-import type { ErrandDesk } from './errand.js';
+import type { StartErrands } from './errand-host.js';
 import type { Watcher } from './watcher.js';
 
 export type { DpopKey, DpopKeys } from '../ports/keys.js';
@@ -52,8 +52,8 @@ export interface SourceHooks extends IntegrationHooks {
     sent: SentWith | undefined,
     options: Parameters<TokenSource['replaceAccessToken']>[1],
   ): Promise<string>;
-  /** Refreshes for other access tokens of the session; for `forResource`. */
-  readonly errands?: ErrandDesk;
+  /** Starts the refreshes for other access tokens of the session; for `forResource`, which brings their code. */
+  readonly startErrands?: StartErrands;
   /** Tells the watcher everything from now on; returns what stops that. Does not load the session. */
   watch?(watcher: Watcher): () => void;
 }

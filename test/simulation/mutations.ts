@@ -287,7 +287,7 @@ export const mutations: readonly Mutation[] = [
   mutation(
     'an errand takes the place of the access token of the session',
     'The access token that was asked for another API becomes the one of the session (J46, J48).',
-    'manager/errand-steps.ts',
+    'integrations/oauth/errand-steps.ts',
     'tokens: { ...kept, refreshToken, refreshExpiresAt, idToken },',
     'tokens: { ...kept, ...other, refreshToken, refreshExpiresAt, idToken },',
   ),
@@ -317,7 +317,7 @@ export const mutations: readonly Mutation[] = [
     means: 'The pause of a target is heeded neither by who asks nor under the lock (J49).',
     patches: [
       {
-        file: 'manager/errand-steps.ts',
+        file: 'integrations/oauth/errand-steps.ts',
         find: '[held, current.failure, other?.failure].find(',
         replace: '[held, current.failure].find(',
       },

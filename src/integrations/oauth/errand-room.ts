@@ -1,28 +1,22 @@
-import type { Challenge } from '../../core/challenge.js';
-import { markOf } from '../../core/mark-of.js';
 import { nextStep } from '../../core/next-step.js';
-import type { RefreshReason } from '../../core/session-events.js';
-import type { OtherAccess, SessionRecord } from '../../core/session-record.js';
-import { keepOther, type Target } from '../../core/target.js';
+import type { SessionRecord } from '../../core/session-record.js';
+import type { Target } from '../../core/target.js';
 import { LockError, SessionError } from '../../errors.js';
-import type { ErrandDesk } from '../../manager/errand.js';
 import type { TokenManager } from '../../manager/token-manager.js';
+import { type ErrandWish, longestMs } from './errand-steps.js';
+import type { Errands } from './errands.js';
 
 /** What is asked for, and who asks. */
 export interface Aim {
   readonly tokens: TokenManager;
-  readonly errands: ErrandDesk;
+  readonly errands: Errands;
   readonly target: Target;
   /** The name of the target in the session's record. */
   readonly name: string;
 }
 
 /** What a caller wants of an errand. */
-export interface Wish {
-  readonly reason: RefreshReason;
-  readonly challenge?: Challenge | undefined;
-  isMet(other: OtherAccess | undefined): boolean;
-}
+export type Wish = Pick<ErrandWish, 'reason' | 'challenge' | 'isMet'>;
 
 /** One errand under way, for all who wait for it. */
 interface Room {
@@ -34,8 +28,6 @@ interface Room {
 
 /** The errand under way, tokens that came late, and one of our own. */
 const MAX_ROUNDS = 3;
-/** Beside the request: waiting for the lock, and for the storage. */
-const MARGIN_MS = 60_000;
 
 /** Runs the errands for one target: one at a time, for all who wait. */
 export interface ErrandRoom {
@@ -46,12 +38,12 @@ export interface ErrandRoom {
 }
 
 export function createErrandRoom(aim: Aim): ErrandRoom {
-  const { clock } = aim.errands.settings.platform;
-  const limitMs = 2 * aim.errands.settings.timeoutMs + MARGIN_MS;
+  const { settings } = aim.errands.host;
+  const { clock } = settings.platform;
   let room: Room | undefined;
 
   function current({ sessionId }: SessionRecord): Promise<string> | undefined {
-    return room?.sessionId === sessionId && clock.now() - room.aliveAt <= limitMs ? room.token : undefined;
+    return room?.sessionId === sessionId && clock.now() - room.aliveAt <= longestMs(settings) ? room.token : undefined;
   }
 
   function enter(record: SessionRecord, wish: Wish): Promise<string> {
@@ -78,24 +70,20 @@ async function run(
   wish: Wish,
   alive: () => void,
 ): Promise<string> {
-  const { retry, platform } = errands.settings;
+  const { retry, platform } = errands.host.settings;
   const { clock, wakeups } = platform;
   const attempts = wakeups.isOnline() ? retry.attempts : 1;
-  const suffix = `.${(markOf(name) >>> 0).toString(36)}`;
   let attempt = 1;
   for (let round = 1; round <= MAX_ROUNDS; ) {
     alive();
-    const base = await errands.session(undefined);
+    const base = await errands.host.known(undefined);
     if (base.sessionId !== sessionId) {
       throw new SessionError(
         'ERR_NO_SESSION',
         'The session is over for which an access token was asked; sign in again.',
       );
     }
-    const outcome = await errands.run(
-      { ...wish, target, name, suffix, attempt, keep: (others, other) => keepOther(others, name, other, clock.now()) },
-      base,
-    );
+    const outcome = await errands.run({ ...wish, target, name, attempt }, base);
     if (outcome.kind === 'refreshed') {
       const other = outcome.record.others?.[name];
       // Of an answer to us the token is good to be used once, however short it lives.

@@ -1,4 +1,3 @@
-import { mayRetry } from '../../core/backoff.js';
 import { claimsOf } from '../../core/challenge.js';
 import { failureError } from '../../core/failure-error.js';
 import { dueAt, freshness, outlives } from '../../core/freshness.js';
@@ -10,6 +9,8 @@ import type { SourceHooks, TokenManager, TokenSource } from '../../manager/token
 import { refuse } from '../origins.js';
 import { checkScopes } from './client.js';
 import { type Aim, createErrandRoom, type ErrandRoom, type Wish } from './errand-room.js';
+import { isHeld } from './errand-steps.js';
+import { createErrands } from './errands.js';
 
 type GetOptions = Parameters<TokenSource['getAccessToken']>[0];
 type ReplaceOptions = Parameters<TokenSource['replaceAccessToken']>[1];
@@ -35,9 +36,9 @@ const MAX_PATIENCE_MS = 2_000;
  */
 export function forResource(tokens: TokenManager, target: Target): TokenSource {
   const below = tokens?.[hooks];
-  const { errands } = below ?? {};
+  const errands = below?.startErrands?.(createErrands);
   if (!below || !errands) refuse('tokens', 'a token manager of this version', tokens);
-  const { refresh, isHidden, isGrant, platform } = errands.settings;
+  const { refresh, isHidden, isGrant, platform } = errands.host.settings;
   if (!refresh.forTargets || isHidden || isGrant) {
     refuse(
       'refresh',
@@ -66,8 +67,9 @@ export function forResource(tokens: TokenManager, target: Target): TokenSource {
 
 /** Serves as a manager does: at once while usable, after an errand otherwise. */
 function createServing(aim: Aim, below: Below, room: ErrandRoom): TokenSource {
-  const { errands, name } = aim;
-  const { leewayMs, platform } = errands.settings;
+  const { name } = aim;
+  const { host } = aim.errands;
+  const { leewayMs, platform } = host.settings;
   const { clock, random, background = true } = platform;
   /** When the access token that was served last is due. */
   let due: { readonly token: string; readonly at: number } | undefined;
@@ -81,7 +83,7 @@ function createServing(aim: Aim, below: Below, room: ErrandRoom): TokenSource {
   }
 
   async function get({ signal, minValidityMs = 0 }: GetOptions = {}): Promise<string> {
-    const record = await errands.session(signal);
+    const record = await host.known(signal);
     const other = find(record);
     const token = usable(other);
     const wish: Wish = {
@@ -106,7 +108,7 @@ function createServing(aim: Aim, below: Below, room: ErrandRoom): TokenSource {
     } catch (error) {
       if (!isTokenError(error) || /SessionError|OptionsError/.test(error.name)) throw error;
       // A usable token beats none; a peer may have brought it.
-      const found = await errands.session(signal);
+      const found = await host.known(signal);
       const left = found.sessionId === record.sessionId ? usable(find(found)) : undefined;
       if (left === undefined) throw error;
       return left;
@@ -115,7 +117,7 @@ function createServing(aim: Aim, below: Below, room: ErrandRoom): TokenSource {
 
   async function replace(rejected: string, options: ReplaceOptions = {}): Promise<string> {
     const { signal, challenge } = options;
-    const record = await errands.session(signal, rejected);
+    const record = await host.known(signal, rejected);
     const claims = claimsOf(challenge);
     const isMet = (other: OtherAccess | undefined) =>
       usable(other) !== undefined &&
@@ -134,13 +136,13 @@ function createServing(aim: Aim, below: Below, room: ErrandRoom): TokenSource {
 }
 
 /** Waits for an errand, where one may be run. */
-function fetchToken(
+async function fetchToken(
   aim: Aim,
   below: Below,
   room: ErrandRoom,
   { record, wish, signal }: { record: SessionRecord; wish: Wish; signal: AbortSignal | undefined },
 ): Promise<string> {
-  const { errands } = aim;
+  const { host } = aim.errands;
   if (below.isRefreshing(signal)) {
     throw new OptionsError(
       'ERR_OPTIONS',
@@ -149,18 +151,24 @@ function fetchToken(
   }
   const pause = pauseOf(aim, record);
   if (pause) throw failureError(pause);
-  if (errands.settings.needsRefreshToken && record.tokens.refreshToken === undefined) {
+  if (host.settings.needsRefreshToken && record.tokens.refreshToken === undefined) {
     const message =
       'Nothing was asked: the server gave no refresh token (ask for the scope offline_access at sign-in).';
     throw new RefreshError('ERR_REFRESH_CONFIG', message, { attempts: 0 });
   }
-  return errands.wait(room.enter(record, wish), signal);
+  const errand = room.enter(record, wish);
+  await host.waited(
+    host.track(
+      errand.then(() => undefined),
+      signal,
+    ),
+  );
+  return errand;
 }
 
 /** Why nothing may be asked now: the session's own failure, or that of the target. */
 function pauseOf({ errands, name }: Aim, { failure, others }: SessionRecord): StoredFailure | undefined {
-  const { retry, platform } = errands.settings;
-  return [failure, others?.[name]?.failure].find((one) => one && !mayRetry(one, platform.clock.now(), retry));
+  return [failure, others?.[name]?.failure].find((one) => isHeld(errands.host.settings, one));
 }
 
 /** Throws `OptionsError` for what is no target. */
