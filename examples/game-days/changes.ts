@@ -1,5 +1,5 @@
 // What a healthy application does all the time.
-const OTHERS = /storage_operation|lock_wait|token_lifetime|refresh_interval|session_(starts|count)/;
+const OTHERS = /refresh_ends|storage_operation|lock_wait|token_lifetime|refresh_interval|session_(starts|count)/;
 const WELL =
   /outcome="refreshed".*reason="due"|outcome="dropped"|status_code="200"|end_reason="ended"|^revocation_duration_count$/;
 

@@ -9,12 +9,11 @@ const STEP_S = 5;
 const REFRESHES_A_SECOND = 13;
 const SESSIONS = 38;
 
-const REFRESHED = 'evertoken_refresh_outcome="refreshed",evertoken_refresh_by="us",evertoken_refresh_reason="due"';
 const BOUNDS = ['1', '10', '60', '120', '300', '600', '900', '1800', '3600', '7200', '21600', '86400', '+Inf'];
 
 /** Series of a healthy day, by name and labels: a constant, or what comes a second. */
 const SERIES: readonly (readonly [name: string, labels: string, constant: number, perSecond: number])[] = [
-  ['evertoken_refresh_duration_count', REFRESHED, 0, REFRESHES_A_SECOND],
+  ['evertoken_refresh_ends_total', 'evertoken_refresh_outcome="refreshed"', 0, REFRESHES_A_SECOND],
   ['evertoken_refresh_request_duration_count', 'http_response_status_code="200"', 0, REFRESHES_A_SECOND],
   ['evertoken_session_count', 'evertoken_session_status="active"', SESSIONS, 0],
   ['evertoken_session_ends_total', 'evertoken_session_end_reason="rejected"', 0, 0],

@@ -27,7 +27,7 @@ interface PromClientLike {
 }
 
 const LABELS = [
-  'refresh_outcome refresh_by refresh_reason refresh_retry oauth_error session_from session_end_reason session_status',
+  'refresh_outcome refresh_by refresh_reason refresh_errand refresh_retry oauth_error session_from session_end_reason session_status',
   'request_replayed storage_operation',
 ].flatMap((names) => names.split(' ').map((name) => `evertoken_${name}`));
 const labelNames = [...LABELS, 'error_type', 'http_response_status_code', 'server_address'];

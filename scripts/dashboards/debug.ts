@@ -29,13 +29,14 @@ const times: readonly PanelSpec[] = [
 const failures: readonly PanelSpec[] = [
   {
     title: 'Failed refreshes by code and region',
-    description: 'The code of the error that a refresh ended with. docs/errors.md says what each means.',
+    description:
+      'The code of the error that a refresh ended with. docs/errors.md says what each means. `true` behind it: an errand, for another target than the session’s own. The first failure of a kind in a process is not shown here.',
     kind: 'stack',
     unit: 'ops',
     queries: [
       {
-        expr: rateBy('error_type, region', histogram('refresh_duration', 'count', FAILED)),
-        legend: '{{error_type}} {{region}}',
+        expr: rateBy('error_type, region, evertoken_refresh_errand', histogram('refresh_duration', 'count', FAILED)),
+        legend: '{{error_type}} {{region}} {{evertoken_refresh_errand}}',
       },
     ],
     width: 12,

@@ -1,10 +1,10 @@
 import type { BoardSpec } from './board.js';
 import { COUNTED, FAILED, histogram, increased, series } from './series.js';
 
-const total = (window: string) => increased(histogram('refresh_duration', 'count', COUNTED), window);
+const total = (window: string) => increased(series('evertoken_refresh_ends_total', COUNTED), window);
 const failed = (window: string) =>
-  `(${increased(histogram('refresh_duration', 'count', FAILED), window)} or vector(0))`;
-const ours = 'evertoken_refresh_by="us"';
+  `(${increased(series('evertoken_refresh_ends_total', FAILED), window)} or vector(0))`;
+const ours = 'evertoken_refresh_by="us", evertoken_refresh_errand=""';
 const firing = 'ALERTS{alertstate="firing", severity="page", job=~"$job"}';
 
 /** A month for those who ask whether users are kept signed in. */
@@ -151,7 +151,7 @@ export const executive: BoardSpec = {
           unit: 'short',
           queries: [
             {
-              expr: `topk(10, ${increased(histogram('refresh_duration', 'count', COUNTED), '$__range', 'job')})`,
+              expr: `topk(10, ${increased(series('evertoken_refresh_ends_total', COUNTED), '$__range', 'job')})`,
               legend: '{{job}}',
             },
           ],

@@ -2,7 +2,7 @@ import type { BoardSpec } from './board.js';
 import type { PanelSpec } from './panel.js';
 import { histogram, increased, quantile, rateBy, recorded, series } from './series.js';
 
-const OURS = 'evertoken_refresh_by="us"';
+const OURS = 'evertoken_refresh_by="us", evertoken_refresh_errand=""';
 const requests = (matchers?: string) => histogram('refresh_request_duration', 'count', matchers);
 const share = (matchers: string, by?: string) =>
   by === undefined
@@ -195,7 +195,7 @@ const apis: readonly PanelSpec[] = [
     limit: { value: 0.05, alert: 'NewTokensRefused' },
     queries: [
       {
-        expr: `${rateBy('job', series('evertoken_request_rejections_total', 'http_response_status_code="401", evertoken_request_replayed="true"'))} / ${rateBy('job', histogram('refresh_duration', 'count'))}`,
+        expr: `${rateBy('job', series('evertoken_request_rejections_total', 'http_response_status_code="401", evertoken_request_replayed="true"'))} / ${rateBy('job', series('evertoken_refresh_ends_total'))}`,
         legend: '{{job}}',
       },
     ],

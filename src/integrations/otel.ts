@@ -47,7 +47,7 @@ export function openTelemetry(
     const clock = platform?.clock ?? Date;
     const session = new WatchedSession(telemetry, clock);
     const replaced: TokenManagerOptions = { ...given, refresh: new Proxy(refresh, session) };
-    if (typeof revoke === 'function') replaced.revoke = observeRevoke(revoke, telemetry, () => clock.now());
+    if (typeof revoke === 'function') replaced.revoke = observeRevoke(revoke, telemetry, clock);
     if (platform?.storage && platform.lock) {
       const known = observed.get(platform) ?? observePlatform(platform, telemetry);
       observed.set(platform, known);

@@ -253,6 +253,38 @@ describe('P8 names', () => {
     }
   });
 
+  test('the dashboard that each alert names is there, can be narrowed to its job, and shows what the alert reads', () => {
+    const flat = (exprs: string[]) => exprs.flatMap((expr) => readPromQl(fillIn(expr).replaceAll(/\s+/g, ' ')).metrics);
+    const ofRule = (text: string) => /expr: \|-\n((?: {10}.*\n)+)/.exec(text)?.[1] ?? '';
+    const sources = new Map(
+      rules.split('- record: ').map((text) => [/^\S+/.exec(text)?.[0] ?? '', flat([ofRule(text)]).map(plain)]),
+    );
+    const known = (names: string[]) =>
+      new Set(
+        names.flatMap((name) => sources.get(name) ?? [name, plain(name)]).filter((name) => metrics.includes(name)),
+      );
+    const [, ...texts] = rules.split('- alert: ');
+    expect(texts.length).toBe(alerts.size);
+    for (const text of texts) {
+      const [, uid = '', query = ''] = /^ +dashboard: \/d\/([a-z-]+)\?(.*)$/m.exec(text) ?? [];
+      const [, board] = boards.find(([, one]) => one.uid === uid) ?? [];
+      expect(
+        board?.templating.list.map(({ name }) => name),
+        text,
+      ).toContain('job');
+      expect(query).toBe('var-job={{ $labels.job }}');
+      const shown = known(
+        flat(board?.panels.flatMap(({ targets: all = [] }) => all.map(({ expr = '' }) => expr)) ?? []),
+      );
+      const asked = [...known(flat([ofRule(text)]))];
+      expect(asked.length, text).toBeGreaterThan(0);
+      expect(
+        asked.filter((name) => shown.has(name)),
+        text,
+      ).not.toEqual([]);
+    }
+  });
+
   test('every instrument, and every attribute of one, is in a dashboard', () => {
     const told = new Set(read.flatMap((one) => one.metrics.flatMap((name) => [name, plain(name)])));
     const byRule = new Set([...rules.matchAll(/evertoken_[a-z_]+/g)].map(([name]) => plain(name)));

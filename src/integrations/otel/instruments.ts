@@ -7,6 +7,7 @@ export type Facts = Readonly<Record<string, string | number | boolean | undefine
 /** A name is a contract: to change one is a breaking change. */
 export type InstrumentName =
   | 'evertoken.refresh.duration'
+  | 'evertoken.refresh.ends'
   | 'evertoken.refresh.request.duration'
   | 'evertoken.wait.duration'
   | 'evertoken.refresh.interval'
@@ -22,11 +23,11 @@ export type InstrumentName =
 
 interface Instrument {
   readonly kind: 'createHistogram' | 'createCounter' | 'createUpDownCounter';
-  readonly unit: string;
-  readonly description: string;
-  readonly bounds?: readonly number[];
   /** Sets of attributes that are told apart; what comes after them is told as `_OTHER`. */
   readonly most: number;
+  readonly description: string;
+  readonly unit: string;
+  readonly advice?: { explicitBucketBoundaries: number[] };
   /** Sets of attributes that exist from the start, at zero: an alert does not see the step from nothing to one. */
   readonly zero?: readonly Facts[];
 }
@@ -34,62 +35,67 @@ interface Instrument {
 const SHORT = [0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 15, 30];
 const LONG = [1, 10, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400];
 
-const END = 'evertoken.session.end_reason';
-const OPERATION = 'evertoken.storage.operation';
-const each = (name: string, values: string, more?: Facts): Facts[] =>
-  values.split(' ').map((value) => ({ [name]: value, ...more }));
+function histogram(most: number, description: string, explicitBucketBoundaries = SHORT): Instrument {
+  return { kind: 'createHistogram', most, description, unit: 's', advice: { explicitBucketBoundaries } };
+}
 
-const histogram = (description: string, most: number, bounds = SHORT): Instrument => ({
-  kind: 'createHistogram',
-  unit: 's',
-  description,
-  bounds,
-  most,
-});
-const counter = (unit: string, description: string, most: number, zero: readonly Facts[] = []): Instrument => ({
-  kind: 'createCounter',
-  unit,
-  description,
-  most,
-  zero,
-});
+/** `zero`: values of this attribute, some with an `error.type` behind a colon. */
+function counter(most: number, description: string, unit: string, name: string, zero: string): Instrument {
+  const sets = zero.split(' ').map((set) => {
+    const [value, type] = set.split(':');
+    return { [name]: value, 'error.type': type };
+  });
+  return { kind: 'createCounter', most, description, unit: `{${unit}}`, zero: sets };
+}
 
-// At most 1 460 series, a histogram of 12 bounds being 15.
+// At most 1 466 series, a histogram of 12 bounds being 15.
 const INSTRUMENTS: Readonly<Record<InstrumentName, Instrument>> = {
-  'evertoken.refresh.duration': histogram('One refresh with its lock, storage, attempts and delays.', 32),
-  'evertoken.refresh.request.duration': histogram('One request to the token endpoint.', 24),
-  'evertoken.wait.duration': histogram('Callers who did not get their access token at once.', 8),
-  'evertoken.refresh.interval': histogram('The time between two refreshes of one session.', 1, LONG),
-  'evertoken.token.lifetime': histogram('How long new access tokens live.', 1, LONG),
-  'evertoken.storage.operation.duration': histogram('One call of the store that holds refresh tokens.', 12),
-  'evertoken.lock.wait.duration': histogram('The time until the lock was granted.', 2),
-  'evertoken.revocation.duration': histogram('One call of the revoke function.', 4),
-  'evertoken.session.starts': counter(
-    '{session}',
-    'Sessions that began or were found here.',
-    5,
-    each('evertoken.session.from', 'sign-in storage cookie grant peer'),
+  'evertoken.refresh.duration': histogram(26, 'Refreshes, with lock, storage, attempts, delays'),
+  'evertoken.refresh.ends': counter(
+    20,
+    'Refreshes by outcome',
+    'refresh',
+    'evertoken.refresh.outcome',
+    'refreshed dropped ended:ERR_SESSION_REJECTED ended:ERR_SESSION_LOST failed:ERR_REFRESH_NETWORK failed:ERR_REFRESH_TIMEOUT failed:ERR_REFRESH_UNAVAILABLE failed:ERR_REFRESH_RESPONSE failed:ERR_REFRESH_CONFIG failed:ERR_REFRESH_INTERACTION failed:ERR_LOCK_TIMEOUT failed:ERR_LOCK_LOST failed:ERR_STORAGE_READ failed:ERR_STORAGE_WRITE failed:ERR_STORAGE_CORRUPT',
   ),
-  'evertoken.session.ends': counter('{session}', 'Sessions that ended here.', 8, [
-    ...each(END, 'ended peer replaced'),
-    ...['rejected', 'lost', 'expired'].flatMap((reason) =>
-      each(END, reason, { 'error.type': `ERR_SESSION_${reason.toUpperCase()}` }),
-    ),
-  ]),
+  'evertoken.refresh.request.duration': histogram(22, 'Requests to the token endpoint'),
+  'evertoken.wait.duration': histogram(8, 'Callers who wait for an access token'),
+  'evertoken.refresh.interval': histogram(1, 'Between two refreshes of a session', LONG),
+  'evertoken.token.lifetime': histogram(1, 'Of new access tokens', LONG),
+  'evertoken.storage.operation.duration': histogram(12, 'Calls of the storage'),
+  'evertoken.lock.wait.duration': histogram(2, 'Waits for the lock'),
+  'evertoken.revocation.duration': histogram(4, 'Calls of the revoke function'),
+  'evertoken.session.starts': counter(
+    5,
+    'Sessions begun or found',
+    'session',
+    'evertoken.session.from',
+    'sign-in storage cookie grant peer',
+  ),
+  'evertoken.session.ends': counter(
+    8,
+    'Sessions ended',
+    'session',
+    'evertoken.session.end_reason',
+    'ended peer replaced rejected:ERR_SESSION_REJECTED lost:ERR_SESSION_LOST expired:ERR_SESSION_EXPIRED',
+  ),
   'evertoken.session.count': {
-    ...counter(
-      '{session}',
-      'Sessions here; waiting: refreshing fails.',
-      2,
-      each('evertoken.session.status', 'active waiting'),
-    ),
+    ...counter(2, 'Sessions here', 'session', 'evertoken.session.status', 'active waiting'),
     kind: 'createUpDownCounter',
   },
-  'evertoken.request.rejections': counter('{request}', 'Requests that a server refused.', 30),
-  'evertoken.storage.failures': counter('{failure}', 'What the manager made of a failing storage.', 12, [
-    ...each(OPERATION, 'read', { 'error.type': 'ERR_STORAGE_READ' }),
-    ...each(OPERATION, 'write remove', { 'error.type': 'ERR_STORAGE_WRITE' }),
-  ]),
+  'evertoken.request.rejections': {
+    kind: 'createCounter',
+    most: 30,
+    description: 'Requests refused by servers',
+    unit: '{request}',
+  },
+  'evertoken.storage.failures': counter(
+    12,
+    'Failures of the storage',
+    'failure',
+    'evertoken.storage.operation',
+    'read:ERR_STORAGE_READ write:ERR_STORAGE_WRITE remove:ERR_STORAGE_WRITE',
+  ),
 };
 
 /** Every instrument, made from the meter that there is. */
@@ -101,55 +107,60 @@ export interface Instruments {
 }
 
 export function createInstruments(getMeter: () => MeterLike | undefined, fixed: AttributesLike): Instruments {
-  const seen = new Map<InstrumentName, Set<string>>();
-  /** How many sessions are here by status; another meter begins with them. */
-  const counts = new Map<string, readonly [Facts, number]>();
+  const made = Object.entries(INSTRUMENTS).map(([name, { kind, most, zero = [], ...options }]) => {
+    /** What was counted, by sets of attributes. */
+    const sums = new Map<string, readonly [Facts, number]>();
+    let tell: ((value: number, facts: Facts) => void) | undefined;
+
+    function record(value: number, facts: Facts): void {
+      const key = JSON.stringify(facts);
+      const [, sum] = sums.get(key) ?? [];
+      const isKnown = sum !== undefined || sums.size < most;
+      if (isKnown) sums.set(key, [facts, (sum ?? 0) + value]);
+      quietly(() => tell?.(value, isKnown ? facts : overflow(facts)));
+    }
+
+    function make(meter: MeterLike): void {
+      tell = undefined;
+      const instrument = meter[kind](name, options);
+      tell = (value, facts) => {
+        const attributes = attributesOf(facts, fixed);
+        if ('record' in instrument) instrument.record(value, attributes);
+        else instrument.add(value, attributes);
+      };
+      for (const facts of zero) record(0, facts);
+      // another meter begins with the sessions that are here
+      if (kind === 'createUpDownCounter') for (const [facts, sum] of sums.values()) tell(sum, facts);
+    }
+    return [name, { record, make }] as const;
+  });
+  const instruments = Object.fromEntries(made);
   let meter: MeterLike | undefined;
-  let tell: Partial<Record<InstrumentName, (value: number, attributes: AttributesLike) => void>> = {};
 
-  function make(name: InstrumentName): void {
-    const { kind, unit, description, bounds, zero = [] } = INSTRUMENTS[name];
-    const options = { unit, description, ...(bounds && { advice: { explicitBucketBoundaries: [...bounds] } }) };
-    const instrument = meter?.[kind](name, options);
-    if (!instrument) return;
-    tell[name] = (value, attributes) =>
-      'record' in instrument ? instrument.record(value, attributes) : instrument.add(value, attributes);
-    for (const facts of zero) record(name, 0, facts);
-  }
-
-  function record(name: InstrumentName, value: number, facts: Facts = {}): void {
-    const known = seen.get(name) ?? new Set();
-    seen.set(name, known);
-    const key = JSON.stringify(facts);
-    if (known.size < INSTRUMENTS[name].most) known.add(key);
-    const attributes = attributesOf(known.has(key) ? facts : overflow(facts), fixed);
-    quietly(() => tell[name]?.(value, attributes));
-    if (name === 'evertoken.session.count') counts.set(key, [facts, (counts.get(key)?.[1] ?? 0) + value]);
+  function look(): void {
+    const found = quietly(getMeter);
+    if (!found || found === meter) return;
+    meter = found;
+    for (const [, { make }] of made) quietly(() => make(found));
   }
 
   return {
-    record,
-    look() {
-      const found = quietly(getMeter);
-      if (!found || found === meter) return;
-      meter = found;
-      tell = {};
-      for (const name of Object.keys(INSTRUMENTS) as InstrumentName[]) quietly(() => make(name));
-      for (const [facts, value] of counts.values()) {
-        quietly(() => tell['evertoken.session.count']?.(value, attributesOf(facts, fixed)));
-      }
+    look,
+    record(name, value, facts = {}) {
+      look();
+      instruments[name]?.record(value, facts);
     },
   };
 }
 
 /** What is left of facts that are more than can be told apart: the outcome of a refresh, and that there was an error. */
 function overflow(facts: Facts): Facts {
-  const outcome = 'evertoken.refresh.outcome';
-  return { [outcome]: facts[outcome], 'error.type': '_OTHER' };
+  const left = Object.entries(facts).filter(([name]) => /outcome|errand/.test(name));
+  return { ...Object.fromEntries(left), 'error.type': '_OTHER' };
 }
 
 /** Facts as attributes, with those of every signal. */
 export function attributesOf(facts: Facts, fixed: AttributesLike): AttributesLike {
-  const known = Object.entries(facts).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return { ...fixed, ...Object.fromEntries(known) };
+  const known = Object.entries({ ...fixed, ...facts }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(known) as AttributesLike;
 }

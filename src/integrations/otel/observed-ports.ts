@@ -1,36 +1,40 @@
 import type { TokenManagerOptions } from '../../manager/options.js';
 import { errorTypeOf, failureOf } from './closed-lists.js';
-import type { Facts } from './instruments.js';
+import type { Facts, InstrumentName } from './instruments.js';
+import { overheard } from './overheard.js';
 import type { Telemetry } from './telemetry.js';
 
 type Platform = NonNullable<TokenManagerOptions['platform']>;
 type Revoke = NonNullable<TokenManagerOptions['revoke']>;
 
+/** Starts a stopwatch: what is returned tells how long it was until it is first called. */
+export function stopwatch(
+  telemetry: Telemetry,
+  clock: { now(): number },
+  name: InstrumentName,
+  about?: Facts,
+): (errorType?: string) => void {
+  const startedAt = clock.now();
+  let isOver = false;
+  return (errorType) => {
+    if (isOver) return;
+    isOver = true;
+    telemetry.record(name, (clock.now() - startedAt) / 1_000, { ...about, 'error.type': errorType });
+  };
+}
+
 /** A platform whose storage and lock are observed; every other part is the platform's own. */
 export function observePlatform(platform: Platform, telemetry: Telemetry): Platform {
   const { clock, storage, lock } = platform;
 
-  /** Calls the storage, which may answer at once. */
   function timed<T>(operation: string, call: () => T): T {
-    const startedAt = clock.now();
-    const end = (facts: Facts) => {
-      const seconds = (clock.now() - startedAt) / 1_000;
-      telemetry.record('evertoken.storage.operation.duration', seconds, {
-        'evertoken.storage.operation': operation,
-        ...facts,
-      });
-    };
-    const failed = (error: unknown) => end({ 'error.type': errorTypeOf(error ?? '') });
-    try {
-      const answer = call();
-      const { then } = Object(answer) as { then?: unknown };
-      if (typeof then === 'function') (answer as PromiseLike<unknown>).then(() => end({}), failed);
-      else end({});
-      return answer;
-    } catch (error) {
-      failed(error);
-      throw error;
-    }
+    const name = 'evertoken.storage.operation';
+    const end = stopwatch(telemetry, clock, `${name}.duration`, { [name]: operation });
+    return overheard(
+      call,
+      () => end(),
+      (error) => end(errorTypeOf(error)),
+    );
   }
 
   return {
@@ -45,19 +49,13 @@ export function observePlatform(platform: Platform, telemetry: Telemetry): Platf
     },
     lock: {
       run(key, signal, task, ...more) {
-        const startedAt = clock.now();
-        let isGranted = false;
-        const waited = (facts: Facts) =>
-          telemetry.record('evertoken.lock.wait.duration', (clock.now() - startedAt) / 1_000, facts);
+        const end = stopwatch(telemetry, clock, 'evertoken.lock.wait.duration');
         const granted: typeof task = (lease) => {
-          isGranted = true;
-          waited({});
+          end();
           return task(lease);
         };
         const outcome = lock.run(key, signal, granted, ...more);
-        outcome.then(undefined, () => {
-          if (!isGranted) waited({ 'error.type': signal.aborted ? 'timeout' : '_OTHER' });
-        });
+        outcome.catch(() => end(signal.aborted ? 'timeout' : '_OTHER'));
         return outcome;
       },
     },
@@ -65,23 +63,14 @@ export function observePlatform(platform: Platform, telemetry: Telemetry): Platf
 }
 
 /** The revoke function, observed. */
-export function observeRevoke(revoke: Revoke, telemetry: Telemetry, now: () => number): Revoke {
+export function observeRevoke(revoke: Revoke, telemetry: Telemetry, clock: { now(): number }): Revoke {
   return (request) => {
-    const startedAt = now();
-    const end = (facts: Facts) => telemetry.record('evertoken.revocation.duration', (now() - startedAt) / 1_000, facts);
-    const failed = (error: unknown) => end({ 'error.type': failureOf(error, request.signal.aborted).type });
-    let answer: Promise<unknown>;
-    try {
-      answer = revoke(request);
-    } catch (error) {
-      failed(error);
-      throw error;
-    }
-    Promise.resolve(answer).then((response) => {
-      const { ok } = Object(response) as { ok?: unknown };
-      if (ok === false) failed(response);
-      else end({});
-    }, failed);
-    return answer;
+    const end = stopwatch(telemetry, clock, 'evertoken.revocation.duration');
+    const failed = (error: unknown) => end(failureOf(error, request.signal.aborted).type);
+    return overheard(
+      () => revoke(request),
+      (response) => (Object(response).ok === false ? failed(response) : end()),
+      failed,
+    );
   };
 }

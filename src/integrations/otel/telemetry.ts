@@ -1,12 +1,5 @@
 import { attributesOf, createInstruments, type Facts, type Instruments } from './instruments.js';
-import type {
-  AttributesLike,
-  ContextLike,
-  LoggerLike,
-  OpenTelemetryLike,
-  SpanLike,
-  TracerLike,
-} from './open-telemetry-like.js';
+import type { AttributesLike, ContextLike, OpenTelemetryLike } from './open-telemetry-like.js';
 import { quietly } from './quietly.js';
 
 /** What is added to every signal, or left out. */
@@ -21,103 +14,80 @@ export interface TelemetryOptions {
 export interface Telemetry extends Instruments {
   /** The context that is active now. */
   active(): ContextLike | undefined;
-  startSpan(name: string, at: number, place: Place): OpenSpan | undefined;
-  log(eventName: string, severity: keyof typeof SEVERITIES, at: number, facts: Facts, context?: ContextLike): void;
+  /** Root: in no trace, and linked to the span of the context. */
+  startSpan(
+    name: string,
+    at: number,
+    context: ContextLike | undefined,
+    place?: { readonly isRoot?: boolean; readonly link?: object | undefined },
+  ): OpenSpan | undefined;
+  log(eventName: string, severity: Severity, at: number, facts: Facts, context?: ContextLike): void;
   /** Runs a task in this context; exactly once, whatever the context manager does. */
-  within<T>(context: ContextLike | undefined, task: () => T): T;
+  within<T extends object>(context: ContextLike | undefined, task: () => T): T;
 }
 
-/** Where a span belongs. */
-export interface Place {
-  readonly context: ContextLike | undefined;
-  /** In no trace; linked to the span of the context. */
-  readonly isRoot?: boolean;
-  readonly link?: object | undefined;
-}
+/** How severe a log record is. */
+export type Severity = keyof typeof NUMBERS;
 
 /** A span under way. */
 export interface OpenSpan {
   /** Of its children. */
   readonly context: ContextLike;
   /** For links. */
-  readonly name: object | undefined;
+  readonly name: object;
   end(at: number, facts: Facts, isFailure: boolean): void;
 }
 
 const SCOPE = 'evertoken';
-const SEVERITIES = { INFO: 9, WARN: 13, ERROR: 17 } as const;
+const NUMBERS = { INFO: 9, WARN: 13, ERROR: 17 } as const;
 
 export function createTelemetry(api: OpenTelemetryLike, options: TelemetryOptions = {}): Telemetry {
   const { trace, context: contexts, metrics, logs } = api;
   const { attributes: fixed = {}, sessionIds = true } = options;
-  const instruments = createInstruments(() => metrics?.getMeter(SCOPE), fixed);
-  let tracer: TracerLike | undefined;
-  let logger: LoggerLike | undefined;
 
-  function attributes(facts: Facts): AttributesLike {
-    return attributesOf(sessionIds ? facts : { ...facts, 'evertoken.session.id': undefined }, fixed);
-  }
-
-  function linked(span: object | undefined): { links: never[] } | undefined {
-    return span && { links: [{ context: span }] as never[] };
-  }
+  const hidden = sessionIds ? {} : { 'evertoken.session.id': undefined };
+  const attributes = (facts: Facts) => attributesOf({ ...facts, ...hidden }, fixed);
 
   return {
-    ...instruments,
-    look() {
-      instruments.look();
-      tracer ??= quietly(() => trace?.getTracer(SCOPE));
-      logger ??= quietly(() => logs?.getLogger(SCOPE));
-    },
+    ...createInstruments(() => metrics?.getMeter(SCOPE), fixed),
     active: () => quietly(() => contexts?.active()),
-    startSpan: (name, at, { context, isRoot = false, link }) =>
+    startSpan: (name, startTime, context, { isRoot = false, link } = {}) =>
       quietly(() => {
-        if (!tracer || !trace || !context) return undefined;
-        const parent = isRoot ? trace.getSpan(context as never) : undefined;
-        const links = linked(link ?? (parent?.isRecording() ? parent.spanContext() : undefined));
-        const span = tracer.startSpan(name, { startTime: at, root: isRoot, ...links }, context as never);
-        return openSpan(span, trace.setSpan(context as never, span as never), attributes);
+        if (!trace || !context) return undefined;
+        const around = isRoot ? trace.getSpan(context as never) : undefined;
+        const linked = link ?? (around?.isRecording() ? around.spanContext() : undefined);
+        const links = (linked ? [{ context: linked }] : []) as never[];
+        const span = trace.getTracer(SCOPE).startSpan(name, { startTime, root: isRoot, links }, context as never);
+        return {
+          context: trace.setSpan(context as never, span as never),
+          name: span.spanContext(),
+          end: (at, facts, isFailure) =>
+            quietly(() => {
+              span.setAttributes(attributes(facts));
+              if (isFailure) span.setStatus({ code: 2 });
+              span.end(at);
+            }),
+        };
       }),
-    log(eventName, severityText, timestamp, facts, context) {
+    log: (eventName, severityText, timestamp, facts, context) =>
       quietly(() =>
-        logger?.emit({
+        logs?.getLogger(SCOPE).emit({
           eventName,
           severityText,
-          severityNumber: SEVERITIES[severityText],
+          severityNumber: NUMBERS[severityText],
           timestamp,
           attributes: attributes(facts),
           ...(context && { context: context as never }),
         }),
-      );
-    },
+      ),
     within(context, task) {
-      const outcomes: (() => ReturnType<typeof task>)[] = [];
+      let outcome: ReturnType<typeof task> | undefined;
       const run = () => {
-        if (outcomes.length > 0) return;
-        try {
-          const value = task();
-          outcomes.push(() => value);
-        } catch (error) {
-          outcomes.push(() => {
-            throw error;
-          });
-        }
+        outcome ??= task();
+        return outcome;
       };
       if (context) quietly(() => contexts?.with(context as never, run));
-      run();
-      return (outcomes[0] ?? task)();
-    },
-  };
-}
-
-function openSpan(span: SpanLike, context: ContextLike, attributes: (facts: Facts) => AttributesLike): OpenSpan {
-  return {
-    context,
-    name: quietly(() => span.spanContext()),
-    end(at, facts, isFailure) {
-      quietly(() => span.setAttributes(attributes(facts)));
-      if (isFailure) quietly(() => span.setStatus({ code: 2 }));
-      quietly(() => span.end(at));
+      return run();
     },
   };
 }

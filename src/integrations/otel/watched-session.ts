@@ -1,32 +1,36 @@
 import { ownerOf } from '../../core/owner.js';
-import type { TokenEvent, TokenEvents } from '../../core/session-events.js';
+import type { TokenEvent } from '../../core/session-events.js';
 import type { AnyTokenError } from '../../errors.js';
 import type { TokenManagerOptions } from '../../manager/options.js';
 import type { Watcher } from '../../manager/watcher.js';
-import { errorTypeOf, oauthErrorOf, statusOf } from './closed-lists.js';
+import { errorTypeOf, hostOf } from './closed-lists.js';
+import { factsOf, RECORDS, SEVERITIES, type Told } from './event-facts.js';
 import type { Facts } from './instruments.js';
 import { type ObservedRequest, observeRequest } from './observed-request.js';
 import type { ContextLike } from './open-telemetry-like.js';
 import type { OpenSpan, Telemetry } from './telemetry.js';
 
 type RefreshTokens = TokenManagerOptions['refresh'];
-type Payload<Type extends keyof TokenEvents> = Omit<TokenEvents[Type], 'at' | 'sessionId'>;
 
 /** One refresh with all its attempts. */
 interface Run {
-  readonly reason: string;
+  readonly reason: string | undefined;
   readonly startedAt: number;
   readonly sessionId: string | undefined;
   readonly span: OpenSpan | undefined;
-  attempts: number;
+  attempts: number | undefined;
   request?: ObservedRequest | undefined;
   /** It is over, and its outcome comes in this turn or never. */
   isEnding?: boolean;
 }
 
+/** Refreshes of the session itself, and for other targets, which go on beside them one after the other. */
+type Kind = 'own' | 'errand';
+
 /** What is under way in a session. */
 interface Busy {
-  run?: Run | undefined;
+  own?: Run | undefined;
+  errand?: Run | undefined;
   waiting: number;
   /** The context of a caller who waits. */
   waitsIn?: ContextLike | undefined;
@@ -51,22 +55,51 @@ export class WatchedSession implements Watcher {
   }
 
   event({ type, payload, sessionId }: TokenEvent, at: number): void {
-    // Refreshes for other targets go on beside those of the session, whose spans and measures they are not.
-    if ('target' in payload && payload.target !== undefined) return;
-    if (type === 'sessionStarted') this.#started(payload, sessionId, at);
-    else if (type === 'refreshStarted') this.#refreshStarted(payload, sessionId, at);
-    else if (type === 'refreshed') this.#refreshed(payload, sessionId, at);
-    else if (type === 'refreshFailed') this.#failed(payload, sessionId, at);
-    else if (type === 'sessionEnded') this.#ended(payload, sessionId, at);
-    else if (type === 'requestRejected') this.#rejected(payload, sessionId, at);
-    else if (type === 'storageFailed' || type === 'revokeFailed') {
-      const isStorage = type === 'storageFailed';
-      const facts = {
-        'evertoken.storage.operation': isStorage ? payload.operation : undefined,
-        'error.type': errorTypeOf(payload.error),
-      };
-      if (isStorage) this.#telemetry.record('evertoken.storage.failures', 1, facts);
-      this.#log(`evertoken.${isStorage ? 'storage' : 'revocation'}.failure`, 'ERROR', at, sessionId, facts);
+    const { record } = this.#telemetry;
+    const told: Told = payload;
+    const { reason, error } = told;
+    const facts = factsOf(told);
+    const kind = kindOf(told);
+    const run = this.#busy?.[kind];
+    // a cookie that stands for nobody
+    const isNobody = error?.code === 'ERR_NO_SESSION';
+    const log = RECORDS[type];
+    const end = { 'evertoken.session.end_reason': type === 'sessionEnded' ? reason : undefined };
+    if (log && !isNobody) {
+      const [name, severity] = log;
+      const about = { ...facts, ...end, 'evertoken.session.id': sessionId };
+      this.#telemetry.log(name, SEVERITIES[error?.code ?? ''] ?? severity, at, about, run?.span?.context);
+    }
+    if (type === 'sessionStarted') {
+      record('evertoken.session.starts', 1, facts);
+      this.#count('active');
+      this.#refreshedAt = undefined;
+      // A cookie was asked about, or the client's own grant: what that brings is a session.
+      if (run?.isEnding && /cookie|grant/.test(payload.from)) {
+        this.#close(kind, at, 'refreshed', { 'evertoken.refresh.by': 'us' });
+      }
+    } else if (type === 'refreshStarted') {
+      this.#begin(kind, told, sessionId, at);
+    } else if (type === 'refreshed') {
+      if (kind === 'own') this.#refreshed(payload, at);
+      if (payload.attempts > 0) this.#close(kind, at, 'refreshed', facts); // none: a look at the storage has brought it
+    } else if (type === 'refreshFailed') {
+      run?.request?.conclude(error);
+      if (isNobody) this.#close(kind, at);
+      else if (!payload.again) {
+        if (kind === 'own' && this.#status) this.#count('waiting');
+        this.#close(kind, at, 'failed', facts, error);
+      }
+    } else if (type === 'sessionEnded') {
+      record('evertoken.session.ends', 1, { ...end, 'error.type': facts['error.type'] });
+      this.#count(undefined);
+      if (error) this.#close(run?.isEnding ? 'own' : 'errand', at, 'ended', facts, error);
+      this.#close('errand', at);
+    } else if (type === 'requestRejected') {
+      record('evertoken.request.rejections', 0, { ...facts, 'evertoken.request.replayed': !payload.replayed });
+      record('evertoken.request.rejections', 1, facts);
+    } else if (type === 'storageFailed') {
+      record('evertoken.storage.failures', 1, facts);
     }
   }
 
@@ -76,188 +109,114 @@ export class WatchedSession implements Watcher {
     const startedAt = this.#clock.now();
     busy.waiting++;
     busy.waitsIn ??= context;
-    const end = (facts: Facts) => {
+    const end = (errorType?: string) => {
       const at = this.#clock.now();
-      const link = busy.run?.span?.name ?? busy.last;
+      const link = (busy.own ?? busy.errand)?.span?.name ?? busy.last;
+      const facts = { 'error.type': errorType };
       busy.waiting--;
       if (busy.waitsIn === context) busy.waitsIn = undefined;
       this.#rest();
       if (at - startedAt <= 1) return; // refused at once, or served by what was there: the clock has just moved on
       this.#telemetry.record('evertoken.wait.duration', (at - startedAt) / 1_000, facts);
-      this.#telemetry.startSpan('evertoken.wait', startedAt, { context, link })?.end(at, facts, 'error.type' in facts);
+      this.#telemetry.startSpan('evertoken.wait', startedAt, context, { link })?.end(at, facts, !!errorType);
     };
     outcome.then(
-      () => end({}),
-      (error) => end({ 'error.type': errorTypeOf(error ?? '') }),
+      () => end(),
+      (error) => end(errorTypeOf(error)),
     );
   }
 
   settled(): void {
-    const run = this.#busy?.run;
+    const run = this.#busy?.own;
     if (!run) return;
     run.isEnding = true;
     void Promise.resolve().then(() => {
-      if (this.#busy?.run === run) this.#close('dropped', this.#clock.now());
+      if (this.#busy?.own === run) this.#close('own');
     });
   }
 
   disposed(): void {
-    this.#close('dropped', this.#clock.now());
+    this.#close('own');
+    this.#close('errand');
     this.#count(undefined);
   }
 
   /** A call of the refresh function. */
   apply(refresh: RefreshTokens, self: unknown, args: Parameters<RefreshTokens>): unknown {
+    const [request] = args;
     const call = () => Reflect.apply(refresh, self, args);
-    const run = this.#busy?.run;
+    const run = this.#busy?.[kindOf(request)];
     if (!run) return call();
-    const { answer, observed } = observeRequest(call, {
-      telemetry: this.#telemetry,
-      now: () => this.#clock.now(),
-      context: run.span?.context,
-      sessionId: run.sessionId,
-      address: /:\/\/([^/:]+)/.exec(ownerOf(refresh) ?? '')?.[1],
-      request: args[0],
-    });
-    run.request = observed;
-    return answer;
-  }
-
-  #started({ from }: Payload<'sessionStarted'>, sessionId: string | undefined, at: number): void {
-    const facts = { 'evertoken.session.from': from };
-    this.#telemetry.look();
-    this.#telemetry.record('evertoken.session.starts', 1, facts);
-    this.#log('evertoken.session.start', 'INFO', at, sessionId, facts);
-    this.#count('active');
-    this.#refreshedAt = undefined;
-    // A cookie was asked about, or the client's own grant: what that brings is a session.
-    if (this.#busy?.run?.isEnding && (from === 'cookie' || from === 'grant')) {
-      this.#close('refreshed', at, { 'evertoken.refresh.by': 'us' });
-    }
-  }
-
-  #refreshStarted({ reason, attempt }: Payload<'refreshStarted'>, sessionId: string | undefined, at: number): void {
-    const busy = this.#occupy();
-    if (attempt > 1 && busy.run) {
-      busy.run.attempts = attempt;
-      return;
-    }
-    this.#close('dropped', at);
-    this.#telemetry.look();
-    const isRoot = reason === 'due' || reason === 'resume';
-    const context = isRoot ? this.#telemetry.active() : (busy.waitsIn ?? this.#telemetry.active());
-    const span = this.#telemetry.startSpan('evertoken.refresh', at, { context, isRoot });
-    this.#occupy().run = { reason, startedAt: at, sessionId, span, attempts: attempt };
-  }
-
-  #refreshed(
-    { by, reason, rotated, attempts, expiresAt, durationMs }: Payload<'refreshed'>,
-    sessionId: string | undefined,
-    at: number,
-  ): void {
-    const facts = { 'evertoken.refresh.by': by, 'evertoken.refresh.rotated': rotated };
-    this.#log('evertoken.refresh', 'INFO', at, sessionId, {
-      ...facts,
-      'evertoken.refresh.reason': reason,
-      'evertoken.refresh.attempts': attempts,
-      'evertoken.refresh.duration': durationMs / 1_000,
-    });
-    if (this.#refreshedAt !== undefined) {
-      this.#telemetry.record('evertoken.refresh.interval', (at - this.#refreshedAt) / 1_000);
-    }
-    this.#refreshedAt = at;
-    if (by === 'us' && expiresAt !== undefined) {
-      this.#telemetry.record('evertoken.token.lifetime', (expiresAt - at) / 1_000);
-    }
-    if (this.#status) this.#count('active');
-    if (attempts > 0) this.#close('refreshed', at, facts); // none: a look at the storage has brought it
-  }
-
-  #failed({ error, attempt, again }: Payload<'refreshFailed'>, sessionId: string | undefined, at: number): void {
-    if (error.code === 'ERR_NO_SESSION') {
-      this.#close('dropped', at); // a cookie that stands for nobody
-      return;
-    }
-    const facts = failureFacts(error);
-    const severity = error.code === 'ERR_REFRESH_CONFIG' ? 'ERROR' : 'WARN';
-    this.#log('evertoken.refresh.failure', severity, at, sessionId, {
-      ...facts,
-      'evertoken.refresh.attempt': attempt,
-      'evertoken.refresh.again': again,
-    });
-    this.#busy?.run?.request?.conclude(error);
-    if (again) return;
-    if (this.#status) this.#count('waiting');
-    this.#close('failed', at, facts, error);
-  }
-
-  #ended({ reason, error }: Payload<'sessionEnded'>, sessionId: string | undefined, at: number): void {
-    const facts = failureFacts(error);
-    const ends = { 'evertoken.session.end_reason': reason };
-    this.#telemetry.record('evertoken.session.ends', 1, { ...ends, 'error.type': facts['error.type'] });
-    const severity = reason === 'lost' ? 'ERROR' : reason === 'rejected' ? 'WARN' : 'INFO';
-    this.#log('evertoken.session.end', severity, at, sessionId, { ...ends, ...facts });
-    this.#count(undefined);
-    if (this.#busy?.run?.isEnding && error) this.#close('ended', at, facts, error);
-  }
-
-  #rejected(
-    { status, origin, challenges, replayed }: Payload<'requestRejected'>,
-    sessionId: string | undefined,
-    at: number,
-  ): void {
     const facts = {
-      'http.response.status_code': statusOf(status),
-      'server.address': /:\/\/([^/:]+)/.exec(origin)?.[1],
-      'evertoken.oauth.error': oauthErrorOf(challenges.map(({ parameters }) => parameters.error).find(Boolean)),
+      'evertoken.refresh.retry': request.attempt > 1,
+      'evertoken.refresh.errand': request.target && true,
+      'server.address': hostOf(ownerOf(refresh)),
     };
-    const [told, other] = [replayed, !replayed].map((is) => ({ ...facts, 'evertoken.request.replayed': is }));
-    this.#telemetry.record('evertoken.request.rejections', 0, other);
-    this.#telemetry.record('evertoken.request.rejections', 1, told);
-    this.#log('evertoken.request.rejection', 'WARN', at, sessionId, told ?? {});
+    const { signal } = request;
+    run.request = observeRequest(call, { ...run, telemetry: this.#telemetry, clock: this.#clock, facts, signal });
+    return run.request.answer;
   }
 
-  #close(outcome: string, at: number, more: Facts = {}, error?: Parameters<ObservedRequest['conclude']>[0]): void {
+  #begin(kind: Kind, { reason, attempt }: Told, sessionId: string | undefined, startedAt: number): void {
+    const busy = this.#occupy();
+    const run = busy[kind];
+    if (run && attempt !== 1) {
+      run.attempts = attempt;
+      return;
+    }
+    this.#close(kind, startedAt);
+    const telemetry = this.#telemetry;
+    const isRoot = reason === 'due' || reason === 'resume';
+    const context = (!isRoot && busy.waitsIn) || telemetry.active();
+    const span = telemetry.startSpan('evertoken.refresh', startedAt, context, { isRoot });
+    this.#occupy()[kind] = { reason, startedAt, sessionId, span, attempts: attempt };
+  }
+
+  #refreshed({ by, expiresAt }: Told, at: number): void {
+    const { record } = this.#telemetry;
+    if (this.#refreshedAt) record('evertoken.refresh.interval', (at - this.#refreshedAt) / 1_000);
+    this.#refreshedAt = at;
+    if (by === 'us' && expiresAt) record('evertoken.token.lifetime', (expiresAt - at) / 1_000);
+    if (this.#status) this.#count('active');
+  }
+
+  #close(
+    kind: Kind,
+    at: number = this.#clock.now(),
+    outcome = 'dropped',
+    more: Facts = {},
+    error?: AnyTokenError,
+  ): void {
     const busy = this.#busy;
-    const run = busy?.run;
+    const run = busy?.[kind];
     if (!run) return;
     const { reason, startedAt, span, attempts, sessionId, request } = run;
     request?.conclude(error);
+    const end = { 'evertoken.refresh.outcome': outcome, 'error.type': more['error.type'] };
     const facts = {
-      'evertoken.refresh.outcome': outcome,
+      ...end,
       'evertoken.refresh.reason': reason,
       'evertoken.refresh.by': more['evertoken.refresh.by'],
-      'error.type': more['error.type'],
+      'evertoken.refresh.errand': kind === 'errand' || undefined,
     };
-    this.#telemetry.record('evertoken.refresh.duration', (at - startedAt) / 1_000, facts);
-    span?.end(
-      at,
-      { ...facts, ...more, 'evertoken.refresh.attempts': attempts, 'evertoken.session.id': sessionId },
-      error !== undefined,
-    );
-    busy.run = undefined;
+    const { record } = this.#telemetry;
+    record('evertoken.refresh.duration', (at - startedAt) / 1_000, facts);
+    if (kind === 'own') record('evertoken.refresh.ends', 1, end);
+    const about = { 'evertoken.refresh.attempts': attempts, 'evertoken.session.id': sessionId };
+    span?.end(at, { ...more, ...facts, ...about }, !!error);
+    busy[kind] = undefined;
     busy.last = span?.name;
     this.#rest();
   }
 
-  #log(
-    name: string,
-    severity: Parameters<Telemetry['log']>[1],
-    at: number,
-    sessionId: string | undefined,
-    facts: Facts,
-  ): void {
-    const context = this.#busy?.run?.span?.context;
-    this.#telemetry.log(name, severity, at, { ...facts, 'evertoken.session.id': sessionId }, context);
-  }
-
   #count(status: 'active' | 'waiting' | undefined): void {
-    const before = this.#status;
+    const tell = (difference: number) => {
+      const facts = { 'evertoken.session.status': this.#status };
+      if (this.#status) this.#telemetry.record('evertoken.session.count', difference, facts);
+    };
+    tell(-1);
     this.#status = status;
-    if (before === status) return;
-    const name = 'evertoken.session.count';
-    if (before) this.#telemetry.record(name, -1, { 'evertoken.session.status': before });
-    if (status) this.#telemetry.record(name, 1, { 'evertoken.session.status': status });
+    tell(1);
   }
 
   #occupy(): Busy {
@@ -266,15 +225,11 @@ export class WatchedSession implements Watcher {
   }
 
   #rest(): void {
-    if (this.#busy && !this.#busy.run && this.#busy.waiting === 0) this.#busy = undefined;
+    const { own, errand, waiting } = this.#busy ?? {};
+    if (!own && !errand && !waiting) this.#busy = undefined;
   }
 }
 
-function failureFacts(error: AnyTokenError | undefined): Facts {
-  const { status, oauthError } = Object(error) as { status?: number; oauthError?: string };
-  return {
-    'error.type': errorTypeOf(error),
-    'http.response.status_code': statusOf(status),
-    'evertoken.oauth.error': oauthErrorOf(oauthError),
-  };
+function kindOf({ target }: { readonly target?: unknown }): Kind {
+  return target ? 'errand' : 'own';
 }

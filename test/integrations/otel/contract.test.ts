@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { promClient } from '../../../examples/observability/prom-client.js';
 import { createFetch } from '../../../src/index.js';
+import { forResource } from '../../../src/integrations/oauth.js';
 import { freePort } from '../../support/free-port.js';
 import { observedSession } from '../../support/observed.js';
 import { LIFETIME } from '../../support/signed-in.js';
@@ -53,11 +54,15 @@ test('O14 names are a contract: what is told is what docs/observability.md lists
           method: 'POST',
           body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: request.refreshToken ?? '' }),
         }),
-      { [Symbol.for('evertoken.owner')]: 'app@https://auth.test/token' },
+      { [Symbol.for('evertoken.owner')]: 'app@https://auth.test/token', forTargets: true as const },
     ),
   });
   const fetchApi = createFetch(tokens, { origins: [server.origin], fetch: server.fetch });
+  const files = forResource(tokens, { resource: 'https://files.test' });
+  await run(files.getAccessToken());
   await clock.advance(LIFETIME);
+  server.next({ status: 503 });
+  await failure(files.getAccessToken());
   server.next({ status: 503, delayMs: 20, body: { error: 'server_error' } });
   await failure(tokens.getAccessToken());
   await clock.advance(60_000);

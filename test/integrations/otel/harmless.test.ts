@@ -150,15 +150,21 @@ describe('O9 metric attributes are closed lists', () => {
     look();
     for (const name of Object.keys(made)) {
       for (let index = 0; index < 100; index++) {
-        const facts = { index, 'evertoken.refresh.outcome': ['refreshed', 'failed', 'ended', 'dropped'][index % 4] };
-        record(name as never, 1, name === 'evertoken.refresh.duration' ? facts : { index });
+        const outcome = ['refreshed', 'failed', 'ended', 'dropped'][index % 4];
+        const errand = index % 8 < 4 || undefined;
+        const facts: Record<string, object> = {
+          'evertoken.refresh.duration': { 'evertoken.refresh.outcome': outcome, 'evertoken.refresh.errand': errand },
+          'evertoken.refresh.ends': { 'evertoken.refresh.outcome': outcome },
+          'evertoken.refresh.request.duration': { 'evertoken.refresh.errand': errand },
+        };
+        record(name as never, 1, { index, ...facts[name] });
       }
     }
     const series = Object.values(made).reduce(
       (sum, { bounds, sets }) => sum + sets.size * (bounds ? bounds + 3 : 1),
       0,
     );
-    expect(Object.keys(made)).toHaveLength(13);
+    expect(Object.keys(made)).toHaveLength(14);
     expect(series).toBeLessThanOrEqual(1_500);
     expect(series).toBeGreaterThan(1_000);
   });

@@ -190,11 +190,49 @@ describe.each(majors)('with SDK %s of OpenTelemetry', (...major) => {
         ),
         ...['sign-in', 'storage', 'cookie', 'grant', 'peer'].map((from) => `evertoken.session.starts ${from}`),
         ...['active', 'waiting'].map((status) => `evertoken.session.count ${status}`),
+        ...['refreshed', 'dropped', 'ended ERR_SESSION_REJECTED', 'ended ERR_SESSION_LOST'].map(
+          (end) => `evertoken.refresh.ends ${end}`,
+        ),
+        ...['NETWORK', 'TIMEOUT', 'UNAVAILABLE', 'RESPONSE', 'CONFIG', 'INTERACTION'].map(
+          (code) => `evertoken.refresh.ends failed ERR_REFRESH_${code}`,
+        ),
+        ...['LOCK_TIMEOUT', 'LOCK_LOST', 'STORAGE_READ', 'STORAGE_WRITE', 'STORAGE_CORRUPT'].map(
+          (code) => `evertoken.refresh.ends failed ERR_${code}`,
+        ),
         'evertoken.storage.failures read ERR_STORAGE_READ',
         'evertoken.storage.failures write ERR_STORAGE_WRITE',
         'evertoken.storage.failures remove ERR_STORAGE_WRITE',
       ].sort(),
     );
+  });
+
+  test('O10 the first refresh of a process that fails is a step from zero, whatever it fails of', async () => {
+    const { api, points } = start();
+    const { tokens, server, run, failure, clock } = await observedSession(api, { retry: { attempts: 1 } });
+    const seen = async () =>
+      (await points('evertoken.refresh.ends')).map(({ attributes, count }) => [
+        `${attributes[OUTCOME]} ${attributes['error.type'] ?? ''}`.trim(),
+        count,
+      ]);
+    const before = await seen();
+    expect(before.map(([, count]) => count)).toEqual(Array(15).fill(0));
+    await run(tokens.refresh());
+    server.next({ status: 503 });
+    await failure(tokens.refresh());
+    await clock.advance(60_000);
+    server.next({ status: 401, body: { error: 'invalid_client' } });
+    await failure(tokens.refresh());
+    await clock.advance(3_600_000);
+    server.revokeFamily();
+    await failure(tokens.refresh());
+    const steps = {
+      refreshed: 1,
+      'failed ERR_REFRESH_UNAVAILABLE': 1,
+      'failed ERR_REFRESH_CONFIG': 1,
+      'ended ERR_SESSION_REJECTED': 1,
+    };
+    // the series are those that were there: none has begun with its first event
+    expect(Object.fromEntries(await seen())).toEqual({ ...Object.fromEntries(before), ...steps });
   });
 
   test('O10 the first replay that is refused is a step from zero, which an alert sees', async () => {
