@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, isAbsolute, join } from 'node:path';
 import type { BuildOptions } from 'esbuild';
 import { defineConfig, type Options } from 'tsup';
+import { withoutBareImports } from './scripts/bare-imports.mjs';
 import { shortMessages } from './scripts/short-messages.mjs';
 
 // In Node each package costs a look-up and a file more, so they are built into what it loads. A bundler finds them by
@@ -45,6 +46,7 @@ const shared = {
   removeNodeProtocol: false,
   treeshake: false,
   noExternal: dependencies,
+  plugins: [withoutBareImports()],
 } satisfies Options;
 
 export default defineConfig([

@@ -1,7 +1,8 @@
 // What only the built files can show, as part of `npm run check:package`: source maps that give away neither sources nor
-// paths of the machine that built them, no look-up of a package in what Node loads, one copy of the errors per format, and
-// no sentence in the errors of what pages load.
+// paths of the machine that built them, no look-up of a package in what Node loads, one copy of the errors per format,
+// no import of a chunk that takes nothing from it, and no sentence in the errors of what pages load.
 import { readdirSync, readFileSync } from 'node:fs';
+import { hasBareImport } from './bare-imports.mjs';
 import { longMessages } from './long-messages.mjs';
 
 const dist = new URL('../dist/', import.meta.url);
@@ -16,6 +17,10 @@ for (const name of files.filter((file) => file.endsWith('.map'))) {
   for (const source of sources) {
     if (/^(\/|\w+:)/.test(source)) faults.push(`${name}: names a source by a path of this machine, ${source}`);
   }
+}
+
+for (const name of files.filter((file) => /\.c?js$/.test(file))) {
+  if (hasBareImport(read(name))) faults.push(`${name}: imports a chunk and takes nothing from it`);
 }
 
 const formats = {
@@ -46,6 +51,6 @@ for (const fault of faults) console.error(fault);
 const counts = Object.entries(formats).map(([format, names]) => `${names.length} ${format}`);
 if (faults.length === 0)
   console.log(
-    `${counts.join(', ')}: one copy of the errors each, maps without sources, no sentence in the errors for pages`,
+    `${counts.join(', ')}: one copy of the errors each, maps without sources, no import for nothing, no sentence in the errors for pages`,
   );
 process.exitCode = faults.length ? 1 : 0;

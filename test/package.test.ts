@@ -111,6 +111,12 @@ test('what a page in production pays for is guarded: the root, with a platform, 
   expect(inPages.flat().filter((path) => !path.startsWith('dist/for-pages/'))).toEqual([]);
 });
 
+test('axios costs a page in production at most 0.8 kB beyond createFetch', () => {
+  const guards: { name: string; limit: string }[] = JSON.parse(readFileSync(join(root, '.size-limit.json'), 'utf8'));
+  const limitOf = (end: string) => Number.parseFloat(guards.find(({ name }) => name.endsWith(end))?.limit ?? '');
+  expect(limitOf('with evertoken/axios') - limitOf('with short messages')).toBeLessThanOrEqual(0.8);
+});
+
 test('only three small libraries come along', () => {
   expect(Object.keys(manifest.dependencies)).toEqual(['async-mutex', 'jwt-decode', 'mitt']);
 });

@@ -1,10 +1,10 @@
 import { isTokenError } from '../errors.js';
 import type { TokenSource } from '../manager/token-manager.js';
-import { type Answer, readAnswer } from './axios/answer.js';
 import { watchCancellation } from './axios/cancellation.js';
-import { asItIs, type ConfigLike, isIn, isOneShot, keepsItsOwn, seal, withAuthorization } from './axios/sending.js';
+import { asItIs, type ConfigLike, headerOf, type ResponseLike, seal, withAuthorization } from './axios/sending.js';
 import { createFetch } from './fetch.js';
-import { readAllowedOrigins, refuse } from './origins.js';
+import { createTargets, readAllowedOrigins, refuse } from './origins.js';
+import { isStream } from './outgoing.js';
 
 /** An adapter of axios, in any of its versions. */
 export type AxiosAdapterLike = (config: never) => Promise<unknown>;
@@ -53,9 +53,10 @@ export function tokenAdapter<Adapter extends AxiosAdapterLike>(
 ): Adapter {
   const { axios, origins, withoutSession, allowInsecure } = options;
   const fetched = createFetch(tokens, { origins, withoutSession, allowInsecure, fetch: sendBelow as never });
-  const listed = readAllowedOrigins(options);
+  const targetOf = createTargets(readAllowedOrigins(options));
+  const isListed = (url: string) => targetOf(url)?.isListed;
   const below = options.adapter ?? axios?.defaults?.adapter;
-  if (typeof axios?.getUri !== 'function' || (typeof below !== 'function' && !axios.getAdapter)) {
+  if (!axios?.getUri || (typeof below !== 'function' && !axios.getAdapter)) {
     refuse('axios', 'axios itself, not an instance of it', axios);
   }
 
@@ -65,38 +66,41 @@ export function tokenAdapter<Adapter extends AxiosAdapterLike>(
   }
 
   async function send(config: ConfigLike): Promise<unknown> {
-    const adapter = typeof below === 'function' ? below : axios.getAdapter?.(below as never, config as never);
+    const adapter = axios.getAdapter?.(below as never, config as never) ?? below;
     return (adapter as AxiosAdapterLike)(config as never);
   }
 
   /** What `createFetch` takes for `fetch`: whether a 401 is an answer or an error of axios, `validateStatus` says. */
-  async function sendBelow(_: unknown, { headers, given, config }: Init): Promise<Answer> {
-    const authorization = new Headers(headers).get('authorization');
+  async function sendBelow(_: unknown, { headers: signed, given, config }: Init): Promise<Answer> {
+    const authorization = signed?.get('authorization');
     // While the token was awaited, the base URL of the document may have changed.
-    const isListed = authorization !== null && isIn(listed, urlOf(config));
-    return send(isListed ? withAuthorization(config, authorization, listed) : config).then(
-      (answer) => readAnswer(seal(answer, given), async () => answer),
-      (error) => {
-        const { response } = seal(error, given);
-        if (!response) throw error;
-        return readAnswer(response, () => Promise.reject(error));
-      },
+    const carries = authorization && isListed(urlOf(config));
+    const outcome = send(carries ? withAuthorization(config, authorization, isListed) : config).then(
+      (answer) => seal(answer, given),
+      (error) => Promise.reject(seal(error, given)),
     );
+    const answer = await outcome.catch((error) => error?.response ?? outcome);
+    const { status, headers, data, request } = answer as ResponseLike;
+    return {
+      status,
+      headers: { get: (name) => headerOf(headers, name)?.toString() },
+      url: request?.res?.responseUrl ?? request?.responseURL ?? '',
+      body: isStream(Object(data)) && data,
+      outcome,
+    };
   }
 
   async function adapter(given: ConfigLike): Promise<unknown> {
-    if (keepsItsOwn(given)) return send(given);
+    const { headers, auth, data } = given;
+    // An `Authorization` of `false` or `null` suppresses the header.
+    if (auth || headerOf(headers, 'authorization') !== undefined) return send(given);
     const url = urlOf(given);
     const { signal, stop } = watchCancellation(given);
-    const init: Init = {
-      method: given.method?.toUpperCase(),
-      signal,
-      body: isOneShot(given.data) ? STREAM : undefined,
-      given,
-      config: isIn(listed, url) ? asItIs(given) : given,
-    };
+    const config = isListed(url) ? { ...given, data: asItIs(data) } : given;
+    const init: Init = { signal, body: isStream(Object(data)) ? data : undefined, given, config };
     try {
-      return await ((await fetched(url, init as RequestInit)) as unknown as Answer).settle();
+      const answer: unknown = await fetched(url, init as RequestInit);
+      return await (answer as Answer).outcome;
     } catch (error) {
       throw isTokenError(error) ? ofItsOwn(error) : error;
     } finally {
@@ -108,18 +112,27 @@ export function tokenAdapter<Adapter extends AxiosAdapterLike>(
 
 /** The `init` passed through `createFetch`, which keeps members that it does not know. */
 interface Init {
-  readonly method: string | undefined;
   readonly signal: AbortSignal | undefined;
-  readonly body: object | undefined;
+  /** Only a body that can be read only once. */
+  readonly body: unknown;
   readonly headers?: Headers;
   readonly given: ConfigLike;
   readonly config: ConfigLike;
 }
 
-/** A stand-in for any body that can be read only once. */
-const STREAM = { getReader: undefined };
+/** An answer of axios, with as much of a `Response` as `createFetch` looks at. */
+interface Answer {
+  readonly status: number | undefined;
+  readonly headers: { get(name: string): string | undefined };
+  /** The URL after redirects; empty if the adapter does not say. */
+  readonly url: string;
+  /** Only a body that has to be cancelled when it is not read. */
+  readonly body: unknown;
+  /** Resolves or rejects as axios did. */
+  readonly outcome: Promise<unknown>;
+}
 
 // axios adds the caller's stack to the error that it rejects with, and this error is shared by several callers.
 function ofItsOwn(error: Error): Error {
-  return Object.create(error, { stack: { value: error.stack, configurable: true, writable: true } });
+  return Object.create(error, { stack: { value: error.stack, writable: true } });
 }

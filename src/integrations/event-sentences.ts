@@ -4,27 +4,27 @@ import type { SessionSnapshot } from '../manager/token-manager.js';
 
 /** A sentence for each event. */
 type Sentences = { readonly [Type in keyof TokenEvents]: (event: TokenEvents[Type]) => string };
+type Words = Readonly<Record<string, string>>;
 
-const STARTED: Readonly<Record<string, string>> = {
+const STARTED: Words = {
   'sign-in': 'Somebody signed in',
   storage: 'A session was found in the storage',
-  cookie: 'A session was resumed from its cookie',
+  cookie: 'A session was found by its cookie',
   grant: 'The client was granted its first tokens',
   peer: 'Somebody signed in elsewhere on this storage',
 };
-const WHY: Readonly<Record<string, string>> = {
-  due: 'because the access token is going to expire; no caller has to wait',
-  expired: 'because the access token has expired and a caller waits',
-  rejected: 'because a server refused the access token',
-  asked: 'because refresh() was called',
-  resume:
-    'to learn whether the cookie still stands for a session, or to get the first tokens of a client that is granted them',
+const WHY: Words = {
+  due: 'the access token expires soon',
+  expired: 'the access token has expired and a caller waits',
+  rejected: 'a server refused the access token',
+  asked: 'refresh() was called',
+  resume: 'a cookie may stand for a session, or a client be granted its first tokens',
 };
-const ENDED: Readonly<Record<string, string>> = {
+const ENDED: Words = {
   ended: 'endSession() was called',
   rejected: 'the token endpoint says that the grant is over',
-  lost: 'the answer to a refresh never came, and the token endpoint then refused the same refresh token',
-  expired: 'the access token is over and there is no refresh token',
+  lost: 'the answer to a refresh was lost, and the refresh token then refused',
+  expired: 'the access token has expired and there is no refresh token',
   peer: 'it was ended elsewhere on this storage',
   replaced: 'another sign-in took its place',
 };
@@ -36,54 +36,52 @@ export const eventSentences: Sentences = {
   refreshed: ({ by, at, expiresAt, durationMs, attempts, rotated, reason, target }) =>
     by === 'peer'
       ? `Took the tokens that a peer has got${aim(target)}: ${lifetime(expiresAt, at)}.`
-      : `Refreshed${aim(target)} after ${span(durationMs)} and ${count(attempts, 'attempt')}, ${because(reason)}: ${lifetime(expiresAt, at)}, and the refresh token ${rotated ? 'is a new one' : 'stays the same'}.`,
+      : `Refreshed${aim(target)} after ${span(durationMs)}, attempts: ${attempts}, ${because(reason)}: ${lifetime(expiresAt, at)}, the refresh token is ${rotated ? 'a new one' : 'the same'}.`,
   refreshFailed: ({ error, at, attempt, retryAt, target }) =>
-    `Attempt ${attempt} of a refresh${aim(target)} failed: ${told(error)} ${retryAt === undefined ? 'No next attempt is planned.' : `The next attempt comes in ${span(retryAt - at)}.`}`,
+    `Attempt ${attempt} of a refresh${aim(target)} failed: ${told(error)} ${retryAt === undefined ? 'No next attempt is planned' : `The next attempt comes in ${span(retryAt - at)}`}.`,
   requestRejected: ({ status, origin, replayed, challenges }) => {
     const asked = challenges.map(({ parameters }) => parameters.error).find(Boolean);
     return `${origin} refused a request with ${status}${asked ? ` (${asked})` : ''}. ${
       replayed
-        ? 'That was the replay, with a new access token: look for a wrong audience, key or clock. The answer is passed on.'
+        ? 'That was the replay, with a new access token: look for a wrong audience, key or clock'
         : status === 401 && !asked?.startsWith('insufficient')
-          ? 'A new access token is got, and the request replayed if that can be.'
-          : 'It wants more than this session may do, which no refresh changes. The answer is passed on.'
-    }`;
+          ? 'It is replayed with a new access token, if that can be'
+          : 'It wants more than this session may do, which no refresh changes'
+    }.`;
   },
   requestPassedOver: ({ origin }) =>
-    `A request to ${origin} went out without the access token: that origin is not among \`origins\`. Said once for each origin.`,
+    `A request went out without the access token: ${origin} is not among \`origins\`. Said once for each origin.`,
   storageFailed: ({ operation, error }) =>
     `The storage failed to ${operation}: ${told(error)} The session lives on in memory.`,
-  revokeFailed: ({ error }) =>
-    `The server could not be told that the session is over, which it is here: ${told(error)}`,
-  sessionEnded: ({ reason, error }) =>
-    `The session ended: ${ENDED[reason] ?? reason}.${error ? ` ${told(error)}` : ''}`,
+  revokeFailed: ({ error }) => `The server could not be told that the session is over: ${told(error)}`,
+  sessionEnded: ({ reason, error }) => `The session ended: ${ENDED[reason] ?? reason}.${after(error)}`,
 };
 
 /** How things are, in a sentence. */
 export function stateSentence({ status, refreshing, expiresAt, error }: SessionSnapshot): string {
-  if (status === 'loading') return 'Nobody has asked for the session yet, or it is being loaded.';
-  if (status === 'none') return `Nobody is signed in.${error ? ` ${told(error)}` : ''}`;
-  const until =
-    expiresAt === undefined ? 'the server did not say for how long' : `until ${new Date(expiresAt).toISOString()}`;
-  return `Somebody is signed in, with an access token for now (${until})${refreshing ? ', and a refresh is under way' : ''}.${error ? ` ${told(error)}` : ''}`;
+  if (status === 'loading') return 'The session is not loaded yet.';
+  const until = expiresAt === undefined ? 'of unknown lifetime' : `until ${new Date(expiresAt).toISOString()}`;
+  const state =
+    status === 'none'
+      ? 'Nobody is signed in'
+      : `Somebody is signed in, with an access token ${until}${refreshing ? ', and a refresh is under way' : ''}`;
+  return `${state}.${after(error)}`;
 }
 
 function because(reason: string): string {
-  return WHY[reason] ?? `because of ${reason}`;
+  return `because ${WHY[reason] ?? `of ${reason}`}`;
 }
 
 function lifetime(expiresAt: number | undefined, at: number): string {
-  return expiresAt === undefined
-    ? 'the server did not say how long the access token lives'
-    : `the access token lives for ${span(expiresAt - at)}`;
+  return `the access token ${expiresAt === undefined ? 'is of unknown lifetime' : `lives for ${span(expiresAt - at)}`}`;
 }
 
 function told({ code, message }: AnyTokenError): string {
-  return `${message.replace(/\.?$/, '')} [${code}].`;
+  return `${message.replace(/\.$/, '')} [${code}].`;
 }
 
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
+function after(error: AnyTokenError | undefined): string {
+  return error ? ` ${told(error)}` : '';
 }
 
 /** A duration in the unit that suits it. */

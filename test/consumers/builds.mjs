@@ -1,5 +1,5 @@
 // Which build each bundler takes, in development and in production: pages in production get codes, everybody else sentences.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -20,10 +20,15 @@ export async function checkBuilds({ app, check, run, bundleWithMetro }) {
     await expectTo(`Vite, a page in ${mode}`, wanted, () => withVite(app, mode));
     await expectTo(`webpack, a page in ${mode}`, wanted, () => withWebpack(app, mode, 'web'));
     await expectTo(`webpack, Node in ${mode}`, 'sentences', () => withWebpack(app, mode, 'node'));
+    await expectTo(`Rollup, a page in ${mode}`, wanted, () => withRollup(app, mode, { browser: true }));
+    await expectTo(`Rollup, not for a page, in ${mode}`, 'sentences', () => withRollup(app, mode, {}));
     await expectTo(`Metro, in ${mode}`, 'sentences', () =>
       bundleWithMetro(`metro-${mode}`, { entry: 'which.js', dev: mode === 'development' }),
     );
   }
+  await check('Rollup, devtools that nothing calls', 'no byte of them', () =>
+    bytesOfDevtools(app, (entry) => withRollup(app, 'production', { browser: true }, entry)),
+  );
   await check('Vite, its server for development', 'whole messages', () => resolvedByVite(app));
   await expectTo('esbuild, a page', 'codes', () => withEsbuild(app, 'page', {}));
   await expectTo('esbuild, a page with the condition development', 'sentences', () =>
@@ -77,6 +82,42 @@ async function withWebpack(app, mode, target) {
   );
   if (stats.hasErrors()) throw new Error(stats.toString({ all: false, errors: true }));
   return join(app, filename);
+}
+
+async function withRollup(app, mode, options, entry = 'which.js') {
+  const { rollup } = await import('rollup');
+  const { nodeResolve } = await import('@rollup/plugin-node-resolve');
+  process.env.NODE_ENV = mode; // what the plugin goes by
+  const bundle = await rollup({
+    input: join(app, entry),
+    plugins: [nodeResolve(options)],
+    onwarn: ({ message }) => {
+      throw new Error(message);
+    },
+  });
+  const file = join(app, `rollup-${mode}-${options.browser ?? false}-${entry.replace(/\.js$/, '.mjs')}`);
+  await bundle.write({ file, format: 'es' });
+  await bundle.close();
+  return file;
+}
+
+/** The devtools are imported, but what would show them never runs: nothing of them may be left. */
+async function bytesOfDevtools(app, bundle) {
+  const bytes = async (condition) => {
+    const entry = `shown-if-${condition}.js`;
+    writeFileSync(
+      join(app, entry),
+      `import { createTokenManager } from 'evertoken';
+      import { showDevtools } from 'evertoken/devtools';
+      export const tokens = createTokenManager({ refresh: fetch });
+      if (${condition}) showDevtools(tokens);`,
+    );
+    const code = readFileSync(await bundle(entry), 'utf8');
+    return /evertoken-devtools/.test(code) ? code.length : 0;
+  };
+  const [without, with_] = [await bytes(false), await bytes(true)];
+  if (without !== 0 || with_ < 5_000) throw new Error(`expected 0 bytes of the devtools, got ${without} (${with_})`);
+  return `a bundle of ${with_} bytes with them`;
 }
 
 async function withEsbuild(app, name, options) {

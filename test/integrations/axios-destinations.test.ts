@@ -100,6 +100,14 @@ describe('F1: with axios the token goes to the listed origins and nowhere else',
     expect(sent[0]?.authorization).toBe(value);
   });
 
+  test('an Authorization header of its own counts also beside one in another case that is undefined', async () => {
+    const { sent, adapter } = record();
+    const direct = tokenAdapter(tokens, { axios, origins: ORIGINS, adapter });
+    const headers = { authorization: undefined, Authorization: 'Bearer own' };
+    await direct({ url: 'https://api.example/', headers } as never);
+    expect(sent[0]?.config.headers).toBe(headers);
+  });
+
   test('a config that changes while the token is awaited leads nowhere else', async () => {
     let give: (token: string) => void = () => undefined;
     const waiting: TokenSource = { ...tokens, getAccessToken: () => new Promise((resolve) => (give = resolve)) };
@@ -172,6 +180,15 @@ describe('S4: with axios', () => {
     axios.defaults.adapter = tokenAdapter(tokens, { axios, origins: ORIGINS });
     await axios.get('https://api.example/', { validateStatus: () => true });
     expect(sent.map(({ authorization }) => authorization)).toEqual(['Bearer access-1', 'Bearer access-2']);
+  });
+
+  test('a signal that any number of requests share gets no listener of ours', async () => {
+    const { adapter } = record();
+    const direct = tokenAdapter(tokens, { axios, origins: ORIGINS, adapter });
+    const { signal } = new AbortController();
+    const added = vi.spyOn(signal, 'addEventListener');
+    await direct({ url: 'https://api.example/', headers: new AxiosHeaders(), signal });
+    expect(added).not.toHaveBeenCalled();
   });
 
   test('headers that an adapter writes for the first sending are not there for the replay', async () => {

@@ -226,6 +226,20 @@ describe.each(KINDS)('S4: $name', (kind) => {
     expect(statuses()).toEqual([401]);
   });
 
+  test('the error of one request that another is cancelled with keeps the config of its own', async () => {
+    const { api, holdRefresh, waits } = await prepare(kind);
+    const config = { url: 'of another request' };
+    const error = Object.assign(new Error('the other failed'), { config });
+    const release = await holdRefresh();
+    const abort = new AbortController();
+    const outcome = fail(api.get('orders', { signal: abort.signal }));
+    await waits();
+    abort.abort(error);
+    expect(kind.library.isCancel(await outcome)).toBe(true);
+    expect(error.config).toBe(config);
+    await release();
+  });
+
   test('an abort ends a request that is under way', async () => {
     const { api, server } = await prepare(kind);
     server.next({ hang: true }, { endpoint: 'api' });

@@ -5,16 +5,15 @@ export function watchCancellation({ signal, cancelToken }: ConfigLike): {
   readonly signal: AbortSignal | undefined;
   stop(): void;
 } {
-  if (!cancelToken) return { signal: signal ?? undefined, stop: () => undefined };
   const either = new AbortController();
   // axios itself rejects with the caller's reason; this signal needs none.
   const abort = () => either.abort();
-  cancelToken.subscribe(abort);
-  signal?.addEventListener('abort', abort);
+  cancelToken?.subscribe(abort);
+  if (cancelToken) signal?.addEventListener('abort', abort);
   return {
-    signal: either.signal,
+    signal: cancelToken ? either.signal : signal,
     stop() {
-      cancelToken.unsubscribe(abort);
+      cancelToken?.unsubscribe(abort);
       signal?.removeEventListener('abort', abort);
     },
   };

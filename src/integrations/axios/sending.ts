@@ -1,10 +1,7 @@
-import { readTarget } from '../origins.js';
-
 type HeadersLike = Readonly<Record<string, unknown>>;
 
 /** The used part of a request's config. */
 export interface ConfigLike {
-  readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly baseURL?: string | undefined;
   readonly allowAbsoluteUrls?: boolean | undefined;
@@ -31,28 +28,19 @@ interface Redirect {
   readonly headers: Record<string, unknown>;
 }
 
-/** Copies a request, so that changes made during the wait for a token do not matter; strings and Blobs cannot change. */
-export function asItIs(config: ConfigLike): ConfigLike {
-  const { data } = config;
-  if (data instanceof ArrayBuffer) return { ...config, data: data.slice(0) };
+/** A body that the caller may change during the wait for a token, copied; strings and Blobs cannot change. */
+export function asItIs(data: unknown): unknown {
+  if (data instanceof ArrayBuffer) return data.slice(0);
   // `Buffer.prototype.slice` would return a view, not a copy.
-  if (ArrayBuffer.isView(data)) return { ...config, data: Uint8Array.prototype.slice.call(data) };
-  return { ...config };
-}
-
-/** Whether the caller has set `Authorization`; also to `false` or `null`, which suppress it. */
-export function keepsItsOwn({ headers, auth }: ConfigLike): boolean {
-  return Boolean(auth) || headerOf(headers, 'authorization') !== undefined;
-}
-
-/** Whether a URL leads to one of these origins. */
-export function isIn(origins: ReadonlySet<string>, url: string): boolean {
-  // An origin followed by a slash is unambiguous, whatever comes after it.
-  return [...origins].some((origin) => url.startsWith(`${origin}/`) || readTarget(url)?.origin === origin);
+  return ArrayBuffer.isView(data) ? Uint8Array.prototype.slice.call(data) : data;
 }
 
 /** A request with this header: a copy, because adapters write into headers. */
-export function withAuthorization(config: ConfigLike, Authorization: string, origins: ReadonlySet<string>): ConfigLike {
+export function withAuthorization(
+  config: ConfigLike,
+  Authorization: string,
+  isListed: (url: string) => boolean | undefined,
+): ConfigLike {
   const { headers = {}, beforeRedirect } = config;
   const added = { Authorization };
   const { concat } = headers;
@@ -61,20 +49,10 @@ export function withAuthorization(config: ConfigLike, Authorization: string, ori
     headers: typeof concat === 'function' ? concat.call(headers, added) : { ...headers, ...added },
     beforeRedirect(options, ...rest) {
       // follow-redirects keeps the header on redirects to subdomains.
-      if (!isIn(origins, options.href)) {
-        for (const name of Object.keys(options.headers))
-          if (isNamed(name, 'authorization')) delete options.headers[name];
-      }
+      if (!isListed(options.href)) delete options.headers[nameIn(options.headers, 'authorization')];
       beforeRedirect?.(options, ...rest);
     },
   };
-}
-
-/** Whether a body can be read only once: a stream of Node or of the web, or the form of a library that is one. */
-export function isOneShot(data: unknown): boolean {
-  return (
-    typeof data === 'object' && data !== null && ('pipe' in data || 'getReader' in data || Symbol.asyncIterator in data)
-  );
 }
 
 /**
@@ -82,26 +60,21 @@ export function isOneShot(data: unknown): boolean {
  *
  * Otherwise a library that retries a failed request would send the old token again.
  */
-export function seal(outcome: unknown, config: ConfigLike): ResponseLike & { readonly response?: ResponseLike } {
-  const whole = Object(outcome) as { response?: object };
-  for (const part of [whole, Object(whole.response) as object]) {
-    if (!('config' in part)) continue;
-    set(part, 'config', config, true);
-    if ('request' in part) set(part, 'request', part.request, false);
+export function seal<Outcome>(outcome: Outcome, config: ConfigLike): Outcome {
+  const { response } = Object(outcome) as { response?: unknown };
+  for (const part of [outcome, response] as (Partial<Record<string, unknown>> | undefined)[]) {
+    if (!part?.config) continue;
+    Reflect.defineProperty(part, 'config', { value: config });
+    if (part.request) Reflect.defineProperty(part, 'request', { enumerable: false });
   }
-  return whole;
+  return outcome;
 }
 
-/** A header by its name, in any case. */
-export function headerOf(headers: HeadersLike = {}, wanted: string): string | undefined {
-  const name = Object.keys(headers).find((key) => isNamed(key, wanted) && headers[key] !== undefined);
-  return name === undefined ? undefined : String(headers[name]);
+/** A header by its name, which is in lower case here and in any there. */
+export function headerOf(headers: HeadersLike = {}, name: string): unknown {
+  return headers[nameIn(headers, name)];
 }
 
-function isNamed(name: string, wanted: string): boolean {
-  return name.toLowerCase() === wanted;
-}
-
-function set(target: object, key: string, value: unknown, enumerable: boolean): void {
-  Reflect.defineProperty(target, key, { value, enumerable, configurable: true, writable: true });
+function nameIn(headers: HeadersLike, wanted: string): string {
+  return Object.keys(headers).find((name) => name.toLowerCase() === wanted && headers[name] !== undefined) ?? wanted;
 }
