@@ -81,7 +81,7 @@ export class Errands implements ErrandDesk {
   }
 
   async #run(errand: Errand, asked: SessionRecord): Promise<AttemptOutcome> {
-    const { session, settings, pending } = this.#parts;
+    const { session, settings, pending, marks } = this.#parts;
     // What a sign-in stores is published by itself.
     if (pending.isStarting) await pending.callers.wait(undefined).catch(() => undefined);
     // The errand before this one may have been told to wait, and not been able to store that.
@@ -105,6 +105,8 @@ export class Errands implements ErrandDesk {
     if (run.isDetached) return { kind: 'superseded' };
     if (outcome.kind === 'refreshed') {
       const { record, by } = outcome;
+      // It is served also where a peer's record of the same revision stays.
+      marks.add(record.others?.[target]?.accessToken, true, record.grant?.binding);
       session.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs, isErrand: true });
       const rotated = record.tokens.refreshToken !== base.tokens.refreshToken;
       const { expiresAt } = record.others?.[target] ?? {};
