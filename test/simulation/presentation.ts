@@ -37,6 +37,9 @@ export interface Heard {
 
 /** A record, as it lies in the storage. */
 export interface Stored {
+  /** The version of the format. */
+  readonly evertoken: number;
+  readonly grant?: { readonly binding?: string };
   readonly sessionId: string;
   readonly revision: number;
   readonly accessToken: string;
