@@ -133,12 +133,14 @@ const TARGETS = ['https://files.test', 'https://mail.test'];
 function runErrands(setting: Setting, peer: Peer, bound: BoundClient | undefined): void {
   const { world } = setting;
   const sources = TARGETS.map((target) => ({ target, source: forResource(peer.manager, { resource: target }) }));
+  const ask = ({ target, source }: (typeof sources)[number]) =>
+    void (bound ? bound.request(source, target) : requestOther(setting, peer, source, target));
+  setting.bound?.bursts.set(peer, () => sources.forEach(ask));
   const next = () => {
     peer.deliver(world.otherRandom.wait(2 * world.circumstances.paceMs), () => {
       if (peer.disposed) return;
       next();
-      for (const { target, source } of world.otherRandom.chance(0.3) ? sources : [world.otherRandom.pick(sources)])
-        void (bound ? bound.request(source, target) : requestOther(setting, peer, source, target));
+      for (const one of world.otherRandom.chance(0.3) ? sources : [world.otherRandom.pick(sources)]) ask(one);
     });
   };
   next();

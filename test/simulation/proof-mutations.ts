@@ -94,7 +94,7 @@ export const proofMutations: readonly Mutation[] = [
       {
         file: SEND,
         find: 'const isOver = () => request.signal?.aborted || signer.now() > until;',
-        replace: 'const isOver = () => signer.now() > until;',
+        replace: 'const isOver = () => until < 0;',
       },
     ],
   },

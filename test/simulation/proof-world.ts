@@ -13,6 +13,8 @@ export interface ProofWorld {
   readonly watch: ProofWatch;
   /** The name of the key of a sign-in; undefined: it is one of an application that knows no keys yet. */
   keyForSignIn(): string | undefined;
+  /** How each peer asks for the access tokens of all other APIs at once. */
+  readonly bursts: Map<Peer, () => void>;
   /** No faults any more. */
   calm(): void;
 }
@@ -30,11 +32,12 @@ export function createProofWorld(
   const { boundRandom: random, circumstances } = world;
   const keys = createSimKeys(world, server);
   const watch = createProofWatch(world, keys.faultAt);
+  const bursts = new Map<Peer, () => void>();
 
   const next = () => {
     world.schedule(random.wait(MEAN_MS / circumstances.trouble), () => {
       if (world.isCalm) return;
-      strike({ world, server, oracle, proofs, keys }, alive());
+      strike({ world, server, oracle, proofs, keys, bursts }, alive());
       next();
     });
   };
@@ -43,6 +46,7 @@ export function createProofWorld(
     proofs,
     keys,
     watch,
+    bursts,
     keyForSignIn: () => (random.chance(0.1) ? undefined : keys.create()),
     calm: () => {
       proofs.isInsatiable = false;
@@ -57,9 +61,10 @@ interface Parts {
   readonly oracle: Oracle;
   readonly proofs: SimProofs;
   readonly keys: SimKeys;
+  readonly bursts: ReadonlyMap<Peer, () => void>;
 }
 
-function strike({ world, server, oracle, proofs, keys }: Parts, peers: readonly Peer[]): void {
+function strike({ world, server, oracle, proofs, keys, bursts }: Parts, peers: readonly Peer[]): void {
   const { boundRandom: random } = world;
   const kind = random.weigh({
     'nonces forgotten': 6,
@@ -67,6 +72,7 @@ function strike({ world, server, oracle, proofs, keys }: Parts, peers: readonly 
     'key store down': 3,
     'clock two minutes wrong': 3,
     'key lost': 0.4,
+    'other APIs asked for by all at once': bursts.size > 0 ? 8 : 0,
   });
   world.count(kind);
   world.trace(() => `--- ${kind}, ${peers.length} peers`);
@@ -81,6 +87,8 @@ function strike({ world, server, oracle, proofs, keys }: Parts, peers: readonly 
     world.schedule(random.wait(15_000), () => {
       keys.isDown = false;
     });
+  } else if (kind === 'other APIs asked for by all at once') {
+    for (const peer of peers) peer.deliver(random.between(0, 300), () => !peer.disposed && bursts.get(peer)?.());
   } else if (kind === 'clock two minutes wrong') {
     const jumpMs = random.pick([-120_000, 120_000]);
     world.wallOffset += jumpMs;
