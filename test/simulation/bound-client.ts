@@ -88,6 +88,7 @@ export function createBoundClient(setting: Setting, peer: Peer, { proofs, keys, 
     let said: ProofRefusal | undefined;
     return {
       isAgain: exchange.sends > 1,
+      begunAt: exchange.begunAt,
       refuse: (isDoubled) => {
         const refusal = proofs.judge({ proof, method: 'POST', url: ENDPOINT, binding, isDoubled });
         if (!isDoubled) said = refusal;

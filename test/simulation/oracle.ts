@@ -1,20 +1,15 @@
 import type { RefreshRequest } from '../../src/ports/refresh.js';
 import { createBudget } from './budget.js';
 import type { Peer } from './peer.js';
-import type { Heard, Presentation, Quiet, Stored } from './presentation.js';
+import type { Heard, Presentation, Proven, Quiet, Stored } from './presentation.js';
 import { createRecordReader } from './record-reader.js';
 import { type Grant, isOver, type SimServer } from './sim-server.js';
 import type { World } from './world.js';
 
 /** Sees everything, and knows what must not be. */
 export interface Oracle {
-  /** `proven`: it is sent with a proof; `again`, because the answer to the first one asked for another. */
-  presents(
-    peer: Peer,
-    request: RefreshRequest,
-    refreshToken: string | undefined,
-    proven?: 'once' | 'again',
-  ): Presentation;
+  /** `proven`: it is sent with a proof. */
+  presents(peer: Peer, request: RefreshRequest, refreshToken: string | undefined, proven?: Proven): Presentation;
   acted(presentation: Presentation, reply: Heard): void;
   /** False: it was settled before. */
   hears(presentation: Presentation, reply: Heard): boolean;
@@ -265,7 +260,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
     },
     presents: (peer, request, refreshToken, proven) => {
       oracle.requests++;
-      if (proven !== 'again') budget.request();
+      const isAgain = proven?.isAgain === true;
+      if (!isAgain) budget.request();
       const { grant, index = 0 } = (refreshToken !== undefined && server.locate(refreshToken)) || {};
       const { holding } = peer;
       const presentation: Presentation = {
@@ -274,7 +270,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
         index,
         target: request.target?.resource,
         at: world.now,
-        wallAt: world.wall(),
+        // the manager counts from the beginning, however often a request is signed
+        wallAt: proven?.begunAt ?? world.wall(),
         reason: request.reason,
         sessionId: peer.manager.getSnapshot().sessionId,
         holding,
@@ -290,7 +287,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
         world.violate('under the lock', `${peer.name} asks without it`);
       if (holding) holding.open++;
       if (holding?.isLost) grant?.excuses.add('presumed dead');
-      checkPresentation(presentation, request.reason, proven === 'again');
+      checkPresentation(presentation, request.reason, isAgain);
       if (grant) presentations.set(grant, [...(presentations.get(grant) ?? []), presentation]);
       last.set(peer, presentation);
       return presentation;

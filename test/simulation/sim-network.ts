@@ -2,7 +2,7 @@ import type { TokenResponse } from '../../src/core/token-set.js';
 import type { RefreshRequest, RefreshTokens } from '../../src/ports/refresh.js';
 import type { Oracle } from './oracle.js';
 import type { Peer } from './peer.js';
-import type { Presentation } from './presentation.js';
+import type { Presentation, Proven } from './presentation.js';
 import type { SimServer } from './sim-server.js';
 import type { World } from './world.js';
 
@@ -15,9 +15,7 @@ export interface SimNetwork {
 }
 
 /** What a server does beside its work, where requests carry proofs. */
-export interface Gate {
-  /** It was sent before, and the answer asked for another proof. */
-  readonly isAgain: boolean;
+export interface Gate extends Proven {
   /** What is said before anybody looks at the refresh token; undefined: nothing. */
   refuse(isDoubled: boolean): Reply | undefined;
   /** Changes the answer. */
@@ -136,7 +134,7 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
         if (refreshToken === undefined && !isCookie) {
           world.violate('nothing to present', `${peer.name} asks without a refresh token`);
         }
-        const presentation = oracle.presents(peer, request, refreshToken, gate && (gate.isAgain ? 'again' : 'once'));
+        const presentation = oracle.presents(peer, request, refreshToken, gate);
         const fail = (message: string) => {
           if (oracle.hears(presentation, { is: 'none' })) reject(new TypeError(message));
         };
