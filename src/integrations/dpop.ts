@@ -67,6 +67,8 @@ interface SigningParts extends Signer {
 }
 
 const OPTIONS = ['keys', 'clock', 'crypto'];
+/** Half the default of `timeoutMs`: whoever holds the lock of the session holds it for longer. */
+const REFRESH_LIMIT_MS = 5_000;
 
 /**
  * Binds sessions to a key that never leaves the device: a stolen access token is worth nothing elsewhere (RFC 9449).
@@ -110,7 +112,7 @@ export function dpop(options: DpopOptions): Dpop {
       checkSender(send, 'send');
       return (input, init = {}) => {
         const { origin, url } = targetOf(urlOf(input));
-        const { method = 'GET', headers, body } = init;
+        const { method = 'GET', headers, body, signal } = init;
         const transmit = (proof: string) => {
           const sent = new Headers(headers);
           sent.set('dpop', proof);
@@ -118,7 +120,8 @@ export function dpop(options: DpopOptions): Dpop {
         };
         const isOneShot = typeof body === 'object' && body !== null && isStream(body);
         const what = { binding, origin, url, method: proofMethod(method) };
-        return sendSigned(signer, { ...what, isEndpoint: true, isOneShot, transmit });
+        const limitMs = /\bgrant_type=refresh_token\b/.test(String(body)) ? REFRESH_LIMIT_MS : undefined;
+        return sendSigned(signer, { ...what, isEndpoint: true, isOneShot, signal, limitMs, transmit });
       };
     },
   };
@@ -158,6 +161,7 @@ function createSigningFetch(signer: SigningParts, tokens: TokenSource, given: ty
         url,
         method,
         isEndpoint: false,
+        signal: init.signal ?? request?.signal,
         isOneShot: spare === null || (typeof body === 'object' && isStream(body)),
         assumedSkewMs: signer.assume(tokens, accessToken),
         transmit,

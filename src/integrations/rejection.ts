@@ -16,8 +16,8 @@ export interface Rejection {
   readonly isReplaceable: boolean;
 }
 
-/** Errors that mean a request must not ask the user for anything: it needs more than a new token (RFC 6750, RFC 9470). */
-const NEEDS_MORE = ['insufficient_scope', 'insufficient_user_authentication'];
+/** Errors that a new token does not help: the user has to do something (RFC 6750, RFC 9470), or the proof was refused (RFC 9449). */
+const NEEDS_MORE = ['insufficient_scope', 'insufficient_user_authentication', 'use_dpop_nonce', 'invalid_dpop_proof'];
 
 /** The members of a response that read its body. */
 const BODY = /^(body|json|text|blob|bytes|array|form)/;

@@ -3,10 +3,12 @@ import { forResource } from '../../src/integrations/oauth/for-resource.js';
 import type { TokenSource } from '../../src/manager/token-manager.js';
 import type { Platform } from '../../src/ports/platform.js';
 import type { RefreshTokens } from '../../src/ports/refresh.js';
+import { type BoundClient, createBoundClient } from './bound-client.js';
 import type { Calls } from './calls.js';
 import { watchEndings } from './endings.js';
 import type { Oracle } from './oracle.js';
 import type { Peer } from './peer.js';
+import type { ProofWorld } from './proof-world.js';
 import { CHANNEL_MS } from './sim-channel.js';
 import type { SimNetwork } from './sim-network.js';
 import type { SimServer } from './sim-server.js';
@@ -29,6 +31,8 @@ export interface Setting {
   readonly storage: SimStorage;
   readonly oracle: Oracle;
   readonly calls: Calls;
+  /** Where sessions are bound to keys. */
+  readonly bound: ProofWorld | undefined;
   /** Everybody, dead or alive. */
   readonly peers: readonly Peer[];
   /** What a peer has under way never goes on. */
@@ -42,7 +46,8 @@ export interface Setting {
 export function startApplication(setting: Setting, peer: Peer, platform: Platform): Application {
   const { world, server, oracle } = setting;
   const { isCookie, proactive, hasRudeListeners, background } = world.circumstances;
-  const refresh = setting.network.refreshFor(peer);
+  const bound = setting.bound && createBoundClient(setting, peer, setting.bound);
+  const refresh = bound?.refresh ?? setting.network.refreshFor(peer);
   const refreshing: RefreshTokens = (request) => {
     const answer = refresh(request);
     if (hasRudeListeners && world.fails('refresh function calls back', 0.2)) ask(setting, peer, 'inside');
@@ -50,7 +55,8 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
   };
   peer.manager = createTokenManager({
     refresh: Object.assign(refreshing, { forTargets: true as const }),
-    revoke: async () => undefined,
+    // with its session, a key goes
+    revoke: async ({ binding }) => binding !== undefined && setting.bound?.keys.lose(binding),
     refreshTokenIn: isCookie ? 'cookie' : 'response',
     proactive: background ? proactive : undefined,
     platform,
@@ -73,7 +79,7 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
   const application: Application = {
     signIn: () => signIn(setting, peer),
     signOut: () => signOut(setting, peer),
-    request: () => request(setting, peer),
+    request: () => (bound ? bound.request(peer.manager) : request(setting, peer)),
   };
   peer.manager.on('refreshStarted', () => {
     if (!world.fails('sign-out or sign-in in mid-refresh', 0.03)) return;
@@ -94,7 +100,7 @@ export function startApplication(setting: Setting, peer: Peer, platform: Platfor
   });
   peer.manager.on('refreshStarted', () => mayBeCut(setting, peer));
   live(setting, peer, application);
-  if (world.circumstances.hasErrands) runErrands(setting, peer);
+  if (world.circumstances.hasErrands) runErrands(setting, peer, bound);
   return application;
 }
 
@@ -124,15 +130,17 @@ function live(setting: Setting, peer: Peer, application: Application): void {
 const TARGETS = ['https://files.test', 'https://mail.test'];
 
 /** Beside all that, the user works with other APIs. */
-function runErrands(setting: Setting, peer: Peer): void {
+function runErrands(setting: Setting, peer: Peer, bound: BoundClient | undefined): void {
   const { world } = setting;
   const sources = TARGETS.map((target) => ({ target, source: forResource(peer.manager, { resource: target }) }));
+  const ask = ({ target, source }: (typeof sources)[number]) =>
+    void (bound ? bound.request(source, target) : requestOther(setting, peer, source, target));
+  setting.bound?.bursts.set(peer, () => sources.forEach(ask));
   const next = () => {
     peer.deliver(world.otherRandom.wait(2 * world.circumstances.paceMs), () => {
       if (peer.disposed) return;
       next();
-      for (const { target, source } of world.otherRandom.chance(0.3) ? sources : [world.otherRandom.pick(sources)])
-        void requestOther(setting, peer, source, target);
+      for (const one of world.otherRandom.chance(0.3) ? sources : [world.otherRandom.pick(sources)]) ask(one);
     });
   };
   next();
@@ -222,7 +230,8 @@ async function request(setting: Setting, peer: Peer): Promise<boolean> {
 function signIn(setting: Setting, peer: Peer): void {
   const { world, server, network, oracle, calls } = setting;
   const { isCookie, lifetimeMs } = world.circumstances;
-  const { refresh_token, ...rest } = server.signIn();
+  const binding = setting.bound?.keyForSignIn();
+  const { refresh_token, ...rest } = server.signIn(binding);
   const access = server.find(rest.access_token);
   if (!access) return;
   const { grant } = access;
@@ -247,7 +256,8 @@ function signIn(setting: Setting, peer: Peer): void {
     peer.starting.delete(grant);
     unbind();
   };
-  const begin = () => peer.manager.startSession(isByCookie ? undefined : tokens);
+  const begin = () =>
+    peer.manager.startSession(isByCookie ? undefined : tokens, binding === undefined ? undefined : { binding });
   calls.follow(peer, 'start', begin).outcome.then(done, done);
   mayBeCut(setting, peer);
   if (!world.random.chance(0.3)) return;

@@ -17,6 +17,7 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
   function refusedRightly(grant: Grant, reason: 'rejected' | 'lost'): void {
     const proof = oracle.lastOf(peer);
     const say = (what: string) => world.violate('nobody is signed out', `${peer.name} ends ${grant.name}: ${what}`);
+    if (grant.isKeyGone && reason === 'lost') return;
     if (grant.hasStranger) return; // its tokens may have come late, when another request had been sent
     if (proof?.heard !== 'dead' || proof.grant !== grant) {
       if (!isCookie) say('the server did not say so');

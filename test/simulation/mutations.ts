@@ -1,4 +1,5 @@
 import { type Mutation, mutation } from './mutation.js';
+import { proofMutations } from './proof-mutations.js';
 
 const ATTEMPT = 'manager/attempt.ts';
 const CHOICE = 'manager/attempt-choice.ts';
@@ -335,4 +336,5 @@ export const mutations: readonly Mutation[] = [
     'records.newest(request.base)',
     'request.base',
   ),
+  ...proofMutations,
 ];

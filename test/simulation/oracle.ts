@@ -1,14 +1,15 @@
 import type { RefreshRequest } from '../../src/ports/refresh.js';
 import { createBudget } from './budget.js';
 import type { Peer } from './peer.js';
-import type { Heard, Presentation, Quiet, Stored } from './presentation.js';
+import type { Heard, Presentation, Proven, Quiet, Stored } from './presentation.js';
 import { createRecordReader } from './record-reader.js';
 import { type Grant, isOver, type SimServer } from './sim-server.js';
 import type { World } from './world.js';
 
 /** Sees everything, and knows what must not be. */
 export interface Oracle {
-  presents(peer: Peer, request: RefreshRequest, refreshToken: string | undefined): Presentation;
+  /** `proven`: it is sent with a proof. */
+  presents(peer: Peer, request: RefreshRequest, refreshToken: string | undefined, proven?: Proven): Presentation;
   acted(presentation: Presentation, reply: Heard): void;
   /** False: it was settled before. */
   hears(presentation: Presentation, reply: Heard): boolean;
@@ -89,7 +90,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
     );
   }
 
-  function checkPresentation(now: Presentation, reason: string): void {
+  function checkPresentation(now: Presentation, reason: string, isAgain: boolean): void {
     const { peer, grant, index } = now;
     if (!grant || grant.isLeft) return;
     const token = `${peer.name} presents r-${grant.name}-${index}`;
@@ -108,7 +109,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
     // whoever signs out lets go of a request at once, also where the cookie in it was another session's by then
     const overlap = before.find((other) => isUnderWay(other) && !(isCookie && other.peer.endedAt >= other.at));
     if (overlap && !isExcused) world.violate('one refresh', `${token} while ${overlap.peer.name} refreshes`);
-    checkQuiet(now, reason, token);
+    if (!isAgain) checkQuiet(now, reason, token);
   }
 
   function checkQuiet(now: Presentation, reason: string, token: string): void {
@@ -232,7 +233,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
       if (isBlind || isReplaced || isMarked || peer.left.has(before.sessionId)) grant.isLeft = true;
       // over by the clock of before it was set back
       const wasOver = !world.circumstances.givesRefreshTokens && world.jumpedAt > world.now - 20_000;
-      const isEnded = isProven || grant.isFoundDead || grant.hasStranger || isOver(world, grant) || wasOver;
+      const isEnded =
+        isProven || grant.isFoundDead || grant.hasStranger || grant.isKeyGone || isOver(world, grant) || wasOver;
       if (!grant.isLeft && !isEnded) {
         world.violate('nobody is signed out', `${peer.name} erases ${grant.name} without a reason`);
       }
@@ -256,9 +258,10 @@ export function createOracle(world: World, server: SimServer): Oracle {
       oracle.demands++;
       budget.demand();
     },
-    presents: (peer, request, refreshToken) => {
+    presents: (peer, request, refreshToken, proven) => {
       oracle.requests++;
-      budget.request();
+      const isAgain = proven?.isAgain === true;
+      if (!isAgain) budget.request();
       const { grant, index = 0 } = (refreshToken !== undefined && server.locate(refreshToken)) || {};
       const { holding } = peer;
       const presentation: Presentation = {
@@ -267,7 +270,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
         index,
         target: request.target?.resource,
         at: world.now,
-        wallAt: world.wall(),
+        // the manager counts from the beginning, however often a request is signed
+        wallAt: proven?.begunAt ?? world.wall(),
         reason: request.reason,
         sessionId: peer.manager.getSnapshot().sessionId,
         holding,
@@ -277,11 +281,13 @@ export function createOracle(world: World, server: SimServer): Oracle {
         isGivenUp: false,
       };
       world.trace(() => `${peer.name} presents ${refreshToken} (${request.reason}, attempt ${request.attempt})`);
-      if (!holding || (holding.isLost && holding.isTold))
+      // a refresh function does not know that its session was left while it looked for the key, or was asked for another proof
+      const isOver = proven && grant?.isLeft;
+      if (!isOver && (!holding || (holding.isLost && holding.isTold)))
         world.violate('under the lock', `${peer.name} asks without it`);
       if (holding) holding.open++;
       if (holding?.isLost) grant?.excuses.add('presumed dead');
-      checkPresentation(presentation, request.reason);
+      checkPresentation(presentation, request.reason, isAgain);
       if (grant) presentations.set(grant, [...(presentations.get(grant) ?? []), presentation]);
       last.set(peer, presentation);
       return presentation;
@@ -344,6 +350,13 @@ export function createOracle(world: World, server: SimServer): Oracle {
         world.violate('own subject', `${peer.name} stores the tokens of somebody else`);
       }
       const access = server.find(record.accessToken);
+      const { binding } = access?.grant ?? {};
+      if (access && (record.grant?.binding !== binding || record.evertoken !== (binding === undefined ? 1 : 2))) {
+        world.violate(
+          'bound record',
+          `${peer.name} stores version ${record.evertoken}, bound to ${record.grant?.binding}`,
+        );
+      }
       if (access) access.isStored = true;
       for (const other of othersOf(record)) other.isStored = true;
       const located = record.refreshToken !== undefined && server.locate(record.refreshToken);

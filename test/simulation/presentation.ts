@@ -26,6 +26,14 @@ export interface Presentation {
   isGivenUp: boolean;
 }
 
+/** A request that is sent with a proof. */
+export interface Proven {
+  /** It was sent before, and the answer asked for another proof. */
+  readonly isAgain: boolean;
+  /** By the clock on the wall, before its key was looked for. */
+  readonly begunAt: number;
+}
+
 type Outcome = 'tokens' | 'dead' | 'answer' | 'none';
 
 /** What was said, or was not. */
@@ -37,6 +45,9 @@ export interface Heard {
 
 /** A record, as it lies in the storage. */
 export interface Stored {
+  /** The version of the format. */
+  readonly evertoken: number;
+  readonly grant?: { readonly binding?: string };
   readonly sessionId: string;
   readonly revision: number;
   readonly accessToken: string;

@@ -2,24 +2,45 @@ import type { TokenResponse } from '../../src/core/token-set.js';
 import type { RefreshRequest, RefreshTokens } from '../../src/ports/refresh.js';
 import type { Oracle } from './oracle.js';
 import type { Peer } from './peer.js';
-import type { Presentation } from './presentation.js';
+import type { Presentation, Proven } from './presentation.js';
 import type { SimServer } from './sim-server.js';
 import type { World } from './world.js';
 
 /** The way to the token endpoint and back. */
 export interface SimNetwork {
-  refreshFor(peer: Peer): RefreshTokens;
+  /** With a gate: one sending of a request with a proof. */
+  refreshFor(peer: Peer, gate?: Gate): RefreshTokens;
   /** The cookie that the browser keeps, for all peers. */
   cookie: string | undefined;
 }
 
+/** What a server does beside its work, where requests carry proofs. */
+export interface Gate extends Proven {
+  /** What is said before anybody looks at the refresh token; undefined: nothing. */
+  refuse(isDoubled: boolean): Reply | undefined;
+  /** Changes the answer. */
+  dress(reply: Reply): Reply;
+  /** It has come to who asked. */
+  hear(reply: Reply): void;
+}
+
 /** One answer, on its way. */
-interface Reply {
+export interface Reply {
   readonly is: 'tokens' | 'dead' | 'answer' | 'none';
   readonly text: string;
   readonly tokens?: TokenResponse;
   readonly status: number;
   readonly retryAfterS?: number;
+  /** The names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+interface Sending {
+  readonly peer: Peer;
+  readonly request: RefreshRequest;
+  readonly refreshToken: string | undefined;
+  readonly presentation: Presentation;
+  readonly gate: Gate | undefined;
 }
 
 export function createSimNetwork(world: World, server: SimServer, oracle: Oracle): SimNetwork {
@@ -59,8 +80,13 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
     return { is: 'answer', text: JSON.stringify({ error }), status: 400 };
   }
 
-  function act(refreshToken: string | undefined, target: string | undefined): Reply {
-    const reply = nonsense() ?? (target === undefined ? undefined : refuseTarget());
+  function act(refreshToken: string | undefined, target: string | undefined, gate?: Gate, isDoubled = false): Reply {
+    const reply = work(refreshToken, target, () => gate?.refuse(isDoubled));
+    return gate ? gate.dress(reply) : reply;
+  }
+
+  function work(refreshToken: string | undefined, target: string | undefined, refuse: () => Reply | undefined): Reply {
+    const reply = nonsense() ?? refuse() ?? (target === undefined ? undefined : refuseTarget());
     if (reply) return reply;
     const decision = refreshToken === undefined ? 'dead' : server.refresh(refreshToken, target);
     if (decision === 'dead') return { is: 'dead', text: '{"error":"invalid_grant"}', status: 400 };
@@ -76,14 +102,17 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
   }
 
   function show(reply: Reply): unknown {
-    const { tokens, status, text, retryAfterS } = reply;
-    if (tokens && random.chance(0.7)) return strip(tokens);
+    const { tokens, status, text, retryAfterS, headers } = reply;
+    if (tokens && !headers && random.chance(0.7)) return strip(tokens);
     const body = tokens ? JSON.stringify(strip(tokens)) : text;
     return {
       status,
       bodyUsed: false,
-      headers: { get: (name: string) => (name === 'retry-after' && retryAfterS ? `${retryAfterS}` : null) },
+      headers: {
+        get: (name: string) => (name === 'retry-after' && retryAfterS ? `${retryAfterS}` : (headers?.[name] ?? null)),
+      },
       text: async () => body,
+      clone: () => ({ text: async () => body }),
     };
   }
 
@@ -98,14 +127,14 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
     return isCookie || refresh_token === undefined ? rest : tokens;
   }
 
-  function refreshFor(peer: Peer): RefreshTokens {
+  function refreshFor(peer: Peer, gate?: Gate): RefreshTokens {
     return (request) =>
       new Promise((resolve, reject) => {
         const refreshToken = isCookie ? network.cookie : request.refreshToken;
         if (refreshToken === undefined && !isCookie) {
           world.violate('nothing to present', `${peer.name} asks without a refresh token`);
         }
-        const presentation = oracle.presents(peer, request, refreshToken);
+        const presentation = oracle.presents(peer, request, refreshToken, gate);
         const fail = (message: string) => {
           if (oracle.hears(presentation, { is: 'none' })) reject(new TypeError(message));
         };
@@ -113,15 +142,12 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
           oracle.givesUp(presentation);
           if (heedsSignal) reject(new Error('aborted'));
         });
-        send(peer, request, refreshToken, presentation, (reply) => resolve(reply as never), fail);
+        send({ peer, request, refreshToken, presentation, gate }, (reply) => resolve(reply as never), fail);
       });
   }
 
   function send(
-    peer: Peer,
-    request: RefreshRequest,
-    refreshToken: string | undefined,
-    presentation: Presentation,
+    { peer, request, refreshToken, presentation, gate }: Sending,
     arrive: (reply: unknown) => void,
     fail: (message: string) => void,
   ): void {
@@ -139,9 +165,9 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
       return;
     }
     if (world.fails('message doubled', 0.004))
-      world.schedule(delay() + delay(), () => act(refreshToken, request.target?.resource));
+      world.schedule(delay() + delay(), () => act(refreshToken, request.target?.resource, gate, true));
     world.schedule(delay(), () => {
-      const reply = act(refreshToken, request.target?.resource);
+      const reply = act(refreshToken, request.target?.resource, gate);
       oracle.acted(presentation, reply);
       world.trace(() => `server answers ${peer.name}: ${reply.status} ${reply.text} ${reply.retryAfterS ?? ''}`);
       if (world.fails('message lost after', 0.04) || !peer.isOnline) {
@@ -155,7 +181,9 @@ export function createSimNetwork(world: World, server: SimServer, oracle: Oracle
         peer.deliver(0, () => {
           if (presentation.cuts !== peer.cuts) return;
           if (heedsSignal && request.signal.aborted) return;
-          if (oracle.hears(presentation, reply)) arrive(show(reply));
+          if (!oracle.hears(presentation, reply)) return;
+          gate?.hear(reply);
+          arrive(show(reply));
         });
       });
     });

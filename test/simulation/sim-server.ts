@@ -1,5 +1,5 @@
 import type { TokenResponse } from '../../src/core/token-set.js';
-import type { World } from './world.js';
+import { START_AT, type World } from './world.js';
 
 /** What a user has granted: one chain of refresh tokens, and what is known about its end. */
 export interface Grant {
@@ -12,6 +12,10 @@ export interface Grant {
   isAlive: boolean;
   /** A refresh token at or before this one has a successor that the storage took. */
   storedUpTo: number;
+  /** The name of the key that its tokens are bound to. */
+  readonly binding: string | undefined;
+  /** That key is gone for good. */
+  isKeyGone: boolean;
   /** The user signed out, or signed in again over it. */
   isLeft: boolean;
   /** Who has noted that a refresh token is being presented: by position, the holdings of the lock. */
@@ -50,7 +54,7 @@ export type Decision = { readonly tokens: TokenResponse } | 'dead';
 
 /** An authorization server with strict rotation: a refresh token that comes twice ends the grant. */
 export interface SimServer {
-  signIn(): TokenResponse;
+  signIn(binding?: string): TokenResponse;
   refresh(refreshToken: string, target?: string): Decision;
   /** The API behind it. */
   accepts(accessToken: string, target?: string): boolean;
@@ -69,20 +73,21 @@ export interface SimServer {
 const unheard = { expiresAt: undefined, heardAt: undefined, writtenAt: undefined, isStored: false };
 
 export function createSimServer(world: World): SimServer {
-  const { lifetimeMs, rotates, hasIdTokens, givesRefreshTokens } = world.circumstances;
+  const { lifetimeMs, rotates, hasIdTokens, givesRefreshTokens, proofs } = world.circumstances;
   const grants = new Map<string, Grant>();
   const accesses = new Map<string, Access>();
 
   function issue(grant: Grant, target?: string): TokenResponse {
-    const accessToken = `a-${grant.name}-${accesses.size + 1}`;
     const diesAt = world.now + (lifetimeMs ?? 1_800_000);
+    const name = `a-${grant.name}-${accesses.size + 1}`;
+    const accessToken = proofs?.hasJwtTokens ? jwtOf(name, world.now, diesAt) : name;
     const access = { grant, target, index: grant.newest, diesAt, isRevoked: false, ...unheard };
     accesses.set(accessToken, access);
     if (target === undefined) grant.access = access;
     const hasRefreshToken = givesRefreshTokens && (rotates || grant.newest === 1);
     return {
       access_token: accessToken,
-      token_type: 'Bearer',
+      token_type: grant.binding === undefined ? 'Bearer' : 'DPoP',
       ...(lifetimeMs !== undefined && { expires_in: lifetimeMs / 1000 }),
       ...(hasIdTokens && { id_token: idTokenOf(grant.name) }),
       ...(hasRefreshToken && { refresh_token: `r-${grant.name}-${grant.newest}` }),
@@ -100,7 +105,7 @@ export function createSimServer(world: World): SimServer {
     grants,
     locate,
     find: (accessToken) => accesses.get(accessToken),
-    signIn: () => {
+    signIn: (binding) => {
       const grant: Grant = {
         name: `g${grants.size + 1}`,
         startedAt: world.now,
@@ -108,6 +113,8 @@ export function createSimServer(world: World): SimServer {
         newest: 1,
         isAlive: true,
         storedUpTo: 0,
+        binding,
+        isKeyGone: false,
         isLeft: false,
         marks: new Map(),
         isFoundDead: false,
@@ -133,7 +140,7 @@ export function createSimServer(world: World): SimServer {
       grant.isAlive = false;
       grant.hasStranger = true;
       const names = { access_token: 'a-stranger-1', refresh_token: 'r-stranger-1', id_token: idTokenOf('stranger') };
-      return { ...names, token_type: 'Bearer', expires_in: 300 };
+      return { ...names, token_type: grant.binding === undefined ? 'Bearer' : 'DPoP', expires_in: 300 };
     },
     accepts: (accessToken, target) => {
       const { grant, isRevoked, diesAt, ...access } = accesses.get(accessToken) ?? {
@@ -155,6 +162,12 @@ export function isOver(world: World, { access, isAlive }: Grant): boolean {
   const { expiresAt, isRevoked = true, diesAt = 0 } = access ?? {};
   const isPast = expiresAt === undefined ? !isAlive || isRevoked || world.now >= diesAt : world.wall() >= expiresAt;
   return !givesRefreshTokens && isPast;
+}
+
+/** An access token that says when it was issued, by the clock of the server. */
+function jwtOf(name: string, now: number, diesAt: number): string {
+  const [iat, exp] = [now, diesAt].map((at) => Math.floor((START_AT + at) / 1000));
+  return `e30.${btoa(JSON.stringify({ jti: name, iat, exp })).replace(/=+$/, '')}.x`;
 }
 
 /** An ID token as far as a client reads it. */

@@ -4,6 +4,8 @@ import { BOUND_MS, createCalls } from './calls.js';
 import type { Happening } from './event-queue.js';
 import { createOracle } from './oracle.js';
 import { createPeer, type Peer } from './peer.js';
+import { knowsTime } from './proof-circumstances.js';
+import { createProofWorld } from './proof-world.js';
 import { createSimChannel } from './sim-channel.js';
 import { createSimLock, type SimLock } from './sim-lock.js';
 import { createSimNetwork } from './sim-network.js';
@@ -94,7 +96,9 @@ function build(world: World): { setting: Setting; lock: () => SimLock | undefine
     lockOf(peer.slot).forget(peer);
   };
   const abandoned = new Set<string>();
-  const setting: Setting = { world, server, network, storage, oracle, calls, peers, cut, leave, abandoned };
+  const alive = () => peers.filter((peer) => !peer.isDead && !peer.disposed);
+  const bound = createProofWorld(world, server, oracle, alive);
+  const setting: Setting = { world, server, network, storage, oracle, calls, bound, peers, cut, leave, abandoned };
 
   function create(slot: number): void {
     const generation = peers.filter((peer) => peer.slot === slot).length + 1;
@@ -121,7 +125,6 @@ function build(world: World): { setting: Setting; lock: () => SimLock | undefine
     applications.set(peer, startApplication(setting, peer, platform));
   }
 
-  const alive = () => peers.filter((peer) => !peer.isDead && !peer.disposed);
   const createNext = () => {
     const taken = new Set(alive().map(({ slot }) => slot));
     const free =
@@ -162,7 +165,7 @@ function build(world: World): { setting: Setting; lock: () => SimLock | undefine
 }
 
 /** From here on nothing goes wrong any more. */
-function calm({ world, server, storage }: Setting, create: () => void, alive: () => Peer[]): void {
+function calm({ world, server, storage, bound }: Setting, create: () => void, alive: () => Peer[]): void {
   world.trace(() => '=== calm');
   world.isCalm = true;
   world.calmAt = world.now;
@@ -170,6 +173,7 @@ function calm({ world, server, storage }: Setting, create: () => void, alive: ()
   storage.isDown = false;
   storage.isFull = false;
   storage.intrude(false);
+  bound?.calm();
   if (alive().length === 0) create();
   for (const peer of alive()) {
     peer.thaw();
@@ -186,7 +190,7 @@ function judge(
   applications: Map<Peer, Application>,
 ): void {
   const isShared = world.circumstances.lock === 'shared' && world.circumstances.peers > 1;
-  const { storageDiesAt, isDeathTold, isCookie, givesRefreshTokens } = world.circumstances;
+  const { storageDiesAt, isDeathTold, isCookie, givesRefreshTokens, proofs } = world.circumstances;
   // peers may have refreshed a session that is stored where nobody can read it; whose a cookie is, the server knows
   const canRefresh = (peer: Peer, sessionId: string | undefined) =>
     givesRefreshTokens &&
@@ -194,6 +198,8 @@ function judge(
       (isCookie && isDeathTold && storage.isKnownDead(peer)) ||
       (sessionId !== undefined && !oracle.wasStored(sessionId)));
   const isDead = storageDiesAt !== undefined;
+  // where nothing tells a page that its clock is wrong, its proofs are refused until it is right
+  const isLost = proofs !== undefined && !knowsTime(proofs) && world.jumpedAt > 0;
   for (const peer of alive) {
     const { status, sessionId } = peer.manager.getSnapshot();
     if (sessionId !== undefined && abandoned.has(sessionId) && !isDead) {
@@ -226,7 +232,7 @@ function judge(
         const isReadable = storageDiesAt === undefined || canRefresh(peer, undefined);
         if (now.status === 'loading' && isReadable && !isLong)
           world.violate('fresh in the end', `${peer.name} still does not know its session`);
-        if (status !== 'active' || !isSame || isLong || isShared || !canRefresh(peer, sessionId)) return;
+        if (status !== 'active' || !isSame || isLong || isShared || isLost || !canRefresh(peer, sessionId)) return;
         if (!isAccepted) world.violate('fresh in the end', `${peer.name} is refused by the API`);
         // what was good when it was asked for may expire on the way to the API
         else if ((now.expiresAt ?? Number.POSITIVE_INFINITY) <= askedAt || (now.retryAt ?? 0) > world.wall())

@@ -1,3 +1,4 @@
+import { drawProofs, type ProofCircumstances } from './proof-circumstances.js';
 import { createRandom, type Random } from './random.js';
 import { createWorldBase, type WorldBase } from './world-base.js';
 
@@ -41,6 +42,8 @@ export interface Circumstances {
   readonly isDeathTold: boolean;
   /** Access tokens for another API are asked for as well (`forResource`). */
   readonly hasErrands: boolean;
+  /** Sessions are bound to keys, and requests carry proofs; undefined: to none. */
+  readonly proofs: ProofCircumstances | undefined;
 }
 
 /** Time, chance, and what is known of both. */
@@ -51,6 +54,8 @@ export interface World extends WorldBase {
   readonly ownRandom: Random;
   /** Chance for what has to do with other APIs: a world without them is what it was before there were any. */
   readonly otherRandom: Random;
+  /** The same for what has to do with proofs. */
+  readonly boundRandom: Random;
   readonly circumstances: Circumstances;
   /** What has to be added to `now` for the clock on the wall; jumps. */
   wallOffset: number;
@@ -65,18 +70,21 @@ export interface World extends WorldBase {
   calmAt: number;
 }
 
-const START_AT = 1_800_000_000_000;
+/** The time on the servers when a world begins, and on the wall; the clock on the wall jumps. */
+export const START_AT = 1_800_000_000_000;
 
 export function createWorld(seed: number, lines: string[] | undefined): World {
   const random = createRandom(seed);
   const otherRandom = createRandom(seed ^ 0x2f6e2b1d);
-  const circumstances = withErrands(draw(random), otherRandom);
+  const boundRandom = createRandom(seed ^ 0x1b873593);
+  const circumstances = withProofs(withErrands(draw(random), otherRandom), boundRandom);
   const base = createWorldBase(random, circumstances.trouble, lines);
   const world: World = Object.assign(base, {
     seed,
     random,
     ownRandom: createRandom(seed ^ 0x5bd1e995),
     otherRandom,
+    boundRandom,
     circumstances,
     wallOffset: START_AT,
     wall: () => world.now + world.wallOffset,
@@ -89,11 +97,17 @@ export function createWorld(seed: number, lines: string[] | undefined): World {
   return world;
 }
 
-function withErrands(drawn: Omit<Circumstances, 'hasErrands'>, random: Random): Circumstances {
+type Drawn = Omit<Circumstances, 'hasErrands' | 'proofs'>;
+
+function withProofs(drawn: Omit<Circumstances, 'proofs'>, random: Random): Circumstances {
+  return { ...drawn, proofs: drawn.isCookie ? undefined : drawProofs(random) };
+}
+
+function withErrands(drawn: Drawn, random: Random): Drawn & Pick<Circumstances, 'hasErrands'> {
   return { ...drawn, hasErrands: !drawn.isCookie && drawn.givesRefreshTokens && random.chance(0.5) };
 }
 
-function draw(random: Random): Omit<Circumstances, 'hasErrands'> {
+function draw(random: Random): Drawn {
   const peers = random.pick([1, 1, 2, 2, 3, 3, 4, 5, 6]);
   const isCookie = random.chance(0.1);
   return {

@@ -36,25 +36,23 @@ const MAX_LOADED = 8;
 
 /** Makes a prover over a keeper of keys. */
 export function createProver(keys: DpopKeys, secrets: Secrets): Prover {
-  const loaded = new Map<string, Promise<Loaded>>();
-  let hashed: { readonly accessToken: string; readonly hash: Promise<string> } | undefined;
+  // Only what has come is kept: who shares a search that hangs, or that a runtime has cut off, waits for ever.
+  const loaded = new Map<string, Loaded>();
+  let hashed: { readonly accessToken: string; readonly hash: string } | undefined;
 
-  function load(binding: string): Promise<Loaded> {
+  async function load(binding: string): Promise<Loaded> {
     const known = loaded.get(binding);
     if (known) return known;
-    const loading = find(keys, binding);
-    keepNewest(loaded, binding, loading, MAX_LOADED);
-    loading.catch(() => forget(binding, loading));
-    return loading;
+    const found = await find(keys, binding);
+    keepNewest(loaded, binding, found, MAX_LOADED);
+    return found;
   }
 
-  function forget(binding: string, loading: Promise<Loaded>): void {
-    if (loaded.get(binding) === loading) loaded.delete(binding);
-  }
-
-  function hashOf(accessToken: string): Promise<string> {
-    if (hashed?.accessToken !== accessToken) hashed = { accessToken, hash: secrets.hash(accessToken) };
-    return hashed.hash;
+  async function hashOf(accessToken: string): Promise<string> {
+    if (hashed?.accessToken === accessToken) return hashed.hash;
+    const hash = await secrets.hash(accessToken);
+    hashed = { accessToken, hash };
+    return hash;
   }
 
   return {
@@ -63,8 +61,7 @@ export function createProver(keys: DpopKeys, secrets: Secrets): Prover {
       const isClear = !/\/(\.|%2e)|["<>`{}|^]/i.test(url.replace(/[?#].*/s, ''));
       const address = proofUrl(isClear ? url : new URL(url).href);
       if (address === undefined) refuse('url', 'an absolute http address', url);
-      const loading = load(binding);
-      const { key, header } = await loading;
+      const { key, header } = await load(binding);
       const accessTokenHash = accessToken && (await hashOf(accessToken));
       return async ({ now, skewMs, nonce }) => {
         const id = secrets.random();
@@ -73,7 +70,7 @@ export function createProver(keys: DpopKeys, secrets: Secrets): Prover {
         try {
           return signedProof(input, new Uint8Array(await key.sign(asciiBytes(input))));
         } catch (cause) {
-          forget(binding, loading); // the next time it is looked up again
+          loaded.delete(binding); // the next time it is looked up again
           throw unavailable('be able to sign', cause);
         }
       };

@@ -24,6 +24,10 @@ export interface Signed extends Provable {
   readonly assumedSkewMs?: number | undefined;
   /** Sends it with a proof; `isAgain` the second time. */
   transmit(proof: string, isAgain: boolean): Promise<Response>;
+  /** Once it is aborted, nothing is sent any more. */
+  readonly signal?: AbortSignal | null | undefined;
+  /** Nor after so many milliseconds, because the lock that it is sent under may have been taken from a frozen page. */
+  readonly limitMs?: number | undefined;
   /** Its body can be read only once: it is not sent again. */
   readonly isOneShot: boolean;
 }
@@ -45,25 +49,29 @@ interface Sent {
  * A token endpoint that says first the one, that the time is wrong, and then the other is asked a third time.
  */
 export async function sendSigned(signer: Signer, request: Signed): Promise<Response> {
-  const first = await send(signer, request);
-  if (request.isOneShot || !(await isRepairable(first, request.isEndpoint))) return first.response;
+  const until = signer.now() + (request.limitMs ?? Number.POSITIVE_INFINITY);
+  const isOver = () => request.signal?.aborted || signer.now() > until;
+  const first = await send(signer, request, isOver);
+  if (request.isOneShot || isOver() || !(await isRepairable(first, request.isEndpoint))) return first.response;
   letGo(first.response.body);
   // The nonce of this very answer, because others may each be good for one request.
-  const second = await send(signer, request, first);
+  const second = await send(signer, request, isOver, first);
   // Some look at the time before they demand a nonce; of a request to the API the time is known by then.
   const isNews = first.otherNonce === undefined && second.otherNonce !== undefined;
-  if (!request.isEndpoint || !isNews || !(await isRepairable(second, true))) return second.response;
+  if (!request.isEndpoint || !isNews || isOver() || !(await isRepairable(second, true))) return second.response;
   letGo(second.response.body);
-  return (await send(signer, request, second)).response;
+  return (await send(signer, request, isOver, second)).response;
 }
 
-async function send(signer: Signer, request: Signed, refused?: Sent): Promise<Sent> {
+async function send(signer: Signer, request: Signed, isOver: () => boolean | undefined, refused?: Sent): Promise<Sent> {
   const { prover, nonces, clocks } = signer;
-  const { origin, method, transmit } = request;
+  const { origin, method, transmit, signal } = request;
   const prove = await prover.prepare(request);
   const nonce = refused?.otherNonce ?? nonces.get(origin);
   const skewMs = clocks.skewOf(origin) ?? request.assumedSkewMs ?? 0;
   const proof = await prove({ now: signer.now(), skewMs, nonce });
+  // The key may have been found after nobody waits any more, and what sends need not look at the signal.
+  if (isOver()) throw signal?.reason ?? new Error('the key was found too late');
   const sentAt = signer.now();
   const response = await transmit(proof, refused !== undefined);
   const from = response.url ? readTarget(response.url)?.origin : origin;
