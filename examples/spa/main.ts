@@ -10,13 +10,15 @@ import {
   inCookie,
   invoicesApi,
   isBound,
-  isPopup,
   network,
   signIn,
   signInAtBackend,
   tokens,
 } from './session.js';
 import workerUrl from './worker.ts?worker&url';
+
+/** Where a sign-in in a small window ends. */
+const CLOSES = '/?signed-in';
 
 const lines: Line[] = [];
 const workers: Worker[] = [];
@@ -113,13 +115,10 @@ async function enter(user: string): Promise<void> {
 }
 
 /** Opens the server's page in a small window. It need not say a word to us: it is one more tab of the session. */
-function openPopup(): void {
+async function openPopup(): Promise<void> {
   // at once, because a window that is opened later is blocked
-  open(
-    `/?${new URLSearchParams([...new URLSearchParams(location.search), ['popup', '']])}`,
-    '_blank',
-    'width=500,height=600',
-  );
+  const popup = open('about:blank', '_blank', 'width=500,height=600');
+  popup?.location.replace(await beginSignIn({ loginHint: 'Ada', prompt: 'login', returnTo: CLOSES }));
 }
 
 /** When the page starts: it may be the one that the server sends the user back to. */
@@ -127,9 +126,8 @@ async function arrive(): Promise<Arrival> {
   if (hasBackend) return {};
   try {
     const done = await signIn.finish(location.href);
-    if (done && isPopup) close();
+    if (done?.returnTo === CLOSES) close();
     if (done) history.replaceState(null, '', done.returnTo ?? '/');
-    else if (isPopup) location.replace(await begin('Ada'));
     return done ? { returnTo: done.returnTo } : {};
   } catch (error) {
     const { message, code, returnTo } = error as SignInError; // or the storage failed

@@ -13,7 +13,7 @@ import {
 import { webStorage } from 'evertoken/web-storage';
 
 /**
- * What the address of the page chooses: `?storage=local`, `?issuer=http://localhost:9000`, `?popup`, `?dpop`,
+ * What the address of the page chooses: `?storage=local`, `?issuer=http://localhost:9000`, `?dpop`,
  * `?proactive=false`, `?timeout=2000`; `?backend` signs in at a backend of our own instead of by redirects, `?cookie` leaves it the refresh token.
  */
 const choices = new URLSearchParams(location.search);
@@ -28,8 +28,6 @@ const send: typeof fetch = (input, init) =>
 export const inCookie: boolean = choices.has('cookie');
 /** Whether a backend of our own signs in, and this page is never left for it. */
 export const hasBackend: boolean = inCookie || choices.has('backend');
-/** Whether this page is a small window above another tab, which it signs in before it goes. */
-export const isPopup: boolean = choices.has('popup');
 
 /** Whether the next sign-in is bound to a key of this device (DPoP, RFC 9449). */
 export const isBound: boolean = choices.has('dpop');
@@ -109,7 +107,7 @@ export async function signInAtBackend(user: string): Promise<void> {
 
 /** This page, with what its address has chosen, and without what a server or a test has added. */
 function comeBackTo(): string {
-  const names = ['storage', 'issuer', 'popup', 'dpop', 'proactive', 'timeout'];
+  const names = ['storage', 'issuer', 'dpop', 'proactive', 'timeout'];
   const kept = new URLSearchParams([...choices].filter(([name]) => names.includes(name)));
   return `${location.origin}/${kept.size > 0 ? `?${kept}` : ''}`;
 }

@@ -26,7 +26,7 @@ interface Session {
 }
 
 /** WebKitGTK's MiniBrowser on a display of its own, driven over WebDriver. */
-export async function launchWebKit({ name }: LaunchOptions = {}): Promise<TabBrowser> {
+export async function launchWebKit({ name, inWindows }: LaunchOptions = {}): Promise<TabBrowser> {
   const proxy = name === undefined ? undefined : await serveName(name);
   const startSession = (): Promise<Session> => newSession(proxy ? [`--proxy=${proxy.url}`] : []);
   const sessions = [await startSession()];
@@ -42,7 +42,8 @@ export async function launchWebKit({ name }: LaunchOptions = {}): Promise<TabBro
     name: 'webkit',
     async open(url) {
       const session = await lastSession();
-      const opened = await session.inTab(session.window, (send) => send('POST', '/window/new', { type: 'tab' }));
+      const type = inWindows ? 'window' : 'tab';
+      const opened = await session.inTab(session.window, (send) => send('POST', '/window/new', { type }));
       const tab = await webKitTab(session, (opened as { handle: string }).handle, url);
       tabs.push(tab);
       return tab;
