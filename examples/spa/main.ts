@@ -5,10 +5,10 @@ import serviceWorkerUrl from './service-worker.ts?worker&url';
 import {
   api,
   begin as beginSignIn,
+  callResource,
   hasBackend,
-  INVOICES_URL,
+  INVOICES,
   inCookie,
-  invoicesApi,
   isBound,
   network,
   signIn,
@@ -74,8 +74,8 @@ async function call(path = '/api/me'): Promise<number> {
   return status;
 }
 
-async function callInvoices(): Promise<number> {
-  const { status } = await invoicesApi(INVOICES_URL);
+async function callOther(resource = INVOICES): Promise<number> {
+  const { status } = await callResource(resource);
   return status;
 }
 
@@ -161,8 +161,7 @@ const actions: Record<string, () => unknown> = {
   popup: openPopup,
   dpop: () => location.assign(otherBinding()),
   call: async () => tell({ at: Date.now(), kind: 'plain', text: `the API answered ${await call()}` }),
-  invoices: async () =>
-    tell({ at: Date.now(), kind: 'plain', text: `the second API answered ${await callInvoices()}` }),
+  invoices: async () => tell({ at: Date.now(), kind: 'plain', text: `the second API answered ${await callOther()}` }),
   burst: async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => call(`/api/${n}`)));
     tell({ at: Date.now(), kind: 'plain', text: `the API answered ${[...new Set(answers)]}, ${answers.length} times` });
@@ -223,7 +222,7 @@ const page = {
   end: signIn.end,
   arrived,
   call,
-  callInvoices,
+  callOther,
   ask,
   startWorker,
   startServiceWorker,

@@ -34,16 +34,17 @@ export const isBound: boolean = choices.has('dpop');
 
 const platform: Platform = choices.get('storage') === 'local' ? browser({ storage: webStorage('local') }) : browser();
 
-/** What the access tokens of the session are for, and those of the second API (RFC 8707). */
+/** What the access tokens of the session are for, and those of the other APIs (RFC 8707); the page itself calls the first two. */
 const SHOP = 'urn:shop';
-const INVOICES = 'urn:invoices';
+export const INVOICES = 'urn:invoices';
+const others = [INVOICES, 'urn:files', 'urn:reports'];
 
 const settings: OAuthClientOptions = {
   issuer: choices.get('issuer') || location.origin,
   clientId: 'spa',
   redirectUri: comeBackTo(),
   scopes: ['openid', 'profile'],
-  resource: [SHOP, INVOICES],
+  resource: [SHOP, ...others],
   fetch: send,
   allowInsecure: true,
 };
@@ -79,16 +80,21 @@ export const api: typeof fetch = createFetch(tokens, {
   allowInsecure: true,
 });
 
-const invoices = forResource(tokens, { resource: INVOICES });
-/** The second API takes access tokens of its own, from the same sign-in. */
-export const invoicesApi: typeof fetch = createFetch(invoices, {
-  origins: [location.origin],
-  fetch: keys.fetch(invoices, send),
-  allowInsecure: true,
-});
+/** Each of the other APIs takes access tokens of its own, from the same sign-in. */
+const apis = new Map(
+  others.map((resource) => {
+    const source = forResource(tokens, { resource });
+    const options = { origins: [location.origin], fetch: keys.fetch(source, send), allowInsecure: true };
+    return [resource, createFetch(source, options)];
+  }),
+);
 
-/** The address of the second API. */
-export const INVOICES_URL: string = `/api/resource/${encodeURIComponent(INVOICES)}`;
+/** Calls another API, with the access token for it. */
+export function callResource(resource: string): Promise<Response> {
+  const call = apis.get(resource);
+  if (!call) throw new Error(`Expected one of ${others.join(', ')}, got ${resource}.`);
+  return call(`/api/resource/${encodeURIComponent(resource)}`);
+}
 
 /** Signing in and out by redirects. */
 export const signIn: SignIn = createSignIn({ client, tokens, platform });

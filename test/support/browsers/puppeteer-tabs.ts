@@ -1,4 +1,4 @@
-import puppeteer, { type Browser, type CDPSession, type Page } from 'puppeteer-core';
+import puppeteer, { type Browser, type BrowserContext, type CDPSession, type Page } from 'puppeteer-core';
 import { findContentProcess } from './content-process.js';
 import type { LaunchOptions, Tab, TabBrowser } from './tab-browser.js';
 
@@ -66,14 +66,16 @@ function tabBrowser(
   browser: Browser,
   lifeCycleOf: (page: Page) => Promise<LifeCycle>,
 ): TabBrowser {
+  const openIn = async (place: Browser | BrowserContext, url: string): Promise<Tab> => {
+    const page = await place.newPage();
+    await page.goto(url);
+    await ready(page);
+    return puppeteerTab(page, await lifeCycleOf(page));
+  };
   return {
     name,
-    async open(url) {
-      const page = await browser.newPage();
-      await page.goto(url);
-      await ready(page);
-      return puppeteerTab(page, await lifeCycleOf(page));
-    },
+    open: (url) => openIn(browser, url),
+    openApart: async (url) => openIn(await browser.createBrowserContext(), url),
     async visit(url) {
       await (await browser.newPage()).goto(url);
     },

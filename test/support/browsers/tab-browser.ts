@@ -3,6 +3,8 @@ export interface TabBrowser {
   readonly name: EngineName;
   /** Opens a tab and waits until its page has set `globalThis.page`. */
   open(url: string): Promise<Tab>;
+  /** The same in a private window beside the others: with storages of its own, which are empty. */
+  openApart(url: string): Promise<Tab>;
   /** Opens a tab and does not wait for its page. */
   visit(url: string): Promise<void>;
   close(): Promise<void>;
