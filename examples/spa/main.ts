@@ -5,18 +5,20 @@ import serviceWorkerUrl from './service-worker.ts?worker&url';
 import {
   api,
   begin as beginSignIn,
+  callResource,
   hasBackend,
-  INVOICES_URL,
+  INVOICES,
   inCookie,
-  invoicesApi,
   isBound,
-  isPopup,
   network,
   signIn,
   signInAtBackend,
   tokens,
 } from './session.js';
 import workerUrl from './worker.ts?worker&url';
+
+/** Where a sign-in in a small window ends. */
+const CLOSES = '/?signed-in';
 
 const lines: Line[] = [];
 const workers: Worker[] = [];
@@ -72,8 +74,8 @@ async function call(path = '/api/me'): Promise<number> {
   return status;
 }
 
-async function callInvoices(): Promise<number> {
-  const { status } = await invoicesApi(INVOICES_URL);
+async function callOther(resource = INVOICES): Promise<number> {
+  const { status } = await callResource(resource);
   return status;
 }
 
@@ -113,13 +115,10 @@ async function enter(user: string): Promise<void> {
 }
 
 /** Opens the server's page in a small window. It need not say a word to us: it is one more tab of the session. */
-function openPopup(): void {
+async function openPopup(): Promise<void> {
   // at once, because a window that is opened later is blocked
-  open(
-    `/?${new URLSearchParams([...new URLSearchParams(location.search), ['popup', '']])}`,
-    '_blank',
-    'width=500,height=600',
-  );
+  const popup = open('about:blank', '_blank', 'width=500,height=600');
+  popup?.location.replace(await beginSignIn({ loginHint: 'Ada', prompt: 'login', returnTo: CLOSES }));
 }
 
 /** When the page starts: it may be the one that the server sends the user back to. */
@@ -127,9 +126,8 @@ async function arrive(): Promise<Arrival> {
   if (hasBackend) return {};
   try {
     const done = await signIn.finish(location.href);
-    if (done && isPopup) close();
+    if (done?.returnTo === CLOSES) close();
     if (done) history.replaceState(null, '', done.returnTo ?? '/');
-    else if (isPopup) location.replace(await begin('Ada'));
     return done ? { returnTo: done.returnTo } : {};
   } catch (error) {
     const { message, code, returnTo } = error as SignInError; // or the storage failed
@@ -163,8 +161,7 @@ const actions: Record<string, () => unknown> = {
   popup: openPopup,
   dpop: () => location.assign(otherBinding()),
   call: async () => tell({ at: Date.now(), kind: 'plain', text: `the API answered ${await call()}` }),
-  invoices: async () =>
-    tell({ at: Date.now(), kind: 'plain', text: `the second API answered ${await callInvoices()}` }),
+  invoices: async () => tell({ at: Date.now(), kind: 'plain', text: `the second API answered ${await callOther()}` }),
   burst: async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => call(`/api/${n}`)));
     tell({ at: Date.now(), kind: 'plain', text: `the API answered ${[...new Set(answers)]}, ${answers.length} times` });
@@ -225,7 +222,7 @@ const page = {
   end: signIn.end,
   arrived,
   call,
-  callInvoices,
+  callOther,
   ask,
   startWorker,
   startServiceWorker,

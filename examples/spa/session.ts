@@ -13,7 +13,7 @@ import {
 import { webStorage } from 'evertoken/web-storage';
 
 /**
- * What the address of the page chooses: `?storage=local`, `?issuer=http://localhost:9000`, `?popup`, `?dpop`,
+ * What the address of the page chooses: `?storage=local`, `?issuer=http://localhost:9000`, `?dpop`,
  * `?proactive=false`, `?timeout=2000`; `?backend` signs in at a backend of our own instead of by redirects, `?cookie` leaves it the refresh token.
  */
 const choices = new URLSearchParams(location.search);
@@ -28,24 +28,23 @@ const send: typeof fetch = (input, init) =>
 export const inCookie: boolean = choices.has('cookie');
 /** Whether a backend of our own signs in, and this page is never left for it. */
 export const hasBackend: boolean = inCookie || choices.has('backend');
-/** Whether this page is a small window above another tab, which it signs in before it goes. */
-export const isPopup: boolean = choices.has('popup');
 
 /** Whether the next sign-in is bound to a key of this device (DPoP, RFC 9449). */
 export const isBound: boolean = choices.has('dpop');
 
 const platform: Platform = choices.get('storage') === 'local' ? browser({ storage: webStorage('local') }) : browser();
 
-/** What the access tokens of the session are for, and those of the second API (RFC 8707). */
+/** What the access tokens of the session are for, and those of the other APIs (RFC 8707); the page itself calls the first two. */
 const SHOP = 'urn:shop';
-const INVOICES = 'urn:invoices';
+export const INVOICES = 'urn:invoices';
+const others = [INVOICES, 'urn:files', 'urn:reports'];
 
 const settings: OAuthClientOptions = {
   issuer: choices.get('issuer') || location.origin,
   clientId: 'spa',
   redirectUri: comeBackTo(),
   scopes: ['openid', 'profile'],
-  resource: [SHOP, INVOICES],
+  resource: [SHOP, ...others],
   fetch: send,
   allowInsecure: true,
 };
@@ -81,16 +80,21 @@ export const api: typeof fetch = createFetch(tokens, {
   allowInsecure: true,
 });
 
-const invoices = forResource(tokens, { resource: INVOICES });
-/** The second API takes access tokens of its own, from the same sign-in. */
-export const invoicesApi: typeof fetch = createFetch(invoices, {
-  origins: [location.origin],
-  fetch: keys.fetch(invoices, send),
-  allowInsecure: true,
-});
+/** Each of the other APIs takes access tokens of its own, from the same sign-in. */
+const apis = new Map(
+  others.map((resource) => {
+    const source = forResource(tokens, { resource });
+    const options = { origins: [location.origin], fetch: keys.fetch(source, send), allowInsecure: true };
+    return [resource, createFetch(source, options)];
+  }),
+);
 
-/** The address of the second API. */
-export const INVOICES_URL: string = `/api/resource/${encodeURIComponent(INVOICES)}`;
+/** Calls another API, with the access token for it. */
+export function callResource(resource: string): Promise<Response> {
+  const call = apis.get(resource);
+  if (!call) throw new Error(`Expected one of ${others.join(', ')}, got ${resource}.`);
+  return call(`/api/resource/${encodeURIComponent(resource)}`);
+}
 
 /** Signing in and out by redirects. */
 export const signIn: SignIn = createSignIn({ client, tokens, platform });
@@ -109,7 +113,7 @@ export async function signInAtBackend(user: string): Promise<void> {
 
 /** This page, with what its address has chosen, and without what a server or a test has added. */
 function comeBackTo(): string {
-  const names = ['storage', 'issuer', 'popup', 'dpop', 'proactive', 'timeout'];
+  const names = ['storage', 'issuer', 'dpop', 'proactive', 'timeout'];
   const kept = new URLSearchParams([...choices].filter(([name]) => names.includes(name)));
   return `${location.origin}/${kept.size > 0 ? `?${kept}` : ''}`;
 }

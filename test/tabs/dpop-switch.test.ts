@@ -76,7 +76,7 @@ inEveryBrowser(({ play }) => {
 // what follows runs in the page
 
 function callInvoices(): Promise<number> {
-  return page.callInvoices();
+  return page.callOther();
 }
 
 function isPressed(): string | null | undefined {

@@ -1,4 +1,4 @@
-import puppeteer, { type Browser, type CDPSession, type Page } from 'puppeteer-core';
+import puppeteer, { type Browser, type BrowserContext, type CDPSession, type Page } from 'puppeteer-core';
 import { findContentProcess } from './content-process.js';
 import type { LaunchOptions, Tab, TabBrowser } from './tab-browser.js';
 
@@ -66,14 +66,16 @@ function tabBrowser(
   browser: Browser,
   lifeCycleOf: (page: Page) => Promise<LifeCycle>,
 ): TabBrowser {
+  const openIn = async (place: Browser | BrowserContext, url: string): Promise<Tab> => {
+    const page = await place.newPage();
+    await page.goto(url);
+    await ready(page);
+    return puppeteerTab(page, await lifeCycleOf(page));
+  };
   return {
     name,
-    async open(url) {
-      const page = await browser.newPage();
-      await page.goto(url);
-      await ready(page);
-      return puppeteerTab(page, await lifeCycleOf(page));
-    },
+    open: (url) => openIn(browser, url),
+    openApart: async (url) => openIn(await browser.createBrowserContext(), url),
     async visit(url) {
       await (await browser.newPage()).goto(url);
     },
@@ -85,16 +87,11 @@ function puppeteerTab(page: Page, lifeCycle: LifeCycle): Tab {
   return {
     run: (task, ...args) => page.evaluate(task as never, ...args) as Promise<never>,
     click: (selector) => page.click(selector),
-    goto: async (url) => {
-      await page.goto(url);
-      await ready(page);
-    },
-    reload: async () => {
-      await page.reload();
-      await ready(page);
-    },
-    back: () => traverse(page, -1),
-    forward: () => traverse(page, 1),
+    goto: (url) => leave(page, () => page.goto(url)),
+    reload: () => leave(page, () => page.reload()),
+    // Not goBack(), which waits in Firefox for a page that the back/forward cache has got loaded already.
+    back: () => leave(page, () => page.evaluate(() => history.back()).catch(() => undefined)), // the answer may be cut off
+    forward: () => leave(page, () => page.evaluate(() => history.forward()).catch(() => undefined)),
     show: () => page.bringToFront(),
     freeze: async () => void (await lifeCycle.freeze()),
     thaw: async () => void (await lifeCycle.thaw()),
@@ -105,12 +102,17 @@ function puppeteerTab(page: Page, lifeCycle: LifeCycle): Tab {
 
 let departures = 0;
 
-async function traverse(page: Page, by: number): Promise<void> {
-  // Not goBack(), which waits in Firefox for a page that the back/forward cache has got loaded already. A number, because
-  // the page that comes may be one that was left before.
+/**
+ * Does something that leaves the page, and waits for the next one.
+ *
+ * What puppeteer waits for is not enough in Firefox: a page that calls `history.replaceState` before it goes, as after signing
+ * in, counts as having arrived. The mark is a number, because the page that comes may be one that was left before.
+ */
+async function leave(page: Page, act: () => Promise<unknown>): Promise<void> {
   const departure = ++departures;
-  await page.evaluate((left) => void Object.assign(globalThis, { left }), departure);
-  await page.evaluate((steps) => history.go(steps), by).catch(() => undefined); // the answer may be cut off
+  const mark = (left: number): void => void Object.assign(globalThis, { left });
+  await page.evaluate(mark, departure).catch(() => undefined); // on its way out already
+  await act();
   const isThere = (left: number): boolean => (globalThis as { left?: number }).left !== left;
   while (!(await page.evaluate(isThere, departure).catch(() => false))) await sleep(20);
   await ready(page);

@@ -3,6 +3,8 @@ export interface TabBrowser {
   readonly name: EngineName;
   /** Opens a tab and waits until its page has set `globalThis.page`. */
   open(url: string): Promise<Tab>;
+  /** The same in a private window beside the others: with storages of its own, which are empty. */
+  openApart(url: string): Promise<Tab>;
   /** Opens a tab and does not wait for its page. */
   visit(url: string): Promise<void>;
   close(): Promise<void>;
@@ -16,6 +18,11 @@ export interface LaunchOptions {
   profile?: string;
   /** Whether its windows are private. WebKitGTK keeps its profile in memory anyway. */
   isPrivate?: boolean;
+  /**
+   * Whether the tabs of WebKitGTK are windows, all of which are seen. MiniBrowser opens a window only for the tab in front
+   * (it listens to `create` of no other), and tabs that the driver opens never are: `open` gives null, in a click too.
+   */
+  inWindows?: boolean;
 }
 
 export type EngineName = 'chromium' | 'firefox' | 'webkit';
@@ -30,7 +37,10 @@ export interface Tab {
   reload(): Promise<void>;
   back(): Promise<void>;
   forward(): Promise<void>;
-  /** Brings the tab to the front; the one that was there is hidden. Not in WebKitGTK, where all of them stay hidden. */
+  /**
+   * Brings the tab to the front; the one that was there is hidden. Not in WebKitGTK, where all of them stay hidden, or
+   * are seen (`inWindows`).
+   */
   show(): Promise<void>;
   /** Stops everything in the tab, as a browser or a debugger does, with whatever it holds in its hands. */
   freeze(): Promise<void>;

@@ -26,7 +26,7 @@ interface Session {
 }
 
 /** WebKitGTK's MiniBrowser on a display of its own, driven over WebDriver. */
-export async function launchWebKit({ name }: LaunchOptions = {}): Promise<TabBrowser> {
+export async function launchWebKit({ name, inWindows }: LaunchOptions = {}): Promise<TabBrowser> {
   const proxy = name === undefined ? undefined : await serveName(name);
   const startSession = (): Promise<Session> => newSession(proxy ? [`--proxy=${proxy.url}`] : []);
   const sessions = [await startSession()];
@@ -38,14 +38,20 @@ export async function launchWebKit({ name }: LaunchOptions = {}): Promise<TabBro
     sessions.push(next);
     return next;
   };
+  const openIn = async (session: Session, url: string): Promise<Tab> => {
+    const type = inWindows ? 'window' : 'tab';
+    const opened = await session.inTab(session.window, (send) => send('POST', '/window/new', { type }));
+    const tab = await webKitTab(session, (opened as { handle: string }).handle, url);
+    tabs.push(tab);
+    return tab;
+  };
   return {
     name: 'webkit',
-    async open(url) {
-      const session = await lastSession();
-      const opened = await session.inTab(session.window, (send) => send('POST', '/window/new', { type: 'tab' }));
-      const tab = await webKitTab(session, (opened as { handle: string }).handle, url);
-      tabs.push(tab);
-      return tab;
+    open: async (url) => openIn(await lastSession(), url),
+    async openApart(url) {
+      const session = await startSession(); // each run keeps its profile in memory
+      sessions.unshift(session);
+      return openIn(session, url);
     },
     async visit(url) {
       const { inTab, window } = await lastSession(); // its timers would be slow in a tab that is not seen

@@ -10,6 +10,8 @@ export interface SpaWorld extends SpaServer {
   readonly tabs: Tab[];
   /** Opens so many more tabs, one after the other. */
   open(count: number): Promise<Tab[]>;
+  /** Opens one in a private window, which is none of `tabs`. */
+  openApart(): Promise<Tab>;
   /** Forgets a tab that has been closed or has crashed. */
   drop(tab: Tab): void;
   /** Signs somebody in, in the last tab, and waits until every tab knows. */
@@ -54,6 +56,7 @@ export async function createWorld(
   const chosen = 'issuer' in query ? query : { ...query, backend: '' };
   const url = `${spa.origin.replace('127.0.0.1', name)}/?${new URLSearchParams(chosen)}`;
   const tabs: Tab[] = [];
+  const apart: Tab[] = [];
   let ahead = 0;
   const open = async (more: number): Promise<Tab[]> => {
     const opened: Tab[] = [];
@@ -67,6 +70,11 @@ export async function createWorld(
     url,
     tabs,
     open,
+    async openApart() {
+      const tab = await browser.openApart(url);
+      apart.push(tab);
+      return tab;
+    },
     drop: (tab) => void tabs.splice(tabs.indexOf(tab), 1),
     async signIn(user) {
       await tabs.at(-1)?.run((who) => page.signIn(who), user);
@@ -82,7 +90,7 @@ export async function createWorld(
       return ends.reduce((sum, one) => sum + one, 0);
     },
     async close() {
-      await Promise.all(tabs.map((tab) => tab.close().catch(() => undefined)));
+      await Promise.all([...tabs, ...apart].map((tab) => tab.close().catch(() => undefined)));
       await spa.close();
     },
   };
