@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createTokens as createServiceTokens } from '../examples/client-credentials.js';
-import { createTokens as createCookieTokens } from '../examples/cookie-session.js';
+import { createTokens as createCookieTokens, signedIn } from '../examples/cookie-session.js';
 import { createApis } from '../examples/for-resource.js';
 import { createApi } from '../examples/other-refusals.js';
 import { createTokens as createOwnTokens } from '../examples/own-endpoint.js';
@@ -86,6 +86,24 @@ test('cookie-session: a reload asks the backend once, and a plain 401 says that 
   server.revokeFamily();
   await expect(tokens.refresh()).rejects.toMatchObject({ code: 'ERR_SESSION_REJECTED' });
   expect(tokens.getSnapshot().status).toBe('none');
+});
+
+test('cookie-session: after a sign-in, whoever the cookie belongs to is signed in, and not the user before', async () => {
+  const server = createAuthServer({ refreshTokenIn: 'cookie' });
+  answer({
+    'POST https://bff.example/token': async ({ credentials }: Request) => {
+      const answered = await server.fetch(server.tokenUrl, { ...form({ grant_type: 'refresh_token' }), credentials });
+      return answered.ok ? answered : new Response(null, { status: 401 });
+    },
+  });
+  const tokens = createCookieTokens();
+  await expect(tokens.getAccessToken()).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
+  for (const user of ['ada', 'bob']) {
+    server.signIn({ user });
+    await signedIn(tokens);
+    expect(server.inspect(await tokens.getAccessToken())).toMatchObject({ user, active: true });
+  }
+  tokens.dispose();
 });
 
 test('for-resource: each API gets the access token for it, from one sign-in', async () => {
