@@ -5,6 +5,7 @@ import { createTokens as createCookieTokens, signedIn } from '../examples/cookie
 import { createApis } from '../examples/for-resource.js';
 import { createApi } from '../examples/other-refusals.js';
 import { createTokens as createOwnTokens } from '../examples/own-endpoint.js';
+import { createClient, throughProxy } from '../examples/proxy.js';
 import { answerAtEdge, settleBefore, settleOnSigterm } from '../examples/settled.js';
 import { createClients } from '../examples/several-apis.js';
 import { createTokens as createSignedInServiceTokens } from '../examples/sign-in-service.js';
@@ -104,6 +105,24 @@ test('cookie-session: after a sign-in, whoever the cookie belongs to is signed i
     expect(server.inspect(await tokens.getAccessToken())).toMatchObject({ user, active: true });
   }
   tokens.dispose();
+});
+
+test('proxy: refreshes, calls and the revocation are handed the same dispatcher', async () => {
+  const server = createAuthServer({ origin: 'https://auth.example', clients: [{ clientId: 'orders' }] });
+  const dispatcher = {};
+  const asked: [string, unknown][] = [];
+  const send: typeof fetch = async (input, init) => {
+    const { pathname } = new URL(new Request(input, init).url);
+    asked.push([pathname, (init as { dispatcher?: unknown } | undefined)?.dispatcher]);
+    return pathname === '/orders' ? new Response() : server.fetch(input, init);
+  };
+  const { tokens, api } = createClient(throughProxy(send, dispatcher), inProcess());
+  await tokens.startSession(server.signIn({ clientId: 'orders' }));
+  await tokens.refresh();
+  await api('https://api.example/orders');
+  await tokens.endSession();
+  await tokens.settled();
+  expect(asked).toEqual(['/token', '/orders', '/revoke'].map((path) => [path, dispatcher]));
 });
 
 test('for-resource: each API gets the access token for it, from one sign-in', async () => {
