@@ -14,3 +14,9 @@ export function createTokens(): TokenManager {
     platform: browser(),
   });
 }
+
+/**
+ * After each sign-in, be it by `fetch` or by a page of the backend that leads back here: asks the endpoint whom the cookie
+ * belongs to now. Without it, a page goes on with what it knows: that nobody is signed in, or the user before.
+ */
+export const signedIn = (tokens: TokenManager): Promise<void> => tokens.startSession();

@@ -7,3 +7,4 @@ export const tokens = createTokenManager({
   endsSession: ({ kind, status }) => kind === 'dead' || status === 401, // how this backend says that it is over
   platform: browser(),
 });
+// after each sign-in: await tokens.startSession(), which asks whom the cookie belongs to now

@@ -48,6 +48,56 @@ export function awsKms(kms: AwsKms, KeyId: string, id: string): KmsLike {
   };
 }
 
+/** What is called of `KeyManagementServiceClient` of `@google-cloud/kms`. */
+interface GoogleKms {
+  encrypt(request: {
+    name: string;
+    plaintext: Uint8Array;
+    additionalAuthenticatedData: Uint8Array;
+  }): Promise<readonly [{ ciphertext?: Uint8Array | string | null }, ...unknown[]]>;
+  decrypt(request: {
+    name: string;
+    ciphertext: Uint8Array;
+    additionalAuthenticatedData: Uint8Array;
+  }): Promise<readonly [{ plaintext?: Uint8Array | string | null }, ...unknown[]]>;
+}
+
+/** Google Cloud KMS; `name` is `projects/…/cryptoKeys/…`, without a version, so that its rotation needs nothing here. */
+export function googleKms(kms: GoogleKms, name: string, id: string): KmsLike {
+  const bytes = (data: Uint8Array | string | null | undefined) => Buffer.from((data ?? '') as string, 'base64');
+  return {
+    id,
+    wrap: async (plaintext, context) => {
+      const additionalAuthenticatedData = Buffer.from(context);
+      return bytes((await kms.encrypt({ name, plaintext, additionalAuthenticatedData }))[0].ciphertext);
+    },
+    unwrap: async (ciphertext, context) => {
+      const additionalAuthenticatedData = Buffer.from(context);
+      return bytes((await kms.decrypt({ name, ciphertext, additionalAuthenticatedData }))[0].plaintext);
+    },
+  };
+}
+
+/** What is called of `CryptographyClient` of `@azure/keyvault-keys`: `(keyId) => new CryptographyClient(keyId, credential)`. */
+interface AzureKeys {
+  wrapKey(algorithm: 'RSA-OAEP-256', key: Uint8Array): Promise<{ result: Uint8Array }>;
+  unwrapKey(algorithm: 'RSA-OAEP-256', wrapped: Uint8Array): Promise<{ result: Uint8Array }>;
+}
+
+/** Azure Key Vault; `keyId` names a version of a key, and goes in front of what it has wrapped: older ones open by theirs. */
+export function azureKeys(clientOf: (keyId: string) => AzureKeys, keyId: string, id: string): KmsLike {
+  return {
+    id,
+    wrap: async (dataKey) =>
+      Buffer.concat([Buffer.from(`${keyId}\n`), (await clientOf(keyId).wrapKey('RSA-OAEP-256', dataKey)).result]),
+    unwrap: async (wrapped) => {
+      const end = wrapped.indexOf(0x0a);
+      const client = clientOf(Buffer.from(wrapped.subarray(0, end)).toString());
+      return (await client.unwrapKey('RSA-OAEP-256', wrapped.subarray(end + 1))).result;
+    },
+  };
+}
+
 export const keys: KeyRing = envelopeKeys(
   vaultTransit('https://vault.example', process.env.VAULT_TOKEN ?? '', 'evertoken'),
 );

@@ -1,10 +1,11 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createTokens as createServiceTokens } from '../examples/client-credentials.js';
-import { createTokens as createCookieTokens } from '../examples/cookie-session.js';
+import { createTokens as createCookieTokens, signedIn } from '../examples/cookie-session.js';
 import { createApis } from '../examples/for-resource.js';
 import { createApi } from '../examples/other-refusals.js';
 import { createTokens as createOwnTokens } from '../examples/own-endpoint.js';
+import { createClient, throughProxy } from '../examples/proxy.js';
 import { answerAtEdge, settleBefore, settleOnSigterm } from '../examples/settled.js';
 import { createClients } from '../examples/several-apis.js';
 import { createTokens as createSignedInServiceTokens } from '../examples/sign-in-service.js';
@@ -86,6 +87,42 @@ test('cookie-session: a reload asks the backend once, and a plain 401 says that 
   server.revokeFamily();
   await expect(tokens.refresh()).rejects.toMatchObject({ code: 'ERR_SESSION_REJECTED' });
   expect(tokens.getSnapshot().status).toBe('none');
+});
+
+test('cookie-session: after a sign-in, whoever the cookie belongs to is signed in, and not the user before', async () => {
+  const server = createAuthServer({ refreshTokenIn: 'cookie' });
+  answer({
+    'POST https://bff.example/token': async ({ credentials }: Request) => {
+      const answered = await server.fetch(server.tokenUrl, { ...form({ grant_type: 'refresh_token' }), credentials });
+      return answered.ok ? answered : new Response(null, { status: 401 });
+    },
+  });
+  const tokens = createCookieTokens();
+  await expect(tokens.getAccessToken()).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
+  for (const user of ['ada', 'bob']) {
+    server.signIn({ user });
+    await signedIn(tokens);
+    expect(server.inspect(await tokens.getAccessToken())).toMatchObject({ user, active: true });
+  }
+  tokens.dispose();
+});
+
+test('proxy: refreshes, calls and the revocation are handed the same dispatcher', async () => {
+  const server = createAuthServer({ origin: 'https://auth.example', clients: [{ clientId: 'orders' }] });
+  const dispatcher = {};
+  const asked: [string, unknown][] = [];
+  const send: typeof fetch = async (input, init) => {
+    const { pathname } = new URL(new Request(input, init).url);
+    asked.push([pathname, (init as { dispatcher?: unknown } | undefined)?.dispatcher]);
+    return pathname === '/orders' ? new Response() : server.fetch(input, init);
+  };
+  const { tokens, api } = createClient(throughProxy(send, dispatcher), inProcess());
+  await tokens.startSession(server.signIn({ clientId: 'orders' }));
+  await tokens.refresh();
+  await api('https://api.example/orders');
+  await tokens.endSession();
+  await tokens.settled();
+  expect(asked).toEqual(['/token', '/orders', '/revoke'].map((path) => [path, dispatcher]));
 });
 
 test('for-resource: each API gets the access token for it, from one sign-in', async () => {

@@ -1,5 +1,5 @@
-// A fleet in small: 10 000 sessions of three providers, of which one has bad days, two workers of which one is killed,
-// and a service that uses some of the sessions. `npm run fleet`; needs redis-server; ends by itself.
+// A fleet in small: 10 000 sessions of three providers, of which one has bad days, two workers of which one is killed, and a
+// service that uses some sessions; a few customers leave. `npm run fleet`; needs redis-server, or PostgreSQL; ends by itself.
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,8 @@ import { createView } from './view.js';
 import type { WorkerFigures } from './worker.js';
 
 const BATCH = 200;
+/** How many customers take back what they allowed us: too few for a provider to be braked for it. */
+const LEAVING = 12;
 const folder = mkdtempSync(join(tmpdir(), 'evertoken-fleet-'));
 const children = new Set<ChildProcess>();
 process.once('exit', () => {
@@ -153,6 +155,10 @@ async function run(settings: Settings): Promise<Figures> {
   for (let elapsed = 1; elapsed <= settings.seconds; elapsed++) {
     await Promise.all([pause(1_000), use(fleet, settings)]);
     if (!settings.calm) {
+      if (elapsed === Math.ceil(settings.seconds * 0.1)) {
+        notes.push(`${LEAVING} customers leave: each is told as ended when it is due`);
+        providers.send({ ask: 'leave', keys: Array.from({ length: LEAVING }, (_, index) => keyOf(index)) });
+      }
       if (elapsed === Math.floor(settings.seconds * 0.3)) providers.send({ ask: 'bad-day', isBad: true });
       if (elapsed === Math.floor(settings.seconds * 0.5)) providers.send({ ask: 'bad-day', isBad: false });
       if (elapsed === Math.floor(settings.seconds * 0.7)) {
@@ -161,9 +167,10 @@ async function run(settings: Settings): Promise<Figures> {
         first = await workers.start();
       }
     }
-    view.draw(elapsed, fleet.getSnapshot(), await fleet.ended({ limit: 5 }), notes);
+    view.draw(elapsed, fleet.getSnapshot(), await fleet.ended({ limit: 100 }), notes);
   }
   const after = await ask<ProviderFigures>(providers, { ask: 'figures' });
+  const { length: ended } = await fleet.ended({ limit: 100 });
   const storeMs = (await store.processorMs()) - before.storeMs;
   for (const worker of [first, second]) worker.kill('SIGTERM');
   await Promise.all([first, second].map((worker) => (worker.exitCode === null ? once(worker, 'exit') : undefined)));
@@ -174,7 +181,7 @@ async function run(settings: Settings): Promise<Figures> {
   providers.kill();
   store.child.kill();
   const granted = after.granted - before.granted;
-  return { ...figuresOf(settings, after, granted, workers, storeMs), bytesEach };
+  return { ...figuresOf(settings, after, granted, workers, storeMs), bytesEach, ended };
 }
 
 /** Requests use a few sessions a second, as customers do. */
@@ -201,6 +208,8 @@ interface Figures {
   readonly storeCores: number;
   /** Of the store, for a session: its record, and its entry in the index. */
   readonly bytesEach: number;
+  /** Sessions that were listed as ended. */
+  readonly ended: number;
 }
 
 function figuresOf(
@@ -209,7 +218,7 @@ function figuresOf(
   granted: number,
   workers: Workers,
   storeMs: number,
-): Omit<Figures, 'bytesEach'> {
+): Omit<Figures, 'bytesEach' | 'ended'> {
   const healthy = LANES.filter((lane) => lane !== ILL || settings.calm);
   return {
     queue: settings.queue,
@@ -225,7 +234,7 @@ function figuresOf(
 }
 
 function summarize(settings: Settings, figures: Figures): number {
-  const { perSecond, late, leastMarginMs, lost, relieved, workerMs, storeMs, storeCores, bytesEach } = figures;
+  const { perSecond, late, leastMarginMs, lost, relieved, workerMs, storeMs, storeCores, bytesEach, ended } = figures;
   const share = leastMarginMs / (settings.lifetime * 1_000);
   const store = isOnPostgres(settings.queue) ? 'postgres' : 'redis';
   const lines: [string, string, boolean?][] = [
@@ -234,6 +243,7 @@ function summarize(settings: Settings, figures: Figures): number {
     ['least margin', `${(leastMarginMs / 1_000).toFixed(1)} s, ${(100 * share).toFixed(0)} % of the lifetime`],
     ['sessions lost', String(lost), lost === 0],
     ['taken over', String(relieved)],
+    ['listed as ended', settings.calm ? String(ended) : `${ended} of ${LEAVING} who left`, ended <= LEAVING],
     ['worker: processor time a refresh', `${workerMs.toFixed(2)} ms`],
     [`${store}: processor time a refresh`, `${storeMs.toFixed(2)} ms, ${storeCores.toFixed(2)} of a core`],
     [`${store}: bytes a session`, bytesEach.toFixed(0)],

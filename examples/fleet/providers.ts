@@ -19,12 +19,15 @@ export interface ProviderFigures {
 export type ProviderRequest =
   | { readonly ask: 'sign-in'; readonly keys: readonly string[] }
   | { readonly ask: 'bad-day'; readonly isBad: boolean }
+  | { readonly ask: 'leave'; readonly keys: readonly string[] }
   | { readonly ask: 'figures' };
 
 const lifetimeMs = Number(process.argv[2]) * 1_000;
 const servers = new Map<string, AuthServer>();
 /** When the present access token of each session ends; of those that were refreshed here, as the first ones began anywhere. */
 const ends = new Map<string, number>();
+/** Customers who have taken back what they allowed us. */
+const gone = new Set<string>();
 const late: Record<string, number> = {};
 let leastMarginMs = Number.POSITIVE_INFINITY;
 
@@ -42,6 +45,7 @@ function start(lane: string): AuthServer {
     };
     const marginMs = (ends.get(user) ?? Number.POSITIVE_INFINITY) - Date.now();
     if (lane === ILL && isBad) return { status: 503 };
+    if (gone.has(user)) return { status: 400, body: { error: 'invalid_grant' } };
     if (!isActive) return undefined;
     if (marginMs < 0) late[lane] = (late[lane] ?? 0) + 1;
     if (lane !== ILL) leastMarginMs = Math.min(leastMarginMs, marginMs);
@@ -61,6 +65,7 @@ for (const lane of LANES) {
 
 process.on('message', (request: ProviderRequest) => {
   if (request.ask === 'bad-day') isBad = request.isBad;
+  else if (request.ask === 'leave') for (const key of request.keys) gone.add(key);
   else process.send?.(request.ask === 'figures' ? figures() : request.keys.map(signIn));
 });
 process.on('disconnect', () => process.exit());

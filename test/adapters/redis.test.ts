@@ -1,6 +1,9 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type RedisLike, redisChannel, redisLock, redisStorage } from '../../src/adapters/redis.js';
+import { isRetryable } from '../../src/index.js';
 import { type Connection, clusterLibraries, libraries } from '../support/redis-clients.js';
 import { hasRedis, hasRedisServer, type RedisServer, startRedis, startRedisCluster } from '../support/redis-server.js';
 
@@ -331,6 +334,42 @@ describe.skipIf(!hasRedisServer).each(libraries)('a redis in trouble, with %s', 
     expect(outcome.lock).toMatch(/^ERR_LOCK_TIMEOUT .*READONLY/);
     await admin.command('REPLICAOF', 'NO', 'ONE');
     expect(await attempt()).toEqual(fine);
+  });
+
+  test('unable to write to its disk: refuses writes with a typed error that says so, still reads, and recovers', async () => {
+    await redisStorage(redis.client).setItem('evertoken:a', 'kept');
+    const dump = join(dirname(server.socket), 'dump.rdb');
+    mkdirSync(dump); // in the way of what it saves
+    await admin.command('CONFIG', 'SET', 'save', '3600 1');
+    const save = async (outcome: string) => {
+      await admin.command('BGSAVE');
+      await expect.poll(() => admin.command('INFO', 'persistence')).toMatch(`rdb_last_bgsave_status:${outcome}`);
+    };
+    await save('err');
+    const outcome = await attempt();
+    expect(outcome.read).toBe('kept');
+    for (const call of ['write', 'remove'] as const) {
+      expect(outcome[call]).toMatch(/^ERR_STORAGE_WRITE .*MISCONF.*disk/);
+    }
+    expect(outcome.lock).toMatch(/^ERR_LOCK_TIMEOUT .*MISCONF.*disk/);
+    rmSync(dump, { recursive: true });
+    await save('ok');
+    expect(await attempt()).toEqual(fine);
+  });
+
+  test('every connection cut: calls under way succeed or can be tried again, and the next ones succeed', async () => {
+    await redisStorage(redis.client).setItem('evertoken:a', 'kept');
+    for (let round = 0; round < 5; round++) {
+      const storage = redisStorage(redis.client);
+      const calls = Array.from({ length: 10 }, async () => storage.getItem('evertoken:a'));
+      await admin.command('CLIENT', 'KILL', 'TYPE', 'normal');
+      for (const { value, reason } of (await Promise.allSettled(calls)) as { value?: unknown; reason?: unknown }[]) {
+        if (reason === undefined) expect(value).toBe('kept');
+        else expect(isRetryable(reason), inspect(reason)).toBe(true);
+      }
+      await eventually(async () => Number((await attempt().catch(() => undefined))?.lock === 'held'));
+      expect(await attempt()).toEqual(fine);
+    }
   });
 
   test('down: settles within what the client takes, and recovers without a restart', { timeout: 20_000 }, async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { HTTPError, TimeoutError } from 'ky';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createApi } from '../../examples/ky.js';
@@ -180,4 +181,13 @@ test('an abort detaches the caller of ky, with its own reason', async () => {
   expect(await outcome).toMatchObject({ message: 'the user left' });
   await clock.advance(3_000);
   expect(server.counts.refreshesGranted).toBe(1);
+});
+
+test('the recipe says which ky it is written for, and what the one that Node 20 gets is told instead', () => {
+  const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+  const { version } = JSON.parse(read('node_modules/ky/package.json')) as { version: string };
+  const [major] = version.split('.');
+  for (const page of ['examples/ky.ts', 'docs/recipes.md', 'docs/frameworks/http-clients.md']) {
+    expect(read(page)).toMatch(new RegExp(`ky ${major}\\b[\\s\\S]*Node 20[\\s\\S]*prefixUrl`));
+  }
 });

@@ -229,7 +229,22 @@ async function cutOff() {
       const after = await call('kept', 'ask');
       check(after !== kept && server.inspect(after)?.active, `waitUntil(settled()) to keep the refresh, got ${after}`);
       check(server.tokenRequests.length === length + 2, 'one request behind a served token');
-      return 'not stuck, refreshed before, kept';
+
+      // who waits for the refresh of another request is served although that request's client goes away
+      const left = await due('left');
+      await later(1_000); // it has expired
+      const leaver = new AbortController();
+      const query = new URLSearchParams({ name: 'left', action: 'ask', url: tokenUrl });
+      const leaving = fetch(`${address}?${query}`, { signal: leaver.signal }).catch(() => 'gone');
+      await later(100);
+      const others = [call('left', 'ask'), call('left', 'ask')];
+      await later(50);
+      leaver.abort();
+      check((await leaving) === 'gone', 'the client to have gone away');
+      const [one, other] = await Promise.all(others);
+      check(one !== left && server.inspect(one)?.active, `the others to be served, got ${one}`);
+      check(one === other, 'the others to get the same token');
+      return 'not stuck, refreshed before, kept, left';
     });
   } finally {
     await close();

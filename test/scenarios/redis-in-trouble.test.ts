@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { redisLock, redisStorage } from '../../src/adapters/redis.js';
@@ -13,10 +15,22 @@ interface Trouble {
   end(server: RedisServer): unknown;
 }
 
-async function say(server: RedisServer, ...words: string[]): Promise<void> {
-  const { stdout } = await promisify(execFile)('redis-cli', ['-s', server.socket, ...words]);
-  expect(stdout).toMatch(/^OK/);
+async function tell(server: RedisServer, ...words: string[]): Promise<string> {
+  return (await promisify(execFile)('redis-cli', ['-s', server.socket, ...words])).stdout;
 }
+
+async function say(server: RedisServer, ...words: string[]): Promise<void> {
+  expect(await tell(server, ...words)).toMatch(/^OK/);
+}
+
+/** Saves, and waits for what comes of it. */
+async function save(server: RedisServer, outcome: 'ok' | 'err'): Promise<void> {
+  await tell(server, 'BGSAVE');
+  await expect.poll(() => tell(server, 'INFO', 'persistence')).toMatch(`rdb_last_bgsave_status:${outcome}`);
+}
+
+/** Where it saves: a folder of that name is in the way. */
+const dumpOf = ({ socket }: RedisServer) => join(dirname(socket), 'dump.rdb');
 
 const troubles: [what: string, Trouble][] = [
   ['is down', { begin: (server) => server.kill(), end: (server) => server.start() }],
@@ -27,6 +41,28 @@ const troubles: [what: string, Trouble][] = [
     {
       begin: (server) => say(server, 'CONFIG', 'SET', 'maxmemory', '1'),
       end: (server) => say(server, 'CONFIG', 'SET', 'maxmemory', '0'),
+    },
+  ],
+  [
+    'cannot write to its disk',
+    {
+      begin: async (server) => {
+        mkdirSync(dumpOf(server));
+        await say(server, 'CONFIG', 'SET', 'save', '3600 1');
+        await save(server, 'err');
+      },
+      end: async (server) => {
+        rmSync(dumpOf(server), { recursive: true });
+        await save(server, 'ok');
+      },
+    },
+  ],
+  [
+    'cuts all connections',
+    {
+      begin: async (server) =>
+        expect(Number(await tell(server, 'CLIENT', 'KILL', 'TYPE', 'normal'))).toBeGreaterThan(1),
+      end: () => undefined,
     },
   ],
   [

@@ -12,25 +12,38 @@ if (!hasMariadb && process.env.REQUIRE_MARIADB) {
 }
 if (!hasMariadb) console.info('Skipped: tests on MariaDB, which is not installed (apt-get install mariadb-server).');
 
+/** On the small disk are the tables alone: without room for its logs and what they undo, the server ends itself. */
+function apart(folder: string): string[] {
+  const places = ['data-home', 'log-group-home', 'undo'].map((what) =>
+    what === 'undo' ? `--innodb-undo-directory=${folder}` : `--innodb-${what}-dir=${folder}`,
+  );
+  return [...places, `--tmpdir=${folder}`, '--innodb-log-file-size=8M'];
+}
+
 /** Where it listens, as mysql2 takes it. */
 export interface MariadbServer extends DatabaseServer {
   readonly socketPath: string;
 }
 
-/** Starts a server of our own on a socket, with a database `test` and a user `root` without a password. */
-export async function startMariadb(options: { args?: string[] } = {}): Promise<MariadbServer> {
+/**
+ * Starts a server of our own on a socket, with a database `test` and a user `root` without a password; on a disk of
+ * `diskKb` that is full soon, or on that of the machine.
+ */
+export async function startMariadb(options: { args?: string[]; diskKb?: number } = {}): Promise<MariadbServer> {
   const server = await startDatabase({
     name: 'mariadb',
     user: 'mysql',
     socket: 's.sock',
     crash: 'SIGKILL',
-    init: (data) => [
+    init: (data, folder) => [
       install ?? '',
       '--no-defaults',
       '--auth-root-authentication-method=normal',
       '--skip-name-resolve',
       `--datadir=${data}`,
+      ...(options.diskKb ? apart(folder) : []),
     ],
+    ...(options.diskKb && { diskKb: options.diskKb }),
     serve: (data, folder) => [
       mariadbd ?? '',
       '--no-defaults',
@@ -38,6 +51,7 @@ export async function startMariadb(options: { args?: string[] } = {}): Promise<M
       '--skip-name-resolve',
       '--innodb-flush-log-at-trx-commit=2',
       '--innodb-buffer-pool-size=32M',
+      ...(options.diskKb ? apart(folder) : []),
       `--datadir=${data}`,
       `--socket=${join(folder, 's.sock')}`,
       `--pid-file=${join(folder, 'pid')}`,

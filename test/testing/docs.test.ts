@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import * as testing from '../../src/testing.js';
 import { createAuthServer } from '../../src/testing.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -27,6 +28,16 @@ describe('the page on testing', () => {
     const rows = [...table.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
     expect(rows).toEqual(switches);
     expect(switches.length).toBeGreaterThan(10);
+  });
+
+  it('has every contract in its table, and no other', () => {
+    const table = page.slice(page.indexOf('| Contract |'));
+    const rows = [...table.matchAll(/^\| `(\w+Contract)`/gm)].map(([, name]) => name);
+    expect(rows.sort()).toEqual(
+      Object.keys(testing)
+        .filter((name) => name.endsWith('Contract') && name !== 'runContract')
+        .sort(),
+    );
   });
 
   it('leads nowhere that is not there', () => {

@@ -126,6 +126,8 @@ function advice(code: string): string {
   switch (code) {
     case 'OOM':
       return 'Redis is out of memory; raise maxmemory or free some.';
+    case 'MISCONF':
+      return 'Redis cannot write to its disk, and refuses until it can; look into its log.';
     case 'READONLY':
       return 'This is a replica, perhaps after a failover; the client has to connect to the primary.';
     case 'NOAUTH':
