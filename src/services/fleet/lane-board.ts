@@ -23,6 +23,8 @@ export function createLaneBoard(due: DueIndex, clock: Clock, random: () => numbe
   function learn(lane: string, pause: LanePause | undefined): void {
     if (shared.writeAgain(lane)) return;
     const { pause: before, recent } = states.get(lane);
+    // Nobody takes a pause out of the index: it has been emptied.
+    if (!pause && before) return void shared.share(lane, before);
     const isKnown = shared.isKnown(lane, pause);
     const found = isKnown ? before : pause && unlessLonger(shared.here(lane, pause), before);
     shared.note(lane, pause);
