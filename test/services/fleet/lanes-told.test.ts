@@ -165,6 +165,21 @@ describe('what is told of lanes', () => {
     expect((await due.look('a'))[0]?.paused).toMatchObject({ until, reason: 'retry-after' });
   });
 
+  test('FL7 the longer of two named moments is no longer because the clock was set back before both were known', async () => {
+    const right = fakeClock();
+    let aheadMs = 900_000;
+    const clock = { ...right, now: () => right.now() + aheadMs };
+    const due = memoryDueIndex({ clock: right });
+    const board = createLaneBoard(due, clock, () => 0.5, createFleetEmitter());
+    await board.look('a');
+    board.report('a', { kind: 'unavailable', retryAt: clock.now() + 25_000 });
+    await right.settle();
+    await due.pause('a', { reason: 'retry-after', count: 0, until: right.now() + 2_000, forMs: 2_000 });
+    aheadMs = 0;
+    await board.look('a');
+    expect(board.pauseOf('a')?.until).toBe(right.now() + 25_000);
+  });
+
   test.each(['retry-after', 'deaths'] as const)(
     'FL16 an index that was emptied learns anew what holds a lane: %s',
     async (reason) => {
