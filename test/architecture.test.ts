@@ -61,6 +61,7 @@ const forbiddenEdges: [file: string, text: string, rule: string][] = [
   ['ports/clock.ts', `import type { Emitter } from 'mitt'`, table.ports.rule],
   ['sealing/seal-text.ts', `import type { TokenStorage } from '../ports/storage.js'`, table.sealing.rule],
   ['sealing/seal-text.ts', `import { createCipheriv } from 'node:crypto'`, table.sealing.rule],
+  ['time/system-clock.ts', `import { pause } from '../services/fleet/fleet-clock.js'`, table.time.rule],
   ['manager/refresher.ts', `import { sealText } from '../sealing/seal-text.js'`, table.manager.rule],
   ['adapters/file.ts', `import { lock } from './in-process-lock.js'`, table.adapters.rule],
   ['adapters/file.ts', `import type { Lock } from './in-process-lock.js'`, table.adapters.rule],

@@ -1,6 +1,7 @@
 import { hooks } from '../core/hooks.js';
 import { SessionError, StorageError } from '../errors.js';
 import type { SessionSnapshot, SourceHooks, TokenManager, TokenSource } from '../manager/token-manager.js';
+import { systemClock } from '../time/system-clock.js';
 import {
   CONTESTED_MS,
   endShown,
@@ -16,7 +17,7 @@ import {
 } from './limits/keeper.js';
 import { type LimitStorage, limitItems } from './limits/limit-items.js';
 import { type Because, tighter } from './limits/limited.js';
-import { type Clock, pageClock, steadyTime } from './limits/steady-time.js';
+import { type Clock, steadyTime } from './limits/steady-time.js';
 import { refuse } from './origins.js';
 import { reportFault } from './report-fault.js';
 
@@ -156,7 +157,7 @@ function start(
   for (const name in given) {
     if (!OPTIONS.includes(name)) refuse(name, `one of ${OPTIONS.join(', ')}`, given[name as keyof LimitOptions]);
   }
-  const { idleMs, absoluteMs, warnMs = 0, storage, clock = pageClock } = given;
+  const { idleMs, absoluteMs, warnMs = 0, storage, clock = systemClock() } = given;
   for (const [name, ms] of Object.entries({ idleMs, absoluteMs, warnMs: given.warnMs })) checkNumber(name, ms);
   if (typeof storage?.getItem !== 'function') refuse('storage', 'a storage such as localStorage', storage);
   const { key = `evertoken:${tokens[hooks]?.key ?? 'session'}:limits` } = given;

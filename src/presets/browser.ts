@@ -7,10 +7,10 @@ import { pageOnly } from '../adapters/page-only.js';
 import { pageWakeups } from '../adapters/page-wakeups.js';
 import { checkOptions, checkStorage } from '../adapters/parts/check-options.js';
 import { hasNoPeers } from '../adapters/parts/place.js';
-import { systemClock } from '../adapters/system-clock.js';
 import { tabLock } from '../adapters/tab-lock.js';
 import type { Platform } from '../ports/platform.js';
 import type { TokenStorage } from '../ports/storage.js';
+import { systemClock } from '../time/system-clock.js';
 
 /** What {@link browser} accepts. */
 export interface BrowserOptions {

@@ -1,8 +1,8 @@
 import { inProcessChannel } from '../adapters/in-process-channel.js';
 import { inProcessLock } from '../adapters/in-process-lock.js';
 import { memoryStorage } from '../adapters/memory-storage.js';
-import { systemClock } from '../adapters/system-clock.js';
 import type { Platform } from '../ports/platform.js';
+import { systemClock } from '../time/system-clock.js';
 
 /**
  * The default platform: memory, one process.

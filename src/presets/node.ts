@@ -4,8 +4,8 @@ import { inProcessLock } from '../adapters/in-process-lock.js';
 import { memoryStorage } from '../adapters/memory-storage.js';
 import { checkOptions } from '../adapters/parts/check-options.js';
 import { eitherLock } from '../adapters/parts/either-lock.js';
-import { systemClock } from '../adapters/system-clock.js';
 import type { Platform } from '../ports/platform.js';
+import { systemClock } from '../time/system-clock.js';
 
 /** See {@link node}. */
 export interface NodeOptions extends FileOptions {

@@ -5,9 +5,9 @@ import { inProcessLock } from '../adapters/in-process-lock.js';
 import { type KeychainLike, keychain } from '../adapters/keychain.js';
 import { checkOptions, checkStorage } from '../adapters/parts/check-options.js';
 import { placeOf } from '../adapters/parts/place.js';
-import { systemClock } from '../adapters/system-clock.js';
 import type { Platform } from '../ports/platform.js';
 import type { TokenStorage } from '../ports/storage.js';
+import { systemClock } from '../time/system-clock.js';
 
 export type { AppStateLike, NetInfoLike } from '../adapters/app-state.js';
 export { expoSecureStore, type SecureStoreLike, type SecureStoreOptionsLike } from '../adapters/expo-secure-store.js';

@@ -38,6 +38,11 @@ export const table = {
     types: [],
     rule: 'sealing imports errors and nothing else: it makes texts unreadable with WebCrypto, and knows no store.',
   },
+  time: {
+    code: [],
+    types: ['ports'],
+    rule: "time imports types of ports and nothing else: the system's clock, for whatever keeps time by itself.",
+  },
   adapters: {
     code: ['ports', 'core', 'errors', 'sealing'],
     types: [],
@@ -51,21 +56,21 @@ export const table = {
     rule: 'manager imports ports, core, errors and mitt; never adapters, presets or a runtime.',
   },
   presets: {
-    code: ['adapters'],
+    code: ['adapters', 'time'],
     types: ['manager', 'ports'],
     packages: isNode,
-    rule: 'presets import adapters, and types of manager and ports; never core.',
+    rule: 'presets import adapters, time, and types of manager and ports; never core.',
   },
   integrations: {
-    code: ['integrations', 'core', 'errors'],
+    code: ['integrations', 'core', 'errors', 'time'],
     types: ['manager'],
     packages: (edge, file) => isLibraryOf(edge, file),
-    rule: 'integrations import types of manager, errors, pure functions of core and the one library they are about; node: modules on demand in loopback alone; the default platform in devtools alone; never ports or adapters.',
+    rule: 'integrations import types of manager, errors, time, pure functions of core and the one library they are about; node: modules on demand in loopback alone; the default platform in devtools alone; never ports or adapters.',
   },
   services: {
-    code: ['services', 'integrations', 'core', 'errors'],
+    code: ['services', 'integrations', 'core', 'errors', 'time'],
     types: ['manager', 'ports'],
-    rule: 'services are built on managers, for servers: they import types of manager and ports, core, errors, integrations and other services; never adapters, presets or a framework.',
+    rule: 'services are built on managers, for servers: they import types of manager and ports, core, errors, time, integrations and other services; never adapters, presets or a framework.',
   },
   testing: {
     code: ['testing', 'ports', 'core', 'errors'],

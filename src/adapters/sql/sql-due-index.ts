@@ -2,13 +2,14 @@ import type { DueEntry } from '../../core/due.js';
 import type { LanePause } from '../../core/lane.js';
 import { sharedRows } from '../../core/shared-rows.js';
 import { StorageError, type StorageErrorCode } from '../../errors.js';
-import type { ClaimedEntry, DueIndex, EndedSession, LaneCounts } from '../../ports/due-index.js';
+import type { DueIndex, EndedSession, LaneCounts } from '../../ports/due-index.js';
+import { claim, isHot, onceNow } from './sql-claim.js';
 import type { SqlLike } from './sql-client.js';
 import { checkKey, type SqlDatabase, type SqlOptions, sqlDatabase } from './sql-database.js';
 import { dueColumns, entryColumns, keyColumn, list, type Row, readEntry, rowKey } from './sql-due-entry.js';
 import type { SqlFault } from './sql-fault.js';
 import { changes, inserts } from './sql-storage.js';
-import { raw, type Statement, sql } from './statement.js';
+import { type Statement, sql, whole } from './statement.js';
 
 /** See {@link sqlDueIndex}. */
 export interface SqlDueIndexOptions extends SqlOptions {
@@ -51,7 +52,7 @@ export function sqlDueIndex(db: SqlLike, options: SqlDueIndexOptions = {}): DueI
       if (keys.length === 0) return;
       const moment = Math.floor(at);
       await write(
-        sql`update ${sessions} set used_at = ${moment} where session_key in (${list(keys.map(rowKey))}) and used_at < ${moment}`,
+        sql`update ${sessions} set used_at = ${moment}, urgent = case when urgent < 0 then 0 else urgent end where session_key in (${list(keys.map(rowKey))}) and used_at < ${moment}`,
       );
     },
     async remove(key, ended) {
@@ -124,49 +125,6 @@ async function replace(
   else if (!(await inserts(run, insert))) await run(update);
 }
 
-async function claim(
-  database: SqlDatabase,
-  lane: string,
-  limit: number,
-  forMs: number,
-  hotForMs: number | undefined,
-): Promise<readonly ClaimedEntry[]> {
-  const { dialect, sessions, run } = database;
-  const { ms } = database.now();
-  const isDue = sql`lane = ${lane} and due_at <= ${ms}`;
-  const order = sql`urgent desc, case when ${isHot(ms, hotForMs)} then 0 else 1 end, coalesce(expires_at, due_at)`;
-  const columns = entryColumns(database);
-  if (dialect !== 'mysql') {
-    const skip = dialect === 'postgres' ? sql` for update skip locked` : sql``;
-    const { rows } = await run(
-      sql`update ${sessions} set due_at = ${ms} + ${forMs} where session_key in (select session_key from ${sessions} where ${isDue} order by ${order} limit ${whole(limit)}${skip}) returning ${columns}, case when ${isHot(ms, hotForMs)} then 0 else 1 end as is_unused`,
-    );
-    return sorted(rows);
-  }
-  // MySQL tells nothing of the rows that it has written: they get a name of this claim
-  const name = crypto.randomUUID();
-  await run(
-    sql`update ${sessions} set due_at = ${ms} + ${forMs}, claim = ${name} where ${isDue} order by ${order} limit ${whole(limit)}`,
-  );
-  const { rows } = await run(
-    sql`select ${columns}, case when ${isHot(ms, hotForMs)} then 0 else 1 end as is_unused from ${sessions} where claim = ${name}`,
-  );
-  return sorted(rows);
-}
-
-function isHot(ms: Statement, hotForMs: number | undefined): Statement {
-  const longest = sql`case when coalesce(lifetime_ms, 0) > 3600000 then lifetime_ms else 3600000 end`;
-  return sql`used_at + ${hotForMs === undefined ? longest : raw(String(Math.floor(hotForMs)))} > ${ms}`;
-}
-
-/** In the order of the claim, which `returning` does not keep. */
-function sorted(rows: readonly Row[]): readonly ClaimedEntry[] {
-  const rank = (row: Row) => (Number(row.urgent) === 1 ? 0 : 1 + Number(row.is_unused));
-  const entries = rows.map((row) => ({ rank: rank(row), entry: readEntry(row) }));
-  entries.sort((a, b) => a.rank - b.rank || (a.entry.expiresAt ?? a.entry.at) - (b.entry.expiresAt ?? b.entry.at));
-  return entries.map(({ entry }) => entry);
-}
-
 /** Counts seldom, and looks for what is due and for pauses each time. */
 function createLook(
   database: SqlDatabase,
@@ -214,9 +172,8 @@ function createLook(
     return Promise.all(
       [...names].map(async (name) => {
         const figures = counts.get(name) ?? readCounts({ lane: name });
-        const { ms } = database.now();
         const [isAnyDue] = await read(
-          sql`select 1 as found from ${sessions} where lane = ${name} and due_at <= ${ms} limit 1`,
+          sql`select 1 as found from ${sessions} where lane = ${name} and due_at <= ${onceNow(database)} limit 1`,
         );
         return { ...figures, due: isAnyDue ? Math.max(1, figures.due) : 0, paused: pauses.get(name) };
       }),
@@ -238,11 +195,6 @@ function readCounts({ lane, total, due, overdue, oldest, stuck }: Row): LaneCoun
 
 function readEnded({ name, lane, reason, ended_at: at }: Row): EndedSession {
   return { key: String(name), lane: String(lane), reason: String(reason), at: Number(at) };
-}
-
-/** As text: MySQL takes no value there. */
-function whole(limit: number): Statement {
-  return raw(String(Math.max(0, Math.floor(limit))));
 }
 
 function fail(code: StorageErrorCode): (fault: SqlFault) => never {

@@ -6,6 +6,9 @@ export const SCHEMA_VERSION = 1;
 
 const PREFIX = 'evertoken_';
 
+/** What comes first within a class: what expires first, and what was put off, when it was put off to. */
+export const TURN_SQL = 'case when expires_at > due_at then expires_at else due_at end';
+
 /** Checks the start of all table names, which becomes part of statements. Throws an OptionsError. */
 export function checkPrefix(prefix: unknown = PREFIX): string {
   if (typeof prefix === 'string' && /^([a-z_]\w{0,30}\.)?[a-z_]\w{0,30}$/i.test(prefix)) return prefix;
@@ -32,8 +35,8 @@ export function sqlSchema(dialect: SqlDialect, options: { prefix?: string } = {}
   const { key, lane, text, long, ignore, onConflict, leases, tail, partial } = names;
   const table = (name: string, columns: string[], kind = '') =>
     `create${kind} table if not exists ${prefix}${name} (\n  ${columns.join(',\n  ')}\n)${tail};\n`;
-  const index = (columns: string, filter: string) =>
-    `create index if not exists ${prefix.replace(/^.*\./, '')}by_${filter} on ${prefix}sessions (${columns})${partial ? ` where ${filter} is not null` : ''};\n`;
+  const index = (columns: string, filter: string, name = filter) =>
+    `create index if not exists ${prefix.replace(/^.*\./, '')}by_${name} on ${prefix}sessions (${columns})${partial ? ` where ${filter} is not null` : ''};\n`;
   const inline = (columns: string, filter: string) => `index ${prefix.replace(/^.*\./, '')}by_${filter} (${columns})`;
   const indices = [
     ['lane, due_at', 'due_at'],
@@ -66,6 +69,7 @@ export function sqlSchema(dialect: SqlDialect, options: { prefix?: string } = {}
     `insert${ignore} into ${prefix}schema (version) values (${SCHEMA_VERSION})${onConflict};\n`,
     table('sessions', sessions),
     ...(partial ? indices.map(([columns, filter]) => index(columns, filter)) : []),
+    ...(partial ? [index(`lane, urgent, (${TURN_SQL})`, 'due_at', 'turn')] : []),
     table(
       'locks',
       [

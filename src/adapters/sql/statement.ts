@@ -31,3 +31,8 @@ export function sql(pieces: readonly string[], ...inserts: readonly (Value | Sta
 export function raw(text: string): Statement {
   return { texts: [text], values: [] };
 }
+
+/** A limit, as text: MySQL takes no value there. */
+export function whole(limit: number): Statement {
+  return raw(String(Math.max(0, Math.floor(limit))));
+}

@@ -33,13 +33,3 @@ export function steadyTime(clock: Clock): SteadyTime {
     },
   };
 }
-
-/** For pages: timers that do not keep a process running. */
-export const pageClock: Clock = {
-  now: () => Date.now(),
-  after: (delayMs, task) => {
-    const timer: unknown = setTimeout(task, delayMs);
-    (timer as { unref?: () => void }).unref?.();
-    return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0]);
-  },
-};

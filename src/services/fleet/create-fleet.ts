@@ -4,8 +4,8 @@ import type { Clock } from '../../ports/clock.js';
 import type { ClaimedEntry, DueIndex, EndedSession } from '../../ports/due-index.js';
 import type { JobQueue } from '../../ports/job-queue.js';
 import type { Lock } from '../../ports/lock.js';
+import { systemClock } from '../../time/system-clock.js';
 import { createAtHand } from './at-hand.js';
-import { systemClock } from './fleet-clock.js';
 import { createFleetEmitter, type FleetEvents } from './fleet-events.js';
 import { createRunner } from './fleet-runner.js';
 import { createLaneFigures, type FleetSnapshot } from './fleet-snapshot.js';
@@ -90,7 +90,7 @@ const OPTIONS = ['open', 'due', 'lock', 'queue', 'laneOf', 'lanes', 'atHand', 'c
  */
 export function createFleet(options: FleetOptions): Fleet {
   check(options);
-  const { due, lock, open, clock = systemClock, random = Math.random } = options;
+  const { due, lock, open, clock = systemClock(), random = Math.random } = options;
   const laneOf = (key: string) => options.laneOf?.(key) || 'default';
   const ruleOf = laneRules(options.lanes);
   const emitter = createFleetEmitter();
@@ -102,7 +102,8 @@ export function createFleet(options: FleetOptions): Fleet {
     pending.add(work);
     void work.finally(() => pending.delete(work));
   };
-  const world = { open, due, board, emitter, clock, track };
+  const restore = (key: string): Promise<number> => reindex(world, [key], laneOf, ruleOf);
+  const world = { open, due, board, emitter, clock, restore, track };
   emitter.on('refreshed', ({ lane }) => figures.refreshed(lane));
   const uses = createUseNotes(due, clock, emitter, (key, snapshot) =>
     comeBack(world, key, snapshot, ruleOf(laneOf(key))),

@@ -1,15 +1,5 @@
 import type { Clock } from '../../ports/clock.js';
 
-/** The system's time; what waits for nothing but time keeps no process alive, unless it says so. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  after: (delayMs, task, options) => {
-    const timer: unknown = setTimeout(task, Math.min(delayMs, 2_147_483_647));
-    if (!options?.keepAlive) (timer as { unref?: () => void }).unref?.();
-    return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0]);
-  },
-};
-
 /** Resolves after a delay, or as soon as the signal aborts. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

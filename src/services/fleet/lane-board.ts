@@ -22,7 +22,10 @@ export function createLaneBoard(due: DueIndex, clock: Clock, random: () => numbe
   /** What the index says about a lane, which another process may have written. */
   function learn(lane: string, pause: LanePause | undefined): void {
     if (shared.writeAgain(lane)) return;
+    states.now(); // first: a clock that was set back moves what is known
     const { pause: before, recent } = states.get(lane);
+    // Nobody takes a pause out of the index: it has been emptied.
+    if (!pause && before) return void shared.share(lane, before);
     const isKnown = shared.isKnown(lane, pause);
     const found = isKnown ? before : pause && unlessLonger(shared.here(lane, pause), before);
     shared.note(lane, pause);

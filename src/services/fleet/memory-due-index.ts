@@ -1,6 +1,5 @@
 import type { Clock } from '../../ports/clock.js';
 import type { DueIndex, EndedSession } from '../../ports/due-index.js';
-import { systemClock } from './fleet-clock.js';
 import { createMemoryLane, type MemoryLane, type Node } from './memory-lane.js';
 
 /**
@@ -9,7 +8,7 @@ import { createMemoryLane, type MemoryLane, type Node } from './memory-lane.js';
  * It is gone with the process; `fleet.reindex()` makes it anew from the records. Some 400 bytes an entry.
  */
 export function memoryDueIndex(options: { clock?: Pick<Clock, 'now'> } = {}): DueIndex {
-  const now = () => (options.clock ?? systemClock).now();
+  const now = () => options.clock?.now() ?? Date.now();
   const nodes = new Map<string, Node>();
   const lanes = new Map<string, MemoryLane>();
   const endedSessions = new Map<string, EndedSession>();

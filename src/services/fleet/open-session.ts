@@ -29,6 +29,8 @@ export interface SessionWorld {
   readonly board: LaneBoard;
   readonly emitter: FleetEmitter;
   readonly clock: Clock;
+  /** Makes the entry of a session anew from its record, if it has one. */
+  readonly restore: (key: string) => Promise<unknown>;
   /** Is waited for before the fleet has stopped. */
   readonly track: (work: Promise<unknown>) => void;
 }
@@ -76,7 +78,11 @@ export function openSession(world: SessionWorld, key: string, lane: string, isWo
     // taken off again. An end elsewhere is listed there.
     if (!isListed && reason !== 'ended') return;
     const { at } = fact();
-    world.track(persist(world, key, async () => (isListed ? due.remove(key, { reason, at }) : due.acknowledge([key]))));
+    world.track(
+      isListed
+        ? persist(world, key, async () => due.remove(key, { reason, at })).then(() => keepWhoIsBack(world, key))
+        : persist(world, key, async () => due.acknowledge([key])),
+    );
   });
   return tokens;
 }
@@ -94,6 +100,19 @@ async function persist(world: SessionWorld, key: string, write: () => Promise<un
       emitter.emit('indexFailed', { at: clock.now(), operation: 'remove', error });
       if (attempt < LISTINGS) await pause(clock, LISTING_MS);
     }
+  }
+}
+
+/** Who connected again while the end was being listed has lost the new entry with the old one. */
+async function keepWhoIsBack(world: SessionWorld, key: string): Promise<void> {
+  const { due, clock, emitter } = world;
+  await pause(clock, LISTING_MS); // the entry is written before the record
+  try {
+    if (!(await isActive(world, key))) return;
+    await world.restore(key);
+    await due.acknowledge([key]);
+  } catch (error) {
+    emitter.emit('indexFailed', { at: clock.now(), operation: 'put', error });
   }
 }
 

@@ -1,4 +1,4 @@
-import { type DueEntry, dueEntry, refreshMoment, type SessionTimes } from '../../core/due.js';
+import { type DueEntry, dueEntry, isHot, refreshMoment, type SessionTimes } from '../../core/due.js';
 import type { SessionSnapshot } from '../../manager/token-manager.js';
 import type { LaneRule } from './lane-options.js';
 import { openSession, type SessionWorld } from './open-session.js';
@@ -61,6 +61,7 @@ export async function comeBack(
   if (snapshot.status !== 'active' || snapshot.retryAt !== undefined) return;
   const found = await due.get(key);
   if (!found || found.urgent || found.at <= now + rule.takeoverMs) return; // nothing to do, or somebody is at it
+  if (!isHot(found, rule.hotForMs, now)) return; // the use was noted so late that it does not count any more
   // The entry is of the newest token; the snapshot may be older.
   const { keepAliveAt = found.at + 1, expiresAt, lifetimeMs } = found;
   if (found.at < keepAliveAt || expiresAt === undefined || lifetimeMs === undefined) return; // not put off

@@ -81,4 +81,79 @@ describe('sessions at hand', () => {
     await world.pass(2 * MINUTE);
     expect((await world.due.get('a'))?.at).toBeGreaterThan(world.clock.now() + 0.4 * HOUR);
   });
+
+  test('FL14 a use counts from when it was, not from when the index could take the note', async () => {
+    let isDown = false;
+    let claims = 0;
+    const world = fleetWorld({
+      lanes: { default: { hotForMs: HOUR / 2, from: 0.7, until: 0.8 } },
+      due: (clock) => {
+        const due = memoryDueIndex({ clock });
+        return {
+          ...due,
+          claim: async (...given) => {
+            const claimed = await due.claim(...given);
+            claims += claimed.length;
+            return claimed;
+          },
+          touch: (keys, at) => {
+            if (isDown) throw new Error('down');
+            return due.touch(keys, at);
+          },
+        };
+      },
+    });
+    const { fleet } = world.process();
+    await world.signIn('a');
+    isDown = true;
+    await world.clock.runUntil(fleet.session('a').getAccessToken());
+    const usedAt = world.clock.now();
+    await world.pass(0.85 * HOUR);
+    isDown = false;
+    await world.pass(2 * MINUTE);
+    expect((await world.due.get('a'))?.usedAt).toBe(usedAt);
+    expect(world.server.tokenRequests, 'nobody has used it for longer than a session is kept fresh').toHaveLength(0);
+    expect(claims, 'it was put off, and not brought back').toBe(1);
+  });
+
+  test('FL14 a use before a sign-out says nothing about the session after it', async () => {
+    const world = fleetWorld();
+    const { fleet } = world.process({}, idle);
+    await world.signIn('a');
+    await world.clock.runUntil(fleet.session('a').getAccessToken());
+    await world.pass(MINUTE / 2);
+    await world.clock.runUntil(fleet.session('a').endSession());
+    await world.signIn('a');
+    const startedAt = world.clock.now();
+    await world.pass(2 * MINUTE);
+    expect((await world.due.get('a'))?.usedAt).toBeLessThanOrEqual(startedAt);
+  });
+
+  test('uses that are far apart are noted as of each, and those of one moment together', async () => {
+    const notes: [count: number, at: number][] = [];
+    const world = fleetWorld({
+      due: (clock) => {
+        const due = memoryDueIndex({ clock });
+        const touch = (keys: readonly string[], at: number) => {
+          notes.push([keys.length, at]);
+          return due.touch(keys, at);
+        };
+        return { ...due, touch };
+      },
+    });
+    const { fleet } = world.process({}, idle);
+    await world.signIn('a', 'b', 'c');
+    const use = (...keys: string[]) =>
+      world.clock.runUntil(Promise.all(keys.map((key) => fleet.session(key).getAccessToken())));
+    await use('a', 'b');
+    const first = world.clock.now();
+    await world.pass(MINUTE / 2);
+    await use('c', 'a');
+    const second = world.clock.now();
+    await world.pass(MINUTE);
+    expect(notes).toEqual([
+      [1, first],
+      [2, second],
+    ]);
+  });
 });

@@ -62,6 +62,45 @@ describe.each(engines)('the due index in SQL, on $name', ({ dialect, isThere, st
     };
     for (const { name, run } of dueIndexContract(make, { boundMs: 10_000 })) test(name, run);
 
+    test('of more than a claim looks at, the urgent and those in use come first, whatever lies before them', async () => {
+      const prefix = `due${++count}_`;
+      const here = first as SqlConnection;
+      await migrate(here, dialect, prefix);
+      const due = sqlDueIndex(here.db, { prefix });
+      const now = Date.now();
+      const entry = { lane: 'a', at: now - 60_000, expiresAt: now - 50_000, keepAliveAt: now + 60_000 };
+      await due.put('unused', entry);
+      await here.command(`update ${prefix}sessions set used_at = ${now - 9_000_000}`);
+      const digits = Array.from({ length: 10 }, (_, digit) => `select ${digit} as n`).join(' union all ');
+      const [a, b, c] = ['a', 'b', 'c'].map((name) => `(${digits}) ${name}`);
+      const rest = 'due_at, expires_at, used_at, keep_alive_at';
+      const name = dialect === 'mysql' ? "concat('evertoken:u', a.n, b.n, c.n)" : "'evertoken:u' || a.n || b.n || c.n";
+      await here.command(
+        `insert into ${prefix}sessions (session_key, lane, ${rest}) select ${name}, lane, ${rest} from ${prefix}sessions, ${a}, ${b}, ${c}`,
+      );
+      await due.put('in use, later', { ...entry, at: now - 1_000, expiresAt: now + 9_000 });
+      await due.put('in use', { ...entry, at: now - 1_000, expiresAt: now + 8_000 });
+      await due.put('urgent', { ...entry, at: now - 1_000, expiresAt: now + 90_000, urgent: true });
+      await due.put('not due', { ...entry, at: now + 90_000, expiresAt: now + 99_000 });
+      const order: string[] = [];
+      let claims = 0;
+      while (!order.includes('in use, later') && claims < 5) {
+        claims++;
+        order.push(...(await due.claim('a', { limit: 5, forMs: 60_000, hotForMs: 3_600_000 })).map(({ key }) => key));
+      }
+      expect(order[0]).toBe('urgent');
+      expect(order.indexOf('in use, later'), 'a few unused ones are met before').toBeLessThan(20);
+      expect(order.indexOf('in use')).toBeLessThan(order.indexOf('in use, later'));
+      let total = order.length;
+      const seen = new Set(order);
+      for (let some = [''], round = 0; some.length > 0 && round < 40; round++) {
+        some = (await due.claim('a', { limit: 100, forMs: 60_000, hotForMs: 3_600_000 })).map(({ key }) => key);
+        for (const key of some) seen.add(key);
+        total += some.length;
+      }
+      expect([total, seen.size], 'each once, and none left').toEqual([1_004, 1_004]);
+    });
+
     test('ST6 a session and its due moment change in one statement, and go in one', async () => {
       const prefix = `due${++count}_`;
       const here = first as SqlConnection;

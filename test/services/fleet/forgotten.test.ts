@@ -93,6 +93,36 @@ describe('sessions that must not be forgotten', () => {
     expect(await world.due.get('a')).toMatchObject({ expiresAt: world.expiresAt('a') });
   });
 
+  test('a customer who connects again while the end of the last session is being listed stays in the index', async () => {
+    let reconnect: (() => Promise<void>) | undefined;
+    const world = fleetWorld({
+      due: (clock) => {
+        const due = memoryDueIndex({ clock });
+        return {
+          ...due,
+          remove: async (key, ended) => {
+            const again = ended && (await world.due.get(key)) === undefined ? reconnect : undefined;
+            if (again) reconnect = undefined;
+            await again?.();
+            return due.remove(key, ended);
+          },
+        };
+      },
+    });
+    await world.signIn('a');
+    reconnect = async () => {
+      const response = world.server.signIn({ user: 'a' });
+      await world.open('a', { endsSession: () => true, proactive: false }).startSession(response);
+    };
+    const { fleet } = world.process({}, idle);
+    world.server.revokeFamily();
+    await world.clock.runUntil(fleet.refresh('a').catch(() => undefined));
+    await world.pass(3_000);
+    expect(reconnect).toBeUndefined();
+    expect(await world.due.get('a')).toMatchObject({ expiresAt: world.expiresAt('a') });
+    expect(await fleet.ended(), 'who is back need not be asked to come back').toEqual([]);
+  });
+
   test('FL2 a session without a known expiry is refreshed once by two jobs at the same time', async () => {
     const world = fleetWorld({ lanes: { default: { keepAliveMs: HOUR } } });
     const { queue, work } = heldQueue();

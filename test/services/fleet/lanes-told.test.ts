@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { allowance } from '../../../src/core/lane.js';
 import { createFleetEmitter } from '../../../src/services/fleet/fleet-events.js';
 import { createLaneBoard } from '../../../src/services/fleet/lane-board.js';
-import { inProcessQueue, memoryDueIndex } from '../../../src/services/fleet.js';
+import { type DueIndex, inProcessQueue, memoryDueIndex } from '../../../src/services/fleet.js';
 import { fakeClock } from '../../../src/testing.js';
 import { fleetWorld } from './fleet-world.js';
 
@@ -164,4 +164,42 @@ describe('what is told of lanes', () => {
     for (let round = 0; round < 5; round++) await clock.advance(1_000);
     expect((await due.look('a'))[0]?.paused).toMatchObject({ until, reason: 'retry-after' });
   });
+
+  test('FL7 the longer of two named moments is no longer because the clock was set back before both were known', async () => {
+    const right = fakeClock();
+    let aheadMs = 900_000;
+    const clock = { ...right, now: () => right.now() + aheadMs };
+    const due = memoryDueIndex({ clock: right });
+    const board = createLaneBoard(due, clock, () => 0.5, createFleetEmitter());
+    await board.look('a');
+    board.report('a', { kind: 'unavailable', retryAt: clock.now() + 25_000 });
+    await right.settle();
+    await due.pause('a', { reason: 'retry-after', count: 0, until: right.now() + 2_000, forMs: 2_000 });
+    aheadMs = 0;
+    await board.look('a');
+    expect(board.pauseOf('a')?.until).toBe(right.now() + 25_000);
+  });
+
+  test.each(['retry-after', 'deaths'] as const)(
+    'FL16 an index that was emptied learns anew what holds a lane: %s',
+    async (reason) => {
+      const clock = fakeClock();
+      let due = memoryDueIndex({ clock });
+      const index: DueIndex = { ...due, pause: (...given) => due.pause(...given), look: (lane) => due.look(lane) };
+      const [one, other] = [0, 1].map(() => createLaneBoard(index, clock, () => 0.5, createFleetEmitter()));
+      if (!one || !other) throw new Error('Expected two boards.');
+      await one.look('a');
+      const until = clock.now() + 25_000;
+      if (reason === 'retry-after') one.report('a', { kind: 'unavailable', retryAt: until });
+      else for (let count = 0; count < 20; count++) one.report('a', { kind: 'dead' });
+      await one.look('a');
+      due = memoryDueIndex({ clock });
+      await clock.advance(1_000);
+      for (const board of [one, other, one]) await board.look('a');
+      expect([one.pauseOf('a')?.reason, other.pauseOf('a')?.reason]).toEqual([reason, reason]);
+      expect([one.mayEnd('a'), other.mayEnd('a')]).toEqual(reason === 'deaths' ? [false, false] : [true, true]);
+      if (reason === 'retry-after')
+        expect([one.pauseOf('a')?.until, other.pauseOf('a')?.until]).toEqual([until, until]);
+    },
+  );
 });

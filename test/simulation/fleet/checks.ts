@@ -57,6 +57,8 @@ interface Customer {
         readonly at: number;
         readonly isMarked: boolean;
         readonly wasMarked: boolean;
+        /** How wrong the clock was that says when these tokens were got. */
+        readonly issuedSkewMs: number;
       }
     | undefined;
   presentations: (Presentation & { readonly holding: Holding | undefined })[];
@@ -65,6 +67,8 @@ interface Customer {
   /** How wrong the clocks were that wrote its record and its entry last. */
   recordSkewMs: number;
   entrySkewMs: number;
+  /** How far ahead the clocks were that noted its uses. */
+  notedAheadMs: number;
   claimedBy: Host | undefined;
   claimedEntryAt: number;
 }
@@ -77,6 +81,8 @@ interface Debt {
 }
 
 const LATE_MS = 1_500;
+/** So much later than it was a use may be noted, after a call that took long. */
+const NOTED_MS = 25_000;
 /** So long after a disturbance a lane is as it should be again: the longest wait of a session, and the rate's growth. */
 const RECOVERY_MS = 100_000;
 
@@ -101,6 +107,7 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       mustBeListedSince: undefined,
       recordSkewMs: 0,
       entrySkewMs: 0,
+      notedAheadMs: 0,
       claimedBy: undefined,
       claimedEntryAt: 0,
     };
@@ -126,7 +133,11 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
     }
     const overlap = one.presentations.find(
       (other) =>
-        other.family === family && !other.isHeard && !other.isOver && !isAway(other.host) && !other.holding?.isLost,
+        other.family === family &&
+        !other.isHeard &&
+        !other.isOver &&
+        !isAway(other.host) &&
+        other.holding?.isLost === false,
     );
     // whoever signs out lets go of a request at once
     if (overlap && hasLock && !one.isLeaving) world.violate('one at a time', `${name} while ${overlap.host.name} does`);
@@ -141,12 +152,14 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
     if (!isWorker || !isFirst || isExcused || one.stored?.family !== family || one.stored.index !== index) return;
     const { from, lifetimeMs, hotForMs, keepAliveMs, refreshLifetimeMs = Number.POSITIVE_INFINITY } = one.facts;
     const name = `${host.name} presents ${family.name}-${index}, ${world.now - askedAt} ms after it was got`;
-    if (world.now < askedAt + from * lifetimeMs - LATE_MS) world.violate('not before it is due', name);
-    // a use is noted within a minute
+    // The record is as old as the clock that wrote it and the clock of the reader say, and nobody can know better.
+    const ageMs = world.now + host.offsetMs - askedAt - one.stored.issuedSkewMs;
+    if (ageMs < from * lifetimeMs - LATE_MS) world.violate('not before it is due', name);
+    // uses that are close together are noted as of the last of them
     const lastUse = one.uses.at(-1);
-    const coldFrom = (lastUse === undefined ? one.startedAt : lastUse + 60_000) + hotForMs + 5_000;
-    const keepAliveAt = askedAt + Math.min(keepAliveMs, 0.9 * refreshLifetimeMs);
-    if (world.now > coldFrom && world.now < keepAliveAt - LATE_MS && wipedAt < one.startedAt) {
+    const coldFrom = (lastUse === undefined ? one.startedAt : lastUse + NOTED_MS) + hotForMs + one.notedAheadMs + 5_000;
+    const spanMs = Math.min(keepAliveMs, 0.9 * refreshLifetimeMs);
+    if (world.now > coldFrom && ageMs < spanMs - LATE_MS && wipedAt < one.startedAt) {
       world.violate('unused sessions cost little', name);
     }
   }
@@ -232,6 +245,9 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       one.claimedBy = undefined;
       watchOf(one.facts.name).putOff(host, key);
     },
+    touches(host, keys) {
+      for (const key of keys) customer(key).notedAheadMs = Math.max(customer(key).notedAheadMs, host.offsetMs);
+    },
     pauses(host, lane, pause: LanePause) {
       watches.get(lane)?.pauses(host, pause);
     },
@@ -251,8 +267,15 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       if (one.left.has(found)) world.violate('sign-out wins', `${host.name} stores ${family}, which was signed out`);
       if (found.key !== key) world.violate('own tokens', `${host.name} stores a token of ${found.key} for ${key}`);
       one.recordSkewMs = host.offsetMs;
-      const wasMarked = one.stored?.family === found && one.stored.index === Number(index) && one.stored.isMarked;
-      one.stored = { family: found, index: Number(index), at: world.now, isMarked: unanswered === true, wasMarked };
+      const same = one.stored?.family === found && one.stored.index === Number(index) ? one.stored : undefined;
+      one.stored = {
+        family: found,
+        index: Number(index),
+        at: world.now,
+        isMarked: unanswered === true,
+        wasMarked: same?.isMarked === true,
+        issuedSkewMs: same?.issuedSkewMs ?? host.offsetMs,
+      };
     },
     removed(host, name, before) {
       const key = name.slice('evertoken:'.length);
@@ -294,7 +317,7 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
     },
     died(host) {
       const others = scene().hosts.filter(
-        (other) => other !== host && !other.isSafe && !other.isDead && !other.isFrozen,
+        (other) => other !== host && !other.isSafe && !other.isDead && !other.isFrozen && !other.isEnding,
       );
       if (others.length === 0) return;
       for (const [key, one] of customers) {
@@ -360,7 +383,8 @@ async function findFaults(
     // what a wrong clock has written holds until that moment
     if (Math.max(Math.abs(one.recordSkewMs), Math.abs(one.entrySkewMs)) > 2_000) continue;
     const { expiresAt = 0 } = JSON.parse(text) as { expiresAt?: number };
-    const isHot = entry.usedAt + one.facts.hotForMs > world.wall() + 5_000;
+    // a use in the future was noted by a wrong clock
+    const isHot = entry.usedAt <= world.wall() && entry.usedAt + one.facts.hotForMs > world.wall() + 5_000;
     const state = () => `${key} at ${world.wall()}: ${JSON.stringify(entry)}`;
     if (isHot && expiresAt < world.wall() - LATE_MS) complain('fresh in the end', `expired: ${state()}`);
     if (entry.at < world.wall() - 10_000) complain('fresh in the end', `due for long: ${state()}`);

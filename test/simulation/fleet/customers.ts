@@ -28,7 +28,7 @@ export function createCustomers(
     const { host } = process;
     const startedAt = world.now;
     world.schedule(BOUND_MS, () => {
-      const isExcused = host.isDead || host.isFrozen || host.thawedAt >= startedAt || process.isStopping;
+      const isExcused = host.isDead || host.isFrozen || host.thawedAt >= startedAt || host.isEnding;
       if (!isOver && !isExcused) world.violate('bounds', `${what} at ${host.name} takes more than ${BOUND_MS} ms`);
     });
     try {

@@ -66,10 +66,9 @@ export function createDisturbances(
   }
 
   /** As SIGTERM does. */
-  function stop(process: FleetProcess): void {
-    const { host, fleet } = process;
-    if (process.isStopping) return;
-    process.isStopping = true;
+  function stop({ host, fleet }: FleetProcess): void {
+    if (host.isEnding) return;
+    host.isEnding = true;
     world.count('stopped');
     world.disturb('crash');
     world.trace(() => `${host.name} is told to end`);
@@ -78,10 +77,10 @@ export function createDisturbances(
     let isOver = false;
     void fleet.stop().then(() => {
       isOver = true;
-      if (isExcused()) return;
+      if (host.isDead) return;
       world.trace(() => `${host.name} has ended`);
       // at its bound, something may still be under way
-      if (world.now < startedAt + BOUND_MS) checks.stopped(host);
+      if (!isExcused() && world.now < startedAt + BOUND_MS) checks.stopped(host);
       host.die();
     });
     world.schedule(STOP_MS, () => {

@@ -11,8 +11,6 @@ import type { SimWorld } from './sim-world.js';
 export interface FleetProcess {
   readonly host: Host;
   readonly fleet: Fleet;
-  /** It was told to end. */
-  isStopping: boolean;
 }
 
 /** Announces changes to all processes. */
@@ -86,5 +84,5 @@ export function createFleetProcess(scene: Scene, checks: Checks, channel: Shared
       if (type === 'lanePaused' || type === 'workerRelieved') world.count(type);
     });
   }
-  return { host, fleet, isStopping: false };
+  return { host, fleet };
 }

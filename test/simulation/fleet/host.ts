@@ -7,6 +7,8 @@ export interface Host {
   readonly startedAt: number;
   isDead: boolean;
   isFrozen: boolean;
+  /** It was told to end, and begins nothing more. */
+  isEnding: boolean;
   thawedAt: number;
   /** How far its clock is ahead, in milliseconds. */
   offsetMs: number;
@@ -38,6 +40,7 @@ export function createHost(world: SimWorld, name: string, isSafe: boolean): Host
     startedAt: world.now,
     isDead: false,
     isFrozen: false,
+    isEnding: false,
     thawedAt: Number.NEGATIVE_INFINITY,
     offsetMs: 0,
     isSafe,

@@ -101,8 +101,10 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
       disturbedAt = world.now;
     },
     named(forMs) {
+      // What excuses a pause that is forgotten is of the time when that one was named, not a shorter one since.
+      if (world.now + forMs < namedUntilAt) return;
       namedAt = world.now;
-      namedUntilAt = Math.max(namedUntilAt, world.now + forMs);
+      namedUntilAt = world.now + forMs;
     },
     endedWrongly() {
       const most = processes * (20 + concurrency) + 5;

@@ -9,6 +9,7 @@ import type { SimWorld } from './sim-world.js';
 export interface IndexWatch {
   claims(host: Host, lane: string, keys: readonly { readonly key: string; readonly at: number }[]): void;
   puts(host: Host, key: string): void;
+  touches(host: Host, keys: readonly string[]): void;
   pauses(host: Host, lane: string, pause: Parameters<DueIndex['pause']>[1]): void;
 }
 
@@ -51,6 +52,7 @@ export function createSharedIndex(world: SimWorld, watch: IndexWatch): SharedInd
         touch: (keys, at) =>
           call('touch', () => {
             world.trace(() => `${host.name} notes the use of ${keys}`);
+            watch.touches(host, keys);
             return bare.touch(keys, at);
           }),
         remove: (key, ended) => call('remove', () => bare.remove(key, ended)),

@@ -62,7 +62,7 @@ function build(world: SimWorld): Play {
     providerOf: (key) => providers.find(({ facts }) => facts.name === laneOf(key)) as Provider,
   };
   const channel = createSharedChannel(world);
-  const alive = () => fleets.filter(({ host, isStopping }) => !host.isDead && !isStopping);
+  const alive = () => fleets.filter(({ host }) => !host.isDead && !host.isEnding);
 
   function open(name: string, isSafe: boolean): FleetProcess {
     const host = createHost(world, name, isSafe);

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { systemClock } from '../../src/adapters/system-clock.js';
+import { systemClock } from '../../src/time/system-clock.js';
 
 test('a clock that was made during one request keeps time in the next one, where the runtime binds a context to its request', async () => {
   // as workerd does
