@@ -26,6 +26,18 @@ export interface TokenEndpointOptions {
   allowInsecure?: boolean | undefined;
 }
 
+const OPTIONS = [
+  'url',
+  'clientId',
+  'clientSecret',
+  'authentication',
+  'parameters',
+  'headers',
+  'dpop',
+  'fetch',
+  'allowInsecure',
+];
+
 /**
  * A refresh function for a standard token endpoint (RFC 6749 section 6).
  *
@@ -37,6 +49,9 @@ export interface TokenEndpointOptions {
 export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
   const { clientId, clientSecret, parameters, headers, allowInsecure } = options ?? {};
   const url = checkEndpoint(options?.url, allowInsecure);
+  for (const [name, value] of Object.entries(options)) {
+    if (!OPTIONS.includes(name)) refuse(name, `one of ${OPTIONS.join(', ')}`, value);
+  }
   const { authentication = clientSecret === undefined ? 'none' : 'basic' } = options;
   if (typeof clientId !== 'string' || !clientId) refuse('clientId', 'a string that is not empty', clientId);
   if (!['undefined', 'string'].includes(typeof clientSecret)) refuse('clientSecret', 'a string', clientSecret);

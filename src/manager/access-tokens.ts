@@ -166,7 +166,7 @@ export class AccessTokens {
     checkCall(options);
     const { settings, demands, session, refresher } = this.#parts;
     const demand = demands.add();
-    await whenKnown(this.#parts, options.signal);
+    await whenKnown(this.#parts, options.signal, Number.POSITIVE_INFINITY);
     const isUnread = session.state.status === 'loading' && session.failing?.error instanceof StorageError;
     if (settings.isCookie && (session.state.status === 'none' || isUnread)) {
       return this.#parts.track(refresher.signIn('asked'), options.signal);
@@ -184,7 +184,7 @@ export class AccessTokens {
   async #get({ signal, minValidityMs = 0 }: GetOptions = {}): Promise<string> {
     const { settings, session, refresher } = this.#parts;
     const { clock } = settings.platform;
-    await whenKnown(this.#parts, signal);
+    await whenKnown(this.#parts, signal, minValidityMs);
     const state = requireSession(this.#parts);
     if (!state) return this.#waitForToken(signal);
     const { tokens } = state.record;

@@ -138,14 +138,14 @@ function redirection(response: Response, secrets: Asked['secrets']): string | un
   return `a redirect${to} came`;
 }
 
-// A code in words is one; anything else may be an echo of what the server was sent.
+// A code in words is one, unless it is a secret itself; anything else may be an echo of what the server was sent.
 function withoutSecret(
   { oauthError, ...failure }: RefreshFailure,
   secrets: readonly (string | undefined)[],
 ): RefreshFailure {
   if (oauthError === undefined) return failure;
-  const isEcho =
-    !/^([a-z_]+|[A-Z_]+)$/.test(oauthError) && secrets.some((secret) => containsPart(oauthError, secret ?? ''));
+  const isCode = /^([a-z_]+|[A-Z_]+)$/.test(oauthError);
+  const isEcho = secrets.some((secret = '') => secret === oauthError || (!isCode && containsPart(oauthError, secret)));
   return isEcho ? failure : { ...failure, oauthError };
 }
 

@@ -1,3 +1,4 @@
+import { isUsable } from '../core/freshness.js';
 import { noSession, type SessionState } from '../core/session.js';
 import type { SessionRecord } from '../core/session-record.js';
 import { SessionError } from '../errors.js';
@@ -26,14 +27,21 @@ export interface LiveParts {
 /** A session that there is. */
 export type LiveSession = Extract<SessionState, { record: SessionRecord }>;
 
-/** Waits until the session is known, or a cookie is being asked about. */
-export async function whenKnown(parts: LiveParts, signal: AbortSignal | undefined): Promise<void> {
+/**
+ * Waits until the session is known, or a cookie is being asked about.
+ *
+ * @param validityMs How long the token held here has to live to be of use; infinite: a new one is asked for.
+ */
+export async function whenKnown(parts: LiveParts, signal: AbortSignal | undefined, validityMs = 0): Promise<void> {
   const { settings, session, refresher, reader, pending, exchange } = parts;
   parts.activate();
   if (signal?.aborted) throw abortReason(signal);
   const { ends } = pending;
-  // Whoever asks beside a sign-in, with no session there yet, waits for it; the refresh function would wait for itself.
-  if (pending.isStarting && !session.record && !exchange.isInside(signal)) await pending.callers.wait(signal);
+  const { record } = session;
+  const usedUntil = settings.platform.clock.now() + validityMs;
+  const isServed = record && validityMs < Number.POSITIVE_INFINITY && isUsable(record.tokens, usedUntil);
+  // Whoever asks beside a sign-in and cannot be served waits for it; the refresh function would wait for itself.
+  if (pending.isStarting && !isServed && !exchange.isInside(signal)) await pending.callers.wait(signal);
   // A client that is granted tokens by itself is never signed out for good.
   if (settings.isGrant && session.state.status === 'none' && !pending.isErasing) {
     session.dispatch({ type: 'reopened' });

@@ -90,6 +90,7 @@ const PORTS = {
   channel: ['announce', 'subscribe'],
   wakeups: ['subscribe', 'isAwake', 'isOnline'],
   clock: ['now', 'after'],
+  marks: ['get', 'set'],
 } as const;
 
 /** Checks the options and fills in the defaults; throws `OptionsError` that says what was expected and what came. */
@@ -133,6 +134,7 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
   checkOption('platform', platform, 'object');
   for (const [port, methods] of Object.entries(PORTS)) {
     const value = platform[port as keyof typeof PORTS] as unknown as Record<string, unknown>;
+    if (port === 'marks' && value === undefined) continue; // the only one that a platform may lack
     checkOption(`platform.${port}`, value, 'object');
     for (const method of methods) checkOption(`platform.${port}.${method}`, value[method], 'function');
   }

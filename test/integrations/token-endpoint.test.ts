@@ -136,6 +136,11 @@ describe('wrong options end in OptionsError at once', () => {
     ['something else to send', { fetch: 'fetch' }, /fetch: expected a function, but a value of type string came/],
     ['another authentication', { authentication: 'jwt' }, /'none', 'basic' or 'post', but a value of type string came/],
     ['basic without a secret', { authentication: 'basic' }, /with a clientSecret/],
+    [
+      'an option that there is not',
+      { scope: 'orders' },
+      /scope: expected one of url, clientId, .*, but a value of type string came/,
+    ],
     ['none with a secret', { authentication: 'none', clientSecret: 'secret' }, /with a clientSecret/],
   ])('%s', (_, options, message) => {
     const create = () =>

@@ -162,6 +162,11 @@ describe('wrong options are refused at creation: the message says what was expec
 
   const more: [string, unknown, string][] = [
     [
+      'marks',
+      platform({ marks: { get: () => null } }),
+      'Option platform.marks.set: expected a value of type function, but a value of type undefined came.',
+    ],
+    [
       'background',
       platform({ background: 'no' }),
       'Option platform.background: expected a value of type boolean, but a value of type string came.',

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { createTokenManager, inProcess } from '../../src/index.js';
+import { describe, expect, test } from 'vitest';
+import { createTokenManager, inProcess, type TokenManager } from '../../src/index.js';
 import { fakeClock } from '../../src/testing.js';
 
 const outcome = (promise: Promise<unknown>) =>
@@ -117,4 +117,41 @@ test('a caller beside a sign-in does not share the refusal of those who asked be
   await clock.runUntil(starting);
   expect(await before).toBe('ERR_NO_SESSION');
   expect(await beside).toBe('alice');
+});
+
+describe('a caller beside a sign-in waits for it where the session held here has no token for it', () => {
+  const platform = inProcess();
+  const { storage } = platform;
+  const callers = {
+    'an expired one': [{ expires_in: 60 }, (tokens) => tokens.getAccessToken()],
+    'one that does not live long enough': [
+      { expires_in: 300 },
+      (tokens) => tokens.getAccessToken({ minValidityMs: 600_000 }),
+    ],
+    'not the new one that is asked for': [
+      { expires_in: 3_600 },
+      async (tokens) => tokens.refresh().then(() => tokens.getAccessToken()),
+    ],
+  } satisfies Record<string, [object, (tokens: TokenManager) => Promise<string>]>;
+
+  test.each(Object.entries(callers))('%s', async (_, [life, ask]) => {
+    const clock = fakeClock();
+    const slowly = () => new Promise<void>((done) => clock.after(100, done));
+    const tokens = createTokenManager({
+      refresh: async () => ({ access_token: 'bob', token_type: 'Bearer', expires_in: 3_600 }),
+      proactive: false,
+      platform: {
+        ...platform,
+        clock,
+        storage: { ...storage, setItem: (key, value) => slowly().then(() => storage.setItem(key, value)) },
+      },
+    });
+    await clock.runUntil(
+      tokens.startSession({ access_token: 'alice', token_type: 'Bearer', refresh_token: 'r', ...life }),
+    );
+    await clock.advance(120_000);
+    const starting = tokens.startSession({ access_token: 'bob', refresh_token: 'r2', expires_in: 3_600 });
+    expect(await clock.runUntil(outcome(ask(tokens)))).toBe('bob');
+    await clock.runUntil(starting);
+  });
 });
