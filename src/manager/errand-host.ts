@@ -17,6 +17,8 @@ export interface ErrandHost {
   readonly work: Pick<PendingWork, 'track'>;
   /** The session, as soon as it is known; throws where there is none, or another than that of a refused access token. */
   known(signal: AbortSignal | undefined, rejected?: string): Promise<SessionRecord>;
+  /** Whether work that gave its last sign of life then may still go on; dead work is left to itself. */
+  isAlive(at: number): boolean;
   /** One attempt at the lock, beside the refreshes of the session; never rejects, and nothing of it is published. */
   attempt(request: AttemptRequest): { readonly run: RefreshRun; readonly outcome: Promise<AttemptOutcome> };
   emit(event: TokenEvent): void;

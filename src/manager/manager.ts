@@ -14,7 +14,7 @@ import { Demands } from './demands.js';
 import { createEmitter, type Emitter, report } from './emitter.js';
 import type { ErrandHost, Errands } from './errand-host.js';
 import { Exchange } from './exchange.js';
-import { longestMs } from './hold-lock.js';
+import { isAlive, longestMs } from './hold-lock.js';
 import { pastSession, requireSession, whenKnown } from './live-session.js';
 import type { Settings } from './options.js';
 import { PendingCommands } from './pending-commands.js';
@@ -107,6 +107,10 @@ export class Manager implements Observers, Parts {
     await whenKnown(this, signal);
     if (rejected !== undefined && this.marks.isPast(rejected)) throw pastSession();
     return requireSession(this)?.record ?? this.callers.wait(signal);
+  }
+
+  isAlive(at: number): boolean {
+    return isAlive(this.settings, at);
   }
 
   attempt(request: AttemptRequest): ReturnType<ErrandHost['attempt']> {

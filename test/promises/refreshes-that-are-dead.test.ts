@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { inProcessLock } from '../../src/adapters/in-process-lock.js';
 import { createTokenManager, inProcess, type TokenManagerOptions } from '../../src/index.js';
+import { forResource } from '../../src/integrations/oauth.js';
 import { fakeClock } from '../../src/testing.js';
 
 const MINUTE = 60_000;
@@ -38,17 +39,18 @@ function edge(options: Partial<TokenManagerOptions> = {}) {
       if (state.storageMs > 0) await wait(state.storageMs);
       return work();
     });
+  const refresh: TokenManagerOptions['refresh'] = ({ refreshToken }) =>
+    alive(async () => {
+      const number = ++state.requests;
+      const own = life;
+      presented.push(refreshToken);
+      expect(answered).not.toContain(refreshToken);
+      await wait(100);
+      if (own === life) answered.add(refreshToken);
+      return { access_token: `at-${number}`, refresh_token: `rt-${number}`, expires_in: 600 };
+    });
   const tokens = createTokenManager({
-    refresh: ({ refreshToken }) =>
-      alive(async () => {
-        const number = ++state.requests;
-        const own = life;
-        presented.push(refreshToken);
-        expect(answered).not.toContain(refreshToken);
-        await wait(100);
-        if (own === life) answered.add(refreshToken);
-        return { access_token: `at-${number}`, refresh_token: `rt-${number}`, expires_in: 600 };
-      }),
+    refresh: Object.assign(refresh, { forTargets: true as const }),
     platform: {
       ...platform,
       clock: mortal,
@@ -230,4 +232,27 @@ test.each([10_000, SOON])('the repair of a write that was cut off is made up for
   await clock.advance(10_000);
   expect(stored()).toMatch('rt');
   tokens.dispose();
+});
+
+const FILES = 'https://files.test';
+
+test.each([
+  ['the clock goes on', FILES, SOON],
+  ['the clock is set back', FILES, -2 * 60 * MINUTE],
+  ['the clock goes on, with another target', 'https://mail.test', SOON],
+  ['the clock is set back, with another target', 'https://mail.test', -2 * 60 * MINUTE],
+])('an errand that was cut off blocks no caller that comes after its bound: %s', async (_, resource, ms) => {
+  for (let at = 0; at <= 200; at += 5) {
+    const { tokens, clock, cut } = await expired();
+    const files = forResource(tokens, { resource: FILES });
+    const source = resource === FILES ? files : forResource(tokens, { resource });
+    void files.getAccessToken().catch(() => undefined);
+    await clock.advance(at);
+    cut();
+    clock.set(clock.now() + ms);
+    // After a clock was set back, the lock may still be kept: that is said within its own bound.
+    const came = clock.runUntil(source.getAccessToken()).catch((error) => String(error.code));
+    expect(await came, `cut at ${at}`).toMatch(ms > 0 ? /^at-/ : /^(at-|ERR_LOCK_TIMEOUT)/);
+    tokens.dispose();
+  }
 });

@@ -3,7 +3,7 @@ import type { SessionRecord } from '../../core/session-record.js';
 import type { Target } from '../../core/target.js';
 import { LockError, SessionError } from '../../errors.js';
 import type { TokenManager } from '../../manager/token-manager.js';
-import { type ErrandWish, longestMs } from './errand-steps.js';
+import type { ErrandWish } from './errand-steps.js';
 import type { Errands } from './errands.js';
 
 /** What is asked for, and who asks. */
@@ -38,12 +38,12 @@ export interface ErrandRoom {
 }
 
 export function createErrandRoom(aim: Aim): ErrandRoom {
-  const { settings } = aim.errands.host;
-  const { clock } = settings.platform;
+  const { host } = aim.errands;
+  const { clock } = host.settings.platform;
   let room: Room | undefined;
 
   function current({ sessionId }: SessionRecord): Promise<string> | undefined {
-    return room?.sessionId === sessionId && clock.now() - room.aliveAt <= longestMs(settings) ? room.token : undefined;
+    return room?.sessionId === sessionId && host.isAlive(room.aliveAt) ? room.token : undefined;
   }
 
   function enter(record: SessionRecord, wish: Wish): Promise<string> {

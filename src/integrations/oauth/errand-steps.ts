@@ -22,14 +22,6 @@ export interface ErrandWish {
 
 type Settings = ErrandHost['settings'];
 
-/** Beside the request: waiting for the lock, and for the storage. */
-const MARGIN_MS = 60_000;
-
-/** What has taken longer is taken for dead, even if no timer has fired. */
-export function longestMs({ timeoutMs }: Settings): number {
-  return 2 * timeoutMs + MARGIN_MS;
-}
-
 /** Whether nothing may be asked yet. */
 export function isHeld({ platform, retry }: Settings, failure: StoredFailure | undefined): boolean {
   return failure !== undefined && !mayRetry(failure, platform.clock.now(), retry);

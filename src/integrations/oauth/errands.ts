@@ -3,7 +3,7 @@ import type { TokenSet } from '../../core/token-set.js';
 import type { AttemptOutcome } from '../../manager/attempt-outcome.js';
 import type { ErrandHost, Errands as Started } from '../../manager/errand-host.js';
 import type { RefreshRun } from '../../manager/refresh-run.js';
-import { type ErrandWish, errandFor, longestMs } from './errand-steps.js';
+import { type ErrandWish, errandFor } from './errand-steps.js';
 
 /** The errands of one manager. */
 export interface Errands extends Started {
@@ -51,9 +51,8 @@ export function createErrands(host: ErrandHost): Errands {
   return {
     host,
     run: (wish, base) => {
-      const now = clock.now();
-      const isDead = now - begunAt > longestMs(settings);
-      if (isDead) begunAt = now;
+      const isDead = !host.isAlive(begunAt);
+      if (isDead) begunAt = clock.now();
       const before = isDead ? Promise.resolve() : turn;
       const outcome = work.track(before.then(() => attempt(wish, base)));
       turn = outcome;
