@@ -58,7 +58,7 @@ export async function comeBack(
   rule: LaneRule,
 ): Promise<void> {
   const now = clock.now();
-  if (snapshot.status !== 'active' || snapshot.retryAt !== undefined) return;
+  if (snapshot.status !== 'active' || (snapshot.retryAt ?? 0) > now) return;
   const found = await due.get(key);
   if (!found || found.urgent || found.at <= now + rule.takeoverMs) return; // nothing to do, or somebody is at it
   if (!isHot(found, rule.hotForMs, now)) return; // the use was noted so late that it does not count any more

@@ -151,7 +151,7 @@ interface Round {
   readonly isKill: boolean;
 }
 
-async function count({ fleet }: Here, tally: Tally, { flight, at, seen, keys, isKill }: Round): Promise<void> {
+async function count({ fleet, due }: Here, tally: Tally, { flight, at, seen, keys, isKill }: Round): Promise<void> {
   tally.rounds++;
   tally.inFlight += flight.keys.length;
   const begun = new Set(flight.keys);
@@ -169,6 +169,15 @@ async function count({ fleet }: Here, tally: Tally, { flight, at, seen, keys, is
     const next = own.find((one) => one.at >= at && one.pid !== flight.pid);
     const isRelieved = isKill && begun.has(key);
     if (isRelieved && next) tally.relievedMs = Math.max(tally.relievedMs, next.at - at);
-    if (isRelieved && !next) tally.forgotten++;
+    if (isRelieved && !next && !(await isFresh(due, key))) tally.forgotten++;
   }
+}
+
+/**
+ * Nothing was in hand any more: on a busy machine the signal comes so late that the answers had come and were stored,
+ * and nobody has to relieve whom nothing holds up. What was in hand, and is not relieved, keeps its mark or has expired.
+ */
+async function isFresh(due: Here['due'], key: string): Promise<boolean> {
+  const { urgent, expiresAt = 0 } = (await due.get(key)) ?? {};
+  return !urgent && expiresAt > Date.now() + ROUND_MS;
 }
