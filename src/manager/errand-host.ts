@@ -8,6 +8,7 @@ import type { Settings } from './options.js';
 import type { PendingCommands } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
 import type { RefreshRun } from './refresh-run.js';
+import type { TokenMarks } from './token-marks.js';
 
 /** What a manager has for errands. */
 export interface ErrandHost {
@@ -15,6 +16,7 @@ export interface ErrandHost {
   readonly session: { readonly record: SessionRecord | undefined; dispatch(input: SessionInput): void };
   readonly pending: Pick<PendingCommands, 'isStarting' | 'callers'>;
   readonly work: Pick<PendingWork, 'track'>;
+  readonly marks: Pick<TokenMarks, 'add'>;
   /** The session, as soon as it is known; throws where there is none, or another than that of a refused access token. */
   known(signal: AbortSignal | undefined, rejected?: string): Promise<SessionRecord>;
   /** Whether work that gave its last sign of life then may still go on; dead work is left to itself. */

@@ -83,6 +83,8 @@ function publish(
   const told = { reason, attempts: attempt, durationMs };
   if (outcome.kind === 'refreshed') {
     const { record, by } = outcome;
+    // It is served also where a peer's record of the same revision stays.
+    host.marks.add(record.others?.[target]?.accessToken, true, record.grant?.binding);
     session.dispatch({ type: 'refreshed', base, record, by, ...told, isErrand: true });
     const rotated = record.tokens.refreshToken !== base.tokens.refreshToken;
     const { expiresAt } = record.others?.[target] ?? {};
