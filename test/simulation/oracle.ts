@@ -259,9 +259,12 @@ export function createOracle(world: World, server: SimServer): Oracle {
       budget.demand();
     },
     presents: (peer, request, refreshToken, proven) => {
-      oracle.requests++;
       const isAgain = proven?.isAgain === true;
-      if (!isAgain) budget.request();
+      // what a demand costs is bounded by itself: one sending more for each
+      if (!isAgain) {
+        oracle.requests++;
+        budget.request();
+      }
       const { grant, index = 0 } = (refreshToken !== undefined && server.locate(refreshToken)) || {};
       const { holding } = peer;
       const presentation: Presentation = {
