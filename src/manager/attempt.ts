@@ -188,7 +188,7 @@ export class Attempt {
   }
 
   async #storeTokens(current: SessionRecord | undefined, tokens: TokenSet, request?: number): Promise<AttemptOutcome> {
-    const { settings, store, records, unstored, session } = this.#parts;
+    const { settings, records, unstored, session } = this.#parts;
     const { clock } = settings.platform;
     const facts = request ? this.#facts : unstored.facts;
     if (this.#storage.lease.signal.aborted) {
@@ -200,7 +200,7 @@ export class Attempt {
     }
     const wasUsable = isUsable(tokens, clock.now());
     const isFirst = this.#isBlind || this.#request.isSignIn;
-    const record = records.next(current, tokens, { ...facts, after: isFirst ? store.firstRevision() : undefined });
+    const record = records.next(current, tokens, { ...facts, after: isFirst ? records.firstRevision() : undefined });
     const letGo = current && unstored.keep(current, tokens, facts);
     await this.#write(record);
     letGo?.();

@@ -1,3 +1,4 @@
+import { unmarkedFrom } from '../core/ended-marks.js';
 import { grantAfter, type SessionGrant } from '../core/session-grant.js';
 import {
   isLater,
@@ -8,6 +9,7 @@ import {
   type SessionRecord,
 } from '../core/session-record.js';
 import { isSameSubject, type TokenSet } from '../core/token-set.js';
+import { marksOf } from './marks-of.js';
 import type { Settings } from './options.js';
 
 /** Makes records, and names sessions and attempts. */
@@ -18,6 +20,11 @@ export class RecordFactory {
 
   constructor(settings: Settings) {
     this.#settings = settings;
+  }
+
+  /** A session that starts now has at least this revision: no sign-out of before may end it. */
+  firstRevision(): number {
+    return Math.max(this.#settings.platform.clock.now(), unmarkedFrom(marksOf(this.#settings)));
   }
 
   /** A random name that is no secret; the counter tells names apart even where chance is constant. */

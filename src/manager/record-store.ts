@@ -1,5 +1,5 @@
 import { type Decoded, decodePause, decodeRecord, encodeRecord } from '../core/codec.js';
-import { addMarks, isMarked, markFor, removeMarks, unmarkedFrom } from '../core/ended-marks.js';
+import { addMarks, isMarked, markFor, removeMarks } from '../core/ended-marks.js';
 import { orNone } from '../core/or-none.js';
 import { reconcile, type Standing, withMark } from '../core/reconcile.js';
 import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
@@ -7,6 +7,7 @@ import { type AnyTokenError, isTokenError, StorageError } from '../errors.js';
 import type { Lease } from '../ports/lock.js';
 import { withDeadline } from './deadline.js';
 import { holdLock, lockLost, STORAGE_LIMIT_MS } from './hold-lock.js';
+import { marksOf } from './marks-of.js';
 import type { Settings } from './options.js';
 import { safeCause } from './safe-cause.js';
 import type { SessionStore } from './session-store.js';
@@ -159,11 +160,6 @@ export class RecordStore {
     return this.#hasTombstone(record) || isMarked(this.#getMarks(), record);
   }
 
-  /** A session that starts now has at least this revision: no sign-out of before may end it. */
-  firstRevision(): number {
-    return Math.max(this.#parts.settings.platform.clock.now(), unmarkedFrom(this.#getMarks()));
-  }
-
   /** Which record is right, as far as this manager knows. */
   standing(held: SessionRecord | undefined, found: SessionRecord | undefined): Standing {
     const isBuried = found !== undefined && this.#hasTombstone(found);
@@ -216,8 +212,7 @@ export class RecordStore {
   }
 
   #getMarks(): string | null {
-    const { platform, name } = this.#parts.settings;
-    return platform.marks?.get(`${name}:ended`) ?? null;
+    return marksOf(this.#parts.settings);
   }
 
   #setMarks(change: (marks: string | null) => string | null): void {

@@ -148,7 +148,7 @@ export class SessionCommands {
     const { session, store, records, pending, refresher } = this.#parts;
     const first = records.next(undefined, tokens, { grant: granted });
     const { sessionId } = first;
-    const begunAt = store.firstRevision();
+    const begunAt = records.firstRevision();
     const turn = pending.beginStart(sessionId);
     // A refresh under way may bring the refresh token that a session goes on with.
     if (!continues || tokens.refreshToken !== undefined) void refresher.detach();

@@ -91,7 +91,9 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
       (isUnseen ||
         oracle.hasBound(call.sessionId, grant) ||
         Math.max(oracle.faultAt(), oracle.faultAt(peer)) > world.now - 20_000);
-    const isOwn = before === grant || isFed;
+    // whoever asks beside a sign-in waits for it (A13), and perhaps for one that replaces it
+    const isBeside = rejected === undefined && call.starting.length > 0;
+    const isOwn = before === grant || isFed || isBeside;
     if (before && !isOwn && !isLooking && !isAgain) world.violate('own tokens', `${what}, but asked as ${before.name}`);
     // and which of two sessions is the newer one, nobody can tell after the clock was set back
     if (peer.left.has(grant.name) && lock !== 'shared' && !isCookie && !world.wasSetBack)

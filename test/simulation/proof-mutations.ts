@@ -18,7 +18,7 @@ export const proofMutations: readonly Mutation[] = [
   mutation(
     'the access token of an errand is not known as bound',
     'Of two errands that end at the same revision, one serves an access token that no record here has: it goes out as Bearer (J35).',
-    'manager/errands.ts',
+    'integrations/oauth/errands.ts',
     'marks.add(record.others?.[target]?.accessToken, true, record.grant?.binding);',
     'marks.add(undefined, true, record.grant?.binding);',
   ),

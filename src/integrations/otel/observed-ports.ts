@@ -8,7 +8,7 @@ type Platform = NonNullable<TokenManagerOptions['platform']>;
 type Revoke = NonNullable<TokenManagerOptions['revoke']>;
 
 /** Starts a stopwatch: what is returned tells how long it was until it is first called. */
-export function stopwatch(
+function stopwatch(
   telemetry: Telemetry,
   clock: { now(): number },
   name: InstrumentName,
