@@ -256,3 +256,18 @@ test.each([
     tokens.dispose();
   }
 });
+
+test('a caller who waits behind an errand that was cut off is served once that is dead by the clock', async () => {
+  const { tokens, clock, cut } = await expired();
+  void forResource(tokens, { resource: FILES })
+    .getAccessToken()
+    .catch(() => undefined);
+  await clock.advance(60);
+  cut();
+  await clock.advance(5_000);
+  const beganAt = clock.now();
+  const caller = forResource(tokens, { resource: 'https://mail.example' }).getAccessToken();
+  await expect(clock.runUntil(caller)).resolves.toMatch('at-');
+  expect(clock.now() - beganAt).toBeLessThan(SOON);
+  tokens.dispose();
+});

@@ -5,6 +5,9 @@ import type { ErrandHost, Errands as Started } from '../../manager/errand-host.j
 import type { RefreshRun } from '../../manager/refresh-run.js';
 import { type ErrandWish, errandFor } from './errand-steps.js';
 
+/** How often an errand looks whether the one before it is dead by the clock. */
+const LOOK_MS = 5_000;
+
 /** The errands of one manager. */
 export interface Errands extends Started {
   readonly host: ErrandHost;
@@ -24,6 +27,26 @@ export function createErrands(host: ErrandHost): Errands {
   /** The errand that began last, and when: one after the other, or those behind would wait too long for the lock. */
   let turn: Promise<unknown> = Promise.resolve();
   let begunAt = 0;
+
+  /** Waits for the errand before, as long as that may still go on. */
+  function myTurn(before: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      let cancel = (): void => undefined;
+      const look = () => {
+        if (host.isAlive(begunAt)) {
+          cancel = clock.after(LOOK_MS, look);
+          return;
+        }
+        begunAt = clock.now();
+        resolve();
+      };
+      look();
+      void before.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
 
   async function attempt(wish: ErrandWish, asked: SessionRecord): Promise<AttemptOutcome> {
     // What a sign-in stores is published by itself.
@@ -51,10 +74,7 @@ export function createErrands(host: ErrandHost): Errands {
   return {
     host,
     run: (wish, base) => {
-      const isDead = !host.isAlive(begunAt);
-      if (isDead) begunAt = clock.now();
-      const before = isDead ? Promise.resolve() : turn;
-      const outcome = work.track(before.then(() => attempt(wish, base)));
+      const outcome = work.track(myTurn(turn).then(() => attempt(wish, base)));
       turn = outcome;
       return outcome;
     },
