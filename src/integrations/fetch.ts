@@ -100,8 +100,8 @@ export function createFetch(tokens: TokenSource, options: FetchOptions): typeof 
       const sent = accessToken === '' ? tokens[hooks]?.present?.() : undefined;
       const response = await send(outgoing.goal, outgoing.init);
       const rejection = rejected
-        ? await judge(rejected, response, outgoing, accessToken)
-        : readRejection(response, outgoing.target.origin);
+        ? await judge(rejected, response, outgoing, accessToken, around.isSigned)
+        : readRejection(response, outgoing.target.origin, around.isSigned);
       if (rejection) return await replay(around, outgoing, { accessToken, sent }, response, rejection);
       futile.accept(outgoing.target.url);
       return response;

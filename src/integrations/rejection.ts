@@ -16,14 +16,21 @@ export interface Rejection {
   readonly isReplaceable: boolean;
 }
 
-/** Errors that a new token does not help: the user has to do something (RFC 6750, RFC 9470), or the proof was refused (RFC 9449). */
-const NEEDS_MORE = ['insufficient_scope', 'insufficient_user_authentication', 'use_dpop_nonce', 'invalid_dpop_proof'];
+/** Errors that mean a request must not ask the user for anything: it needs more than a new token (RFC 6750, RFC 9470). */
+const NEEDS_MORE = ['insufficient_scope', 'insufficient_user_authentication'];
+/** Errors that say nothing of the access token where the request was signed: the proof was refused (RFC 9449 section 7.1). */
+const PROOF_REFUSED = ['use_dpop_nonce', 'invalid_dpop_proof'];
 
 /** The members of a response that read its body. */
 const BODY = /^(body|json|text|blob|bytes|array|form)/;
 
 /** Reads from an answer whether the access token was refused; `verdict` is the word of the application. */
-export function readRejection(response: Response, origin: string, verdict?: boolean): Rejection | undefined {
+export function readRejection(
+  response: Response,
+  origin: string,
+  isSigned: boolean,
+  verdict?: boolean,
+): Rejection | undefined {
   const { status } = response;
   if (!verdict && status !== 401 && status !== 403) return undefined;
   const { headers, url } = response;
@@ -32,7 +39,8 @@ export function readRejection(response: Response, origin: string, verdict?: bool
   if (from && from.origin !== origin) return undefined;
   const challenges = readChallenges(headers.get('www-authenticate'));
   const challenge = challenges.find(({ scheme }) => scheme === 'bearer') ?? challenges[0];
-  const needsMore = challenges.some(({ parameters }) => NEEDS_MORE.includes(parameters.error ?? ''));
+  const hopeless = isSigned ? NEEDS_MORE.concat(PROOF_REFUSED) : NEEDS_MORE;
+  const needsMore = challenges.some(({ parameters }) => hopeless.includes(parameters.error ?? ''));
   const isReplaceable = verdict ?? (status === 401 && !needsMore);
   return isReplaceable || needsMore ? { challenges, challenge, isReplaceable } : undefined;
 }
@@ -43,6 +51,7 @@ export async function judge(
   response: Response,
   { goal, init, target: { url, origin } }: Outgoing,
   accessToken: string,
+  isSigned: boolean,
 ): Promise<Rejection | undefined> {
   let copy: Response | undefined;
   // The body is cloned when it is first read, so that the caller's response stays unread.
@@ -58,7 +67,7 @@ export async function judge(
     const { method = (goal as { method?: string }).method ?? 'GET' } = init;
     const view = new Proxy(Object.create(Object.getPrototypeOf(response)), { get });
     const said: unknown = await rejected(view, { url, method: method.toUpperCase() });
-    if (typeof said === 'boolean') return readRejection(response, origin, said);
+    if (typeof said === 'boolean') return readRejection(response, origin, isSigned, said);
     problem = `a value of type ${typeof said} came`;
   } catch (error) {
     problem = describe(error, accessToken);
@@ -67,5 +76,5 @@ export async function judge(
   }
   const { reportError = console.error } = globalThis as { reportError?: (error: unknown) => void };
   reportError(optionError('rejected', 'true or false', problem));
-  return readRejection(response, origin);
+  return readRejection(response, origin, isSigned);
 }

@@ -58,7 +58,9 @@ export async function replay(
   const { spare } = outgoing;
   outgoing.spare = undefined; // it is sent now, so it must not be cancelled later
   const second = await send(spare ?? goal, init);
-  const again = await (rejected ? judge(rejected, second, outgoing, next) : readRejection(second, target.origin));
+  const again = await (rejected
+    ? judge(rejected, second, outgoing, next, isSigned)
+    : readRejection(second, target.origin, isSigned));
   if (again) tell(again, second, next, true);
   if (again?.isReplaceable) futile.add(target.url, next);
   return second;

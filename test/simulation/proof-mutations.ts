@@ -174,8 +174,8 @@ export const proofMutations: readonly Mutation[] = [
     'a refused proof is taken for a refused access token',
     'A nonce or a wrong clock costs a refresh, and ends a session that has no refresh token.',
     'integrations/rejection.ts',
-    "'insufficient_user_authentication', 'use_dpop_nonce', 'invalid_dpop_proof'];",
-    "'insufficient_user_authentication'];",
+    'isSigned ? NEEDS_MORE.concat(PROOF_REFUSED) : NEEDS_MORE',
+    'NEEDS_MORE',
   ),
   {
     name: 'use_dpop_nonce ends the session',

@@ -138,7 +138,7 @@ export const mutations: readonly Mutation[] = [
     means: 'A session that its provider ended is gone without a word.',
     patches: [
       { file: INDEXED, find: "{ reason: 'rejected', at: now() }", replace: 'undefined' },
-      { file: OPEN, find: 'isListed ? due.remove(key, { reason, at })', replace: 'isListed ? due.remove(key)' },
+      { file: OPEN, find: 'due.remove(key, { reason, at })', replace: 'due.remove(key)' },
       {
         file: WORKER,
         find: "entry.urgent ? { reason: 'rejected', at: clock.now() } : undefined",
