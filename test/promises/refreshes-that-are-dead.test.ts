@@ -257,16 +257,18 @@ test.each([
   }
 });
 
-test('a caller who waits behind an errand that was cut off is served once that is dead by the clock', async () => {
+test.each([
+  ['behind', 'https://mail.example'],
+  ['for', FILES],
+])('a caller who waits %s an errand that was cut off is served once that is dead by the clock', async (_, resource) => {
   const { tokens, clock, cut } = await expired();
-  void forResource(tokens, { resource: FILES })
-    .getAccessToken()
-    .catch(() => undefined);
+  const files = forResource(tokens, { resource: FILES });
+  void files.getAccessToken().catch(() => undefined);
   await clock.advance(60);
   cut();
   await clock.advance(5_000);
   const beganAt = clock.now();
-  const caller = forResource(tokens, { resource: 'https://mail.example' }).getAccessToken();
+  const caller = (resource === FILES ? files : forResource(tokens, { resource })).getAccessToken();
   await expect(clock.runUntil(caller)).resolves.toMatch('at-');
   expect(clock.now() - beganAt).toBeLessThan(SOON);
   tokens.dispose();

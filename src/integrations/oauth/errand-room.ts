@@ -4,7 +4,7 @@ import type { Target } from '../../core/target.js';
 import { LockError, SessionError } from '../../errors.js';
 import type { TokenManager } from '../../manager/token-manager.js';
 import type { ErrandWish } from './errand-steps.js';
-import type { Errands } from './errands.js';
+import { type Errands, LOOK_MS } from './errands.js';
 
 /** What is asked for, and who asks. */
 export interface Aim {
@@ -35,6 +35,8 @@ export interface ErrandRoom {
   current(record: SessionRecord): Promise<string> | undefined;
   /** The errand under way, or one that starts now. */
   enter(record: SessionRecord, wish: Wish): Promise<string>;
+  /** The same; should the one under way turn out to be dead by the clock, one that starts then. */
+  wait(record: SessionRecord, wish: Wish): Promise<string>;
 }
 
 export function createErrandRoom(aim: Aim): ErrandRoom {
@@ -60,7 +62,22 @@ export function createErrandRoom(aim: Aim): ErrandRoom {
     return entered.token;
   }
 
-  return { current, enter: (record, wish) => current(record) ?? enter(record, wish) };
+  function wait(record: SessionRecord, wish: Wish): Promise<string> {
+    const joined = current(record) && room;
+    if (!joined) return enter(record, wish);
+    return new Promise((resolve, reject) => {
+      let cancel = (): void => undefined;
+      // Whose work was cut off has taken its timers along: whoever waits looks for himself.
+      const look = () => {
+        if (host.isAlive(joined.aliveAt)) cancel = clock.after(LOOK_MS, look);
+        else resolve(wait(record, wish));
+      };
+      look();
+      joined.token.then(resolve, reject).finally(() => cancel());
+    });
+  }
+
+  return { current, enter: (record, wish) => current(record) ?? enter(record, wish), wait };
 }
 
 /** Asks as often as a refresh does, until there is what is wanted. */

@@ -5,8 +5,8 @@ import type { ErrandHost, Errands as Started } from '../../manager/errand-host.j
 import type { RefreshRun } from '../../manager/refresh-run.js';
 import { type ErrandWish, errandFor } from './errand-steps.js';
 
-/** How often an errand looks whether the one before it is dead by the clock. */
-const LOOK_MS = 5_000;
+/** How often is looked whether an errand that is waited for is dead by the clock. */
+export const LOOK_MS = 5_000;
 
 /** The errands of one manager. */
 export interface Errands extends Started {

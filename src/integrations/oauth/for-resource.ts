@@ -156,7 +156,7 @@ async function fetchToken(
       'Nothing was asked: the server gave no refresh token (ask for the scope offline_access at sign-in).';
     throw new RefreshError('ERR_REFRESH_CONFIG', message, { attempts: 0 });
   }
-  const errand = room.enter(record, wish);
+  const errand = room.wait(record, wish);
   await host.waited(
     host.track(
       errand.then(() => undefined),
