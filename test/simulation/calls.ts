@@ -58,7 +58,7 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
       const lostMs = peer.frozenMs - frozenMs + (peer.isFrozen ? Math.max(1_000, world.now - peer.frozenAt) : 0);
       if (lostMs > 0) return limit(call, peer.frozenMs, boundMs, lostMs);
       // what was cut off before is dead by the clock a little later where that was set back
-      if (peer.cutAt > call.startedAt - BOUND_MS && world.jumpedAt > peer.cutAt && !isLate) {
+      if (peer.cutAt > call.startedAt - 2 * BOUND_MS && world.jumpedAt > peer.cutAt && !isLate) {
         return limit(call, frozenMs, boundMs, BOUND_MS, true);
       }
       world.violate('bounds', `${peer.name} has waited ${boundMs} ms for ${call.kind}`);

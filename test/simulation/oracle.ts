@@ -284,8 +284,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
         isGivenUp: false,
       };
       world.trace(() => `${peer.name} presents ${refreshToken} (${request.reason}, attempt ${request.attempt})`);
-      // a refresh function does not know that its session was left while it looked for the key, or was asked for another proof
-      const isOver = proven && grant?.isLeft;
+      // a refresh function does not know that its session was left, or its lock lost, while it looked for the key, or was asked for another proof
+      const isOver = proven && (grant?.isLeft || holding?.isLost);
       if (!isOver && (!holding || (holding.isLost && holding.isTold)))
         world.violate('under the lock', `${peer.name} asks without it`);
       if (holding) holding.open++;
