@@ -361,9 +361,9 @@ describe.skipIf(!hasRedisServer).each(libraries)('a redis in trouble, with %s', 
     await redisStorage(redis.client).setItem('evertoken:a', 'kept');
     for (let round = 0; round < 5; round++) {
       const storage = redisStorage(redis.client);
-      const calls = Array.from({ length: 10 }, async () => storage.getItem('evertoken:a'));
+      const calls = Promise.allSettled(Array.from({ length: 10 }, async () => storage.getItem('evertoken:a')));
       await admin.command('CLIENT', 'KILL', 'TYPE', 'normal');
-      for (const { value, reason } of (await Promise.allSettled(calls)) as { value?: unknown; reason?: unknown }[]) {
+      for (const { value, reason } of (await calls) as { value?: unknown; reason?: unknown }[]) {
         if (reason === undefined) expect(value).toBe('kept');
         else expect(isRetryable(reason), inspect(reason)).toBe(true);
       }
