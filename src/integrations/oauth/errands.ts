@@ -4,9 +4,7 @@ import type { AttemptOutcome } from '../../manager/attempt-outcome.js';
 import type { ErrandHost, Errands as Started } from '../../manager/errand-host.js';
 import type { RefreshRun } from '../../manager/refresh-run.js';
 import { type ErrandWish, errandFor } from './errand-steps.js';
-
-/** How often is looked whether an errand that is waited for is dead by the clock. */
-export const LOOK_MS = 5_000;
+import { untilOver } from './until-over.js';
 
 /** The errands of one manager. */
 export interface Errands extends Started {
@@ -30,22 +28,14 @@ export function createErrands(host: ErrandHost): Errands {
 
   /** Waits for the errand before, as long as that may still go on. */
   function myTurn(before: Promise<unknown>): Promise<void> {
-    return new Promise((resolve) => {
-      let cancel = (): void => undefined;
-      const look = () => {
-        if (host.isAlive(begunAt)) {
-          cancel = clock.after(LOOK_MS, look);
-          return;
-        }
+    return untilOver(
+      host,
+      before,
+      () => begunAt,
+      () => {
         begunAt = clock.now();
-        resolve();
-      };
-      look();
-      void before.then(() => {
-        cancel();
-        resolve();
-      });
-    });
+      },
+    );
   }
 
   async function attempt(wish: ErrandWish, asked: SessionRecord): Promise<AttemptOutcome> {
