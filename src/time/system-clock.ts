@@ -2,9 +2,6 @@ import type { Clock } from '../ports/clock.js';
 
 type Run = <Args extends unknown[], Result>(task: (...args: Args) => Result, ...args: Args) => Result;
 
-/** A timer that is set for longer fires at once. */
-const LONGEST_MS = 2_147_483_647;
-
 /** Globals of Node, Bun, Deno and workers. */
 interface Runtime {
   process?: { getBuiltinModule?(id: string): { AsyncLocalStorage?: { snapshot?(): Run } } | undefined };
@@ -22,8 +19,7 @@ export function systemClock(): Clock {
   const run: Run = AsyncLocalStorage?.snapshot?.() ?? ((task, ...args) => task(...args));
   return {
     now: () => Date.now(),
-    after: (longMs, task, options) => {
-      const delayMs = Math.min(longMs, LONGEST_MS);
+    after: (delayMs, task, options) => {
       let timer: unknown;
       try {
         timer = run(setTimeout, task, delayMs);
