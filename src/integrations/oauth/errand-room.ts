@@ -4,8 +4,7 @@ import type { Target } from '../../core/target.js';
 import { LockError, SessionError } from '../../errors.js';
 import type { TokenManager } from '../../manager/token-manager.js';
 import type { ErrandWish } from './errand-steps.js';
-import type { Errands } from './errands.js';
-import { untilOver } from './until-over.js';
+import { type Errands, LOOK_MS } from './errands.js';
 
 /** What is asked for, and who asks. */
 export interface Aim {
@@ -63,19 +62,19 @@ export function createErrandRoom(aim: Aim): ErrandRoom {
     return entered.token;
   }
 
-  async function wait(record: SessionRecord, wish: Wish): Promise<string> {
+  function wait(record: SessionRecord, wish: Wish): Promise<string> {
     const joined = current(record) && room;
     if (!joined) return enter(record, wish);
-    let isDead = false;
-    await untilOver(
-      host,
-      joined.token,
-      () => joined.aliveAt,
-      () => {
-        isDead = true;
-      },
-    );
-    return isDead ? wait(record, wish) : joined.token;
+    return new Promise((resolve, reject) => {
+      let cancel = (): void => undefined;
+      // Whose work was cut off has taken its timers along: whoever waits looks for himself.
+      const look = () => {
+        if (host.isAlive(joined.aliveAt)) cancel = clock.after(LOOK_MS, look);
+        else resolve(wait(record, wish));
+      };
+      look();
+      joined.token.then(resolve, reject).finally(() => cancel());
+    });
   }
 
   return { current, enter: (record, wish) => current(record) ?? enter(record, wish), wait };

@@ -4,7 +4,9 @@ import type { AttemptOutcome } from '../../manager/attempt-outcome.js';
 import type { ErrandHost, Errands as Started } from '../../manager/errand-host.js';
 import type { RefreshRun } from '../../manager/refresh-run.js';
 import { type ErrandWish, errandFor } from './errand-steps.js';
-import { untilOver } from './until-over.js';
+
+/** How often is looked whether an errand that is waited for is dead by the clock. */
+export const LOOK_MS = 5_000;
 
 /** The errands of one manager. */
 export interface Errands extends Started {
@@ -28,14 +30,22 @@ export function createErrands(host: ErrandHost): Errands {
 
   /** Waits for the errand before, as long as that may still go on. */
   function myTurn(before: Promise<unknown>): Promise<void> {
-    return untilOver(
-      host,
-      before,
-      () => begunAt,
-      () => {
+    return new Promise((resolve) => {
+      let cancel = (): void => undefined;
+      const look = () => {
+        if (host.isAlive(begunAt)) {
+          cancel = clock.after(LOOK_MS, look);
+          return;
+        }
         begunAt = clock.now();
-      },
-    );
+        resolve();
+      };
+      look();
+      void before.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   async function attempt(wish: ErrandWish, asked: SessionRecord): Promise<AttemptOutcome> {
