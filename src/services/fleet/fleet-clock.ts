@@ -8,7 +8,8 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       signal?.removeEventListener('abort', done);
       resolve();
     };
-    const cancel = clock.after(delayMs, done, { keepAlive: true });
+    // a timer of the system that is set for longer fires at once
+    const cancel = clock.after(Math.min(delayMs, 2_147_483_647), done, { keepAlive: true });
     signal?.addEventListener('abort', done);
     if (signal?.aborted) done();
   });
