@@ -36,11 +36,9 @@ const tooSlow = [
   ...[
     'credentials-file',
     'eight-processes',
-    'killed-holder-on-redis',
     'leaving-in-mid-refresh',
     'no-side-effects',
     'one-session-never-another',
-    'redis-in-trouble',
     'secrets',
     'sign-out-wins',
   ].map((name) => `scenarios/${name}`),
