@@ -20,7 +20,7 @@ export function readAllowedOrigins({
         const expected = 'scheme, host and port, without a path or a *, such as https://api.example';
         refuse('origins', expected, given, '', destination && '/…');
       }
-      if (!destination.secure && !allowInsecure) throw insecure(`origins: ${destination.origin}`);
+      if (!destination.secure && allowInsecure !== true) throw insecure(`origins: ${destination.origin}`);
       return destination.origin;
     }),
   );
@@ -30,7 +30,7 @@ export function readAllowedOrigins({
 export function checkEndpoint(url: unknown, allowInsecure: boolean | undefined): string {
   const destination = readCareful(String(url), base());
   if (!destination) refuse('url', 'an absolute https URL', url);
-  if (!destination.secure && !allowInsecure) throw insecure(`url: ${destination.origin}`);
+  if (!destination.secure && allowInsecure !== true) throw insecure(`url: ${destination.origin}`);
   return String(url);
 }
 
@@ -102,7 +102,7 @@ function resolve(text: string, from: string | undefined): string {
 
 /** The error for an option, with what came, that would send secrets over plain http. */
 export function insecure(what: string): OptionsError {
-  const why = 'expected https, because a token sent over http can be read on the way; allowInsecure accepts it';
+  const why = 'expected https, because a token sent over http can be read on the way; allowInsecure: true accepts it';
   return new OptionsError('ERR_OPTIONS', `Option ${what} is not secure: ${why}.`);
 }
 

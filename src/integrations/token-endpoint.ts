@@ -54,7 +54,14 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
   }
   const { authentication = clientSecret === undefined ? 'none' : 'basic' } = options;
   if (typeof clientId !== 'string' || !clientId) refuse('clientId', 'a string that is not empty', clientId);
-  if (!['undefined', 'string'].includes(typeof clientSecret)) refuse('clientSecret', 'a string', clientSecret);
+  // an undefined parameter would be sent as the word
+  for (const [name, value] of Object.entries({
+    ...parameters,
+    ...headers,
+    ...(clientSecret !== undefined && { clientSecret }),
+  })) {
+    if (typeof value !== 'string') refuse(name, 'a string', value);
+  }
   if (!['none', 'basic', 'post'].includes(authentication)) {
     refuse('authentication', "'none', 'basic' or 'post'", authentication);
   }

@@ -446,6 +446,12 @@ describe('wrong options end in OptionsError, with what was expected and what cam
     expect(create).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS', message }));
   });
 
+  test.each(['false', 'true', 1, {}])('allowInsecure accepts http as true, and not as %s', (allowInsecure) => {
+    const create = () =>
+      createFetch(tokens, { origins: ['http://api.example'], allowInsecure: allowInsecure as never });
+    expect(create).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS' }));
+  });
+
   test('http is accepted on loopback, and elsewhere with allowInsecure', () => {
     createFetch(tokens, { origins: ['http://localhost:3000', 'http://127.0.0.1', 'http://[::1]:8080'] });
     createFetch(tokens, { origins: ['http://api.example'], allowInsecure: true });

@@ -141,6 +141,22 @@ describe('wrong options end in OptionsError at once', () => {
       { scope: 'orders' },
       /scope: expected one of url, clientId, .*, but a value of type string came/,
     ],
+    [
+      'a parameter that is not set, as from an environment that lacks it',
+      { parameters: { scope: undefined } },
+      /scope: expected a string, but a value of type undefined came/,
+    ],
+    [
+      'a parameter that is a list',
+      { parameters: { resource: ['https://api.example'] } },
+      /resource: expected a string/,
+    ],
+    ['a header that is not set', { headers: { 'x-tenant': undefined } }, /x-tenant: expected a string/],
+    [
+      'plain http with allowInsecure from an environment, where every text is true',
+      { url: 'http://auth.example/token', allowInsecure: 'false' },
+      /is not secure: .* allowInsecure: true accepts it/,
+    ],
     ['none with a secret', { authentication: 'none', clientSecret: 'secret' }, /with a clientSecret/],
   ])('%s', (_, options, message) => {
     const create = () =>

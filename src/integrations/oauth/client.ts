@@ -166,6 +166,6 @@ export function checkIssuer(given: unknown, allowInsecure: boolean | undefined):
   const destination = typeof issuer === 'string' && !/[?#]/.test(issuer) ? readDestination(issuer) : undefined;
   if (typeof issuer !== 'string' || !destination)
     refuse('issuer', 'an https address without query and fragment', issuer);
-  if (!destination.secure && !allowInsecure) throw insecure(`issuer: ${destination.origin}`);
+  if (!destination.secure && allowInsecure !== true) throw insecure(`issuer: ${destination.origin}`);
   return issuer;
 }

@@ -82,7 +82,7 @@ export function check(metadata: ServerMetadata, { allowInsecure }: AskOptions): 
   for (const [name, value] of Object.entries({ ...metadata, ...metadata.mtls_endpoint_aliases })) {
     if (!name.endsWith('_endpoint') || value === undefined) continue;
     const destination = readDestination(String(value));
-    if (destination && (destination.secure || allowInsecure)) continue;
+    if (destination && (destination.secure || allowInsecure === true)) continue;
     const message = `Expected ${name} of ${shown(metadata.issuer)} to be an https address, but it is none.`;
     throw new SignInError('ERR_SIGN_IN_CONFIG', message);
   }

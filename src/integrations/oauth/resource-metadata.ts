@@ -42,10 +42,11 @@ export async function discoverResource(
   const { challenge, fetch, allowInsecure } = options;
   checkSender(fetch);
   const destination = readDestination(String(resource));
-  if (!destination || !(destination.secure || allowInsecure)) refuse('resource', 'an absolute https address', resource);
+  if (!destination || !(destination.secure || allowInsecure === true))
+    refuse('resource', 'an absolute https address', resource);
   const named = challenge?.parameters.resource_metadata;
   const place = named === undefined ? undefined : readDestination(named);
-  if (named !== undefined && !(place && (place.secure || allowInsecure))) {
+  if (named !== undefined && !(place && (place.secure || allowInsecure === true))) {
     throw refused('its challenge names an address that is not https');
   }
   let busy: unknown;
