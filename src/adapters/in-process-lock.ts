@@ -22,7 +22,7 @@ interface Entry {
  *
  * A holder lives as long as the process, except on edge runtimes, which may cancel its work together with its request.
  * With a clock, a waiter takes the lock from a holder that is past four times its `holdMs`, after one more `holdMs`: the
- * machine may just have resumed, or its clock was set forward.
+ * machine may just have resumed, or its clock was set. One that holds it from the future is as overdue.
  */
 export function inProcessLock(clock?: Clock): Lock {
   const now = () => clock?.now() ?? 0;
@@ -32,7 +32,7 @@ export function inProcessLock(clock?: Clock): Lock {
   function watch(entry: Entry, holdMs: number): (() => void) | undefined {
     const { holder } = entry;
     if (!holder) return undefined;
-    const leftMs = Math.max(holdMs, holder.since + PATIENCE * holdMs - now());
+    const leftMs = Math.max(holdMs, PATIENCE * holdMs - Math.abs(now() - holder.since));
     return clock?.after(leftMs, () => {
       if (entry.holder === holder) holder.oust();
     });

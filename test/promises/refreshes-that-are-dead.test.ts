@@ -92,6 +92,23 @@ test('a refresh that was cut off, at whatever moment, blocks no caller that come
   }
 });
 
+test.each([10 * MINUTE, 60 * MINUTE, 7 * 24 * 60 * MINUTE])(
+  'a refresh that was cut off blocks none that is asked for later, though the clock has been set back by %i ms since',
+  async (backMs) => {
+    for (let at = 0; at <= 200; at += 20) {
+      const { tokens, clock, cut } = await expired();
+      void tokens.getAccessToken().catch(() => undefined);
+      await clock.advance(at);
+      cut();
+      clock.set(clock.now() - backMs);
+      await clock.advance(SOON);
+      await clock.runUntil(tokens.refresh());
+      await expect(clock.runUntil(tokens.getAccessToken()), `cut at ${at}`).resolves.toMatch('at-');
+      tokens.dispose();
+    }
+  },
+);
+
 test('tokens whose write was cut off are not lost: the next refresh goes on with the refresh token that came with them', async () => {
   for (let at = 145; at < 160; at += 5) {
     const { tokens, clock, state, cut, stored, presented } = await expired();
