@@ -51,7 +51,8 @@ const DISCOVERY_MS = 10_000;
 export async function discover(issuer: string, options: AskOptions): Promise<ServerMetadata> {
   const begun = Date.now();
   let foreign = false;
-  let unreachable: unknown;
+  let unreachable: { readonly status?: number; readonly cause?: Error } | undefined;
+  let noAnswer = 'no answer';
   for (const url of placesOf(issuer)) {
     const limitMs = DISCOVERY_MS - (Date.now() - begun);
     if (limitMs <= 0) break;
@@ -64,17 +65,18 @@ export async function discover(issuer: string, options: AskOptions): Promise<Ser
     } catch (error) {
       if (error instanceof SignInError) throw error;
       unreachable ??= { cause: new Error(redact(String(Object(error).message ?? error), [])) };
+      const { code } = Object(Object(error).cause) as { code?: unknown };
+      if (/^[A-Z_]+$/.test(String(code))) noAnswer = `no answer (${code})`; // as Node has it: ECONNREFUSED
     }
   }
+  const expected = `Expected metadata of ${shown(issuer)} below /.well-known/, but`;
   if (!foreign && unreachable) {
-    const message = 'Expected the authorization server to say where its endpoints are, but it cannot be reached.';
+    const { status } = unreachable;
+    const message = `${expected} ${status ? `status ${status}` : noAnswer} came; check the issuer and the network, or try again.`;
     throw new SignInError('ERR_SIGN_IN_NETWORK', message, { ...unreachable, again: 'begin' });
   }
   const came = foreign ? 'metadata of another issuer' : 'none';
-  throw new SignInError(
-    'ERR_SIGN_IN_CONFIG',
-    `Expected metadata of ${shown(issuer)} below /.well-known/, but ${came} came; check the issuer, to the last slash.`,
-  );
+  throw new SignInError('ERR_SIGN_IN_CONFIG', `${expected} ${came} came; check the issuer, to the last slash.`);
 }
 
 /** Checks metadata that were given or found: each endpoint must be fit for secrets. Throws `SignInError`. */

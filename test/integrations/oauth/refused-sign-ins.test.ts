@@ -116,8 +116,22 @@ describe('J9: metadata that speak for somebody else are refused', () => {
     const world = signInWorld();
     const { signIn } = world.page();
     world.server.next({ status: 503 }, { endpoint: 'discovery', times: 2 });
-    expect(await world.reason(signIn.begin())).toMatchObject({ code: 'ERR_SIGN_IN_NETWORK', again: 'begin' });
+    const refused = await world.reason(signIn.begin());
+    expect(refused).toMatchObject({ code: 'ERR_SIGN_IN_NETWORK', again: 'begin' });
+    expect(refused.message).toContain('metadata of https://auth.test below /.well-known/, but status 503 came');
     await world.run(signIn.begin());
+  });
+
+  test.each([
+    ['a code', Object.assign(new Error(), { code: 'ECONNREFUSED' }), 'no answer (ECONNREFUSED) came; check the issuer'],
+    ['none', undefined, 'no answer came; check the issuer'],
+    ['what is no code', { code: 'rt-canary' }, 'no answer came; check the issuer'],
+  ])('where nobody answers, the message says who was asked and why that failed: %s', async (_, cause, said) => {
+    const world = signInWorld();
+    const fetch = () => Promise.reject(new TypeError('fetch failed', { cause }));
+    const refused = await world.reason(world.page(world.first, { fetch }).signIn.begin());
+    expect(refused).toMatchObject({ code: 'ERR_SIGN_IN_NETWORK', again: 'begin' });
+    expect(refused.message).toContain(`metadata of https://auth.test below /.well-known/, but ${said}`);
   });
 
   test('one request serves all who wait, and it is not made again', async () => {
