@@ -117,6 +117,12 @@ test('axios costs a page in production at most 0.8 kB beyond createFetch', () =>
   expect(limitOf('with evertoken/axios') - limitOf('with short messages')).toBeLessThanOrEqual(0.8);
 });
 
+test('debug costs a page in development at most 1.0 kB on top of the root', () => {
+  const guards: { name: string; limit: string }[] = JSON.parse(readFileSync(join(root, '.size-limit.json'), 'utf8'));
+  const limitOf = (end: string) => Number.parseFloat(guards.find(({ name }) => name.endsWith(end))?.limit ?? '');
+  expect(limitOf('with evertoken/debug') - limitOf('with dependencies')).toBeLessThanOrEqual(1);
+});
+
 test('only three small libraries come along', () => {
   expect(Object.keys(manifest.dependencies)).toEqual(['async-mutex', 'jwt-decode', 'mitt']);
 });

@@ -18,11 +18,10 @@ interface Source {
  * if (import.meta.env.DEV) void import('evertoken/debug').then(({ explain }) => explain(tokens));
  */
 export function explain(tokens: TokenManager, write: (sentence: string) => void = console.debug): () => void {
-  const source: Source = tokens;
   const say = (sentence: string) => write(`evertoken: ${sentence}`);
   say(stateSentence(tokens.getSnapshot()));
   const stops = Object.entries(eventSentences).map(([type, make]) =>
-    source.on(type, (event) => say(make(event as never))),
+    (tokens as Source).on(type, (event) => say(make(event as never))),
   );
   return () => {
     for (const stop of stops) stop();

@@ -11,7 +11,7 @@ import { type Signer, sendSigned } from './dpop/send-signed.js';
 import { createServerClocks } from './dpop/server-clocks.js';
 import { createSessionKeys, type SessionKeys, sessionKeys } from './dpop/session-keys.js';
 import { type CryptoLike, secretsFrom } from './oauth/random.js';
-import { checkSender, readTarget, refuse, type Target } from './origins.js';
+import { checkNames, checkSender, readTarget, refuse, type Target } from './origins.js';
 import { isStream, letGo, urlOf } from './outgoing.js';
 import { createSender } from './sender.js';
 
@@ -84,7 +84,7 @@ const REFRESH_LIMIT_MS = 5_000;
  */
 export function dpop(options: DpopOptions): Dpop {
   const { keys, clock, crypto } = Object(options) as DpopOptions;
-  for (const name in options) if (!OPTIONS.includes(name)) refuse(name, `one of ${OPTIONS.join(', ')}`, '');
+  checkNames(options, OPTIONS);
   if (typeof keys?.find !== 'function') refuse('keys', 'keys such as browserKeys()', keys);
   const secrets = secretsFrom(crypto);
   const signer: SigningParts = {

@@ -2,7 +2,7 @@ import { hooks, signs } from '../core/hooks.js';
 import { isTokenError } from '../errors.js';
 import type { TokenManager, TokenSource } from '../manager/token-manager.js';
 import { createFutileRefreshes } from './futile-refreshes.js';
-import { checkSender, createTargets, readAllowedOrigins, refuse } from './origins.js';
+import { checkNames, checkSender, createTargets, readAllowedOrigins, refuse } from './origins.js';
 import { type Authorize, letGo, prepare, sign, urlOf } from './outgoing.js';
 import { judge, type Rejected, readRejection } from './rejection.js';
 import { replay, type Surroundings } from './replay.js';
@@ -123,9 +123,7 @@ function check(tokens: TokenSource, options: Partial<FetchOptions>): ReadonlySet
   if (typeof tokens?.getAccessToken !== 'function') {
     refuse('tokens', 'a token manager', tokens, ': write createFetch(tokens, { origins })');
   }
-  for (const name in options) {
-    if (!OPTIONS.includes(name)) refuse(name, `one of ${OPTIONS.join(', ')}`, options[name as keyof FetchOptions]);
-  }
+  checkNames(options, OPTIONS);
   const { withoutSession = 'reject' } = options;
   if (!['reject', 'send'].includes(withoutSession)) refuse('withoutSession', "'reject' or 'send'", withoutSession);
   for (const name of ['fetch', 'rejected', 'authorize'] as const) checkSender(options[name], name);

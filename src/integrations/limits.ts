@@ -18,7 +18,7 @@ import {
 import { type LimitStorage, limitItems } from './limits/limit-items.js';
 import { type Because, tighter } from './limits/limited.js';
 import { type Clock, steadyTime } from './limits/steady-time.js';
-import { refuse } from './origins.js';
+import { checkNames, refuse } from './origins.js';
 import { reportFault } from './report-fault.js';
 
 /** How long a session may last. */
@@ -154,9 +154,7 @@ function start(
 ): { keeping: Keeping; listeners: Record<keyof LimitEvents, Set<Listener>> } {
   if (typeof tokens?.endSession !== 'function') refuse('tokens', 'a token manager', tokens);
   const given = Object(options) as LimitOptions;
-  for (const name in given) {
-    if (!OPTIONS.includes(name)) refuse(name, `one of ${OPTIONS.join(', ')}`, given[name as keyof LimitOptions]);
-  }
+  checkNames(given, OPTIONS);
   const { idleMs, absoluteMs, warnMs = 0, storage, clock = systemClock() } = given;
   for (const [name, ms] of Object.entries({ idleMs, absoluteMs, warnMs: given.warnMs })) checkNumber(name, ms);
   if (typeof storage?.getItem !== 'function') refuse('storage', 'a storage such as localStorage', storage);

@@ -39,6 +39,13 @@ export function checkSender(value: unknown, option = 'fetch'): void {
   if (typeof (value ?? checkSender) !== 'function') refuse(option, 'a function', value);
 }
 
+/** Checks that there is each option that was given. Throws `OptionsError`, `ERR_OPTIONS`. */
+export function checkNames(options: object, known: readonly string[]): void {
+  for (const name in options) {
+    if (!known.includes(name)) refuse(name, `one of ${known.join(', ')}`, options[name as keyof typeof options]);
+  }
+}
+
 /** Throws the error for an option that is wrong; of what came, nothing that may be a secret is shown. */
 export function refuse(option: string, expected: string, came: unknown, advice = '', rest = ''): never {
   throw optionError(option, expected, `${show(came)}${rest} came${advice}`);

@@ -1,7 +1,7 @@
 import { nameOwner, owner } from '../core/owner.js';
 import type { Target } from '../core/target.js';
 import type { RefreshTokens } from '../manager/token-manager.js';
-import { checkEndpoint, checkSender, readTarget, refuse } from './origins.js';
+import { checkEndpoint, checkNames, checkSender, readTarget, refuse } from './origins.js';
 import { type EndpointSigner, senderFor } from './sender.js';
 
 /** Where and how to trade a refresh token. */
@@ -49,9 +49,7 @@ const OPTIONS = [
 export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
   const { clientId, clientSecret, parameters, headers, allowInsecure } = options ?? {};
   const url = checkEndpoint(options?.url, allowInsecure);
-  for (const [name, value] of Object.entries(options)) {
-    if (!OPTIONS.includes(name)) refuse(name, `one of ${OPTIONS.join(', ')}`, value);
-  }
+  checkNames(options, OPTIONS);
   const { authentication = clientSecret === undefined ? 'none' : 'basic' } = options;
   if (typeof clientId !== 'string' || !clientId) refuse('clientId', 'a string that is not empty', clientId);
   // an undefined parameter would be sent as the word

@@ -60,18 +60,16 @@ export function startTokenManager(settings: Settings): TokenManager {
     },
     dispose: () => manager.dispose(),
   };
-  return addHidden(visible, manager) as TokenManager;
+  // for integrations, those who print a manager, and `using`
+  const hide = (key: PropertyKey, value: unknown) => Object.defineProperty(visible, key, { value });
+  hide(hooks, new SessionHooks(manager) satisfies SourceHooks);
+  hide('toJSON', show);
+  hide(Symbol.for('nodejs.util.inspect.custom'), show);
+  if (Symbol.dispose) hide(Symbol.dispose, visible.dispose);
+  return visible as TokenManager;
 }
 
-/** What is there for integrations, `using`, and those who print a manager; not in sight, and without any secret. */
-function addHidden(visible: VisibleMembers, manager: Manager): object {
-  const show = () => ({ ...manager.session.snapshot, claims: undefined });
-  const hidden: [PropertyKey, unknown][] = [
-    [hooks, new SessionHooks(manager) satisfies SourceHooks],
-    ['toJSON', show],
-    [Symbol.for('nodejs.util.inspect.custom'), show],
-  ];
-  if (Symbol.dispose) hidden.push([Symbol.dispose, visible.dispose]);
-  for (const [key, value] of hidden) Object.defineProperty(visible, key, { value });
-  return visible;
+/** For those who print a manager: without any secret. Called as a method, so that one serves all managers. */
+function show(this: VisibleMembers): object {
+  return { ...this.getSnapshot(), claims: undefined };
 }

@@ -15,7 +15,7 @@ export class UnstoredTokens {
   #tokens: TokenSet | undefined;
   /** The record that was presented for them. */
   #base: SessionRecord | undefined;
-  #facts: TokenFacts = {};
+  #facts: TokenFacts | undefined;
 
   constructor(observer: UnstoredObserver) {
     this.#observer = observer;
@@ -23,7 +23,7 @@ export class UnstoredTokens {
 
   /** What belongs to the tokens, also to those that were taken last. */
   get facts(): TokenFacts {
-    return this.#facts;
+    return this.#facts ?? {};
   }
 
   put(base: SessionRecord | undefined, tokens: TokenSet, facts?: TokenFacts): void {
@@ -32,7 +32,7 @@ export class UnstoredTokens {
   }
 
   /** Keeps tokens while they are being stored, as that may be cut off; returns what lets go of them. */
-  keep(base: SessionRecord | undefined, tokens: TokenSet, facts: TokenFacts = {}): () => void {
+  keep(base: SessionRecord | undefined, tokens: TokenSet, facts?: TokenFacts): () => void {
     this.#facts = facts;
     this.#base = base;
     this.#tokens = tokens;

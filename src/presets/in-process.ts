@@ -11,11 +11,12 @@ import { systemClock } from '../time/system-clock.js';
  */
 export function inProcess(): Platform {
   const clock = systemClock();
+  const stop = () => undefined; // one for all sessions
   return {
     storage: memoryStorage(),
     lock: inProcessLock(clock),
     channel: inProcessChannel(),
-    wakeups: { subscribe: () => () => undefined, isAwake: () => true, isOnline: () => true },
+    wakeups: { subscribe: () => stop, isAwake: () => true, isOnline: () => true },
     clock,
     random: () => Math.random(),
   };

@@ -32,11 +32,12 @@ export function node(options: NodeOptions = {}): Platform {
   const { file, mode } = checkOptions<NodeOptions>('node', options, ['file', 'mode'], "node({ file: 'session.json' })");
   const given = mode === undefined ? {} : { mode };
   const clock = systemClock();
+  const stop = () => undefined; // one for all sessions
   return {
     storage: file === undefined ? memoryStorage() : fileStorage(file, given),
     lock: file === undefined ? inProcessLock(clock) : eitherLock(fileLock(file, given), inProcessLock(clock)),
     channel: file === undefined ? inProcessChannel() : fileChannel(file, given),
-    wakeups: { subscribe: () => () => undefined, isAwake: () => true, isOnline: () => true },
+    wakeups: { subscribe: () => stop, isAwake: () => true, isOnline: () => true },
     clock,
     random: () => Math.random(),
     proactive: false,

@@ -40,23 +40,25 @@ test('what happens is told in sentences, from a sign-in to its end', async () =>
     'Somebody signed in.',
     'Refreshing, attempt 1, because refresh() was called.',
     expect.stringMatching(
-      /^Attempt 1 of a refresh failed: .*503.* \[ERR_REFRESH_UNAVAILABLE\]\. The next attempt comes in 1 s\.$/,
+      /^Attempt 1 of a refresh failed: .*503.* \[ERR_REFRESH_UNAVAILABLE\]\. Next attempt in 1 s\.$/,
     ),
     'Refreshing, attempt 2, because refresh() was called.',
     expect.stringMatching(
-      /^Refreshed after 1 s, attempts: 2, because refresh\(\) was called: the access token lives for 10 min, the refresh token is a new one\.$/,
+      /^Refreshed after 1 s, attempts: 2, because refresh\(\) was called, with a new refresh token: the access token lives for 10 min\.$/,
     ),
-    'https://auth.test refused a request with 401 (invalid_token). It is replayed with a new access token, if that can be.',
+    'https://auth.test refused a request with 401 invalid_token. It is replayed with a new access token, if that can be.',
     'Refreshing, attempt 1, because a server refused the access token.',
     expect.stringMatching(/^Refreshed after 0 ms, attempts: 1, because a server refused/),
-    'https://auth.test refused a request with 403 (insufficient_scope). It wants more than this session may do, which no refresh changes.',
+    'https://auth.test refused a request with 403 insufficient_scope. It wants more than this session may do, which no refresh changes.',
     expect.stringMatching(/^https:\/\/auth\.test refused a request with 401\. It is replayed/),
     expect.stringMatching(/^Refreshing, attempt 1/),
     expect.stringMatching(/^Refreshed after/),
-    expect.stringMatching(/^https:\/\/auth\.test refused .* That was the replay, with a new access token: look for/),
+    expect.stringMatching(
+      /^https:\/\/auth\.test refused .* That was the replay: look for a wrong audience, key or clock\.$/,
+    ),
     expect.stringMatching(/^Refreshing, attempt 1/),
     expect.stringMatching(
-      /^The session ended: the token endpoint says that the grant is over\. .*\[ERR_SESSION_REJECTED\]\.$/,
+      /^The session ended: rejected\. The server refused the refresh token for good \(400, invalid_grant\): sign in again \[ERR_SESSION_REJECTED\]\.$/,
     ),
   ]);
   expect(sentences.every((sentence) => sentence.startsWith('evertoken: '))).toBe(true);
@@ -86,7 +88,7 @@ test('the first tokens of a client that is granted them are told as that', async
   explain(tokens, (sentence) => sentences.push(sentence));
   await world.run(tokens.getAccessToken());
   expect(sentences).toContain('evertoken: The client was granted its first tokens.');
-  expect(sentences.join()).toContain('or a client be granted its first tokens');
+  expect(sentences.join()).toContain('because a cookie or a grant may bring a session');
 });
 
 test('a peer is told as one', async () => {
@@ -103,7 +105,7 @@ test('a peer is told as one', async () => {
   await world.clock.settle();
   expect(sentences.slice(1).map((text) => text.replace('evertoken: ', ''))).toEqual([
     'Somebody signed in elsewhere on this storage.',
-    expect.stringMatching(/^Took the tokens that a peer has got: the access token lives for 10 min\.$/),
+    expect.stringMatching(/^Took the tokens of a peer: the access token lives for 10 min\.$/),
     'The session ended: it was ended elsewhere on this storage.',
   ]);
 });
@@ -158,6 +160,50 @@ test('a 401 that wants another sign-in is told as one that no refresh changes', 
   const challenges = [{ scheme: 'bearer', parameters: { error: 'insufficient_user_authentication' } }];
   listeners.get('requestRejected')?.({ status: 401, origin: 'https://api.example', replayed: false, challenges });
   expect(write).toHaveBeenLastCalledWith(expect.stringContaining('It wants more than this session may do'));
+});
+
+test('a refusal by a rule of the application is told as one that a new access token may help', () => {
+  const { listeners, tokens } = teller();
+  const write = vi.fn();
+  explain(tokens, write);
+  listeners.get('requestRejected')?.({ status: 419, origin: 'https://api.example', replayed: false, challenges: [] });
+  expect(write).toHaveBeenLastCalledWith(
+    'evertoken: https://api.example refused a request with 419. It is replayed with a new access token, if that can be.',
+  );
+});
+
+test('a refresh for another API is told with its name, and a lifetime that nobody knows as that', () => {
+  const { listeners, tokens } = teller();
+  const write = vi.fn();
+  explain(tokens, write);
+  const event = {
+    at: 0,
+    target: 'https://files.example||read write',
+    attempts: 1,
+    durationMs: 90_000,
+    reason: 'asked',
+  };
+  listeners.get('refreshed')?.({ ...event, by: 'us', rotated: false });
+  expect(write).toHaveBeenLastCalledWith(
+    'evertoken: Refreshed for https://files.example read write after 90 s, attempts: 1, because refresh() was called, with the same refresh token: the access token is of unknown lifetime.',
+  );
+  listeners.get('refreshed')?.({ ...event, by: 'peer', expiresAt: 18_000_000 });
+  expect(write).toHaveBeenLastCalledWith(
+    'evertoken: Took the tokens of a peer for https://files.example read write: the access token lives for 5 h.',
+  );
+});
+
+test('an attempt that none follows is told as that, and a moment that has passed as no time left', () => {
+  const { listeners, tokens } = teller();
+  const write = vi.fn();
+  explain(tokens, write);
+  const event = { at: 5_000, attempt: 2, error: { code: 'ERR_REFRESH_CONFIG', message: 'Correct the client.' } };
+  listeners.get('refreshFailed')?.(event);
+  expect(write).toHaveBeenLastCalledWith(
+    'evertoken: Attempt 2 of a refresh failed: Correct the client [ERR_REFRESH_CONFIG]. No next attempt.',
+  );
+  listeners.get('refreshFailed')?.({ ...event, retryAt: 1_000 });
+  expect(write).toHaveBeenLastCalledWith(expect.stringMatching(/Next attempt in 0 ms\.$/));
 });
 
 test('every event has its sentence, and words of later versions are told as they come', () => {
