@@ -71,12 +71,13 @@ export class AccessTokens {
   /** Follows a change of the session; returns when its access token is due. */
   update(next: SessionRecord | undefined, last: SessionRecord | undefined): number {
     this.#pending = undefined;
-    if (!isSameTokenSet(next, last)) {
-      const { leewayMs, needsRefreshToken, platform } = this.#parts.settings;
-      const accessToken = next?.tokens.accessToken;
-      const { marks } = this.#parts;
-      marks.add(accessToken, isSameSession(next, last), next?.grant?.binding);
-      for (const other of Object.values(next?.others ?? {})) marks.add(other.accessToken, true, next?.grant?.binding);
+    const { settings, marks } = this.#parts;
+    const accessToken = next?.tokens.accessToken;
+    // Two that could not store may have tokens of the same revision: what is held now may be what the other one got.
+    marks.add(accessToken, isSameSession(next, last), next?.grant?.binding);
+    for (const other of Object.values(next?.others ?? {})) marks.add(other.accessToken, true, next?.grant?.binding);
+    if (!isSameTokenSet(next, last) || accessToken !== last?.tokens.accessToken) {
+      const { leewayMs, needsRefreshToken, platform } = settings;
       this.#fresh = accessToken === undefined ? undefined : Promise.resolve(accessToken);
       this.#freshFrom = next ? freshFrom(next.tokens) : 0;
       // The last tokens of a session are good to their end, and the alarm ends the session then.
