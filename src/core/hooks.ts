@@ -40,6 +40,8 @@ export interface IntegrationHooks {
   present?(): SentWith | undefined;
   /** The name of the key that an access token of ours, also a past one, is bound to; undefined: none, or not ours. */
   bindingOf?(accessToken: string): string | undefined;
+  /** The key that a session is bound to is gone, as an error of {@link keyGone} says. */
+  lose?(error: unknown): void;
   /** The `key` of the manager: what follows `evertoken:` in the names of storage, lock and channel. */
   readonly key?: string;
   /** The last ID token of the session, expired or not. */

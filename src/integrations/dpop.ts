@@ -175,9 +175,10 @@ function createSigningFetch(signer: SigningParts, tokens: TokenSource, given: ty
   return Object.defineProperty(signing, signs, { value: true });
 }
 
-/** Where the key is gone, the refresh function sees the same, and that ends the session; its error is the one to tell. */
+/** Where the key is gone, a refresh sees the same, or is told so, and ends the session; its error is the one to tell. */
 async function endedBy(error: unknown, tokens: TokenSource, accessToken: string): Promise<unknown> {
   if (!isTokenError(error) || error.code !== 'ERR_SESSION_LOST') return error;
+  tokens[hooks]?.lose?.(error);
   return tokens.replaceAccessToken(accessToken).then(
     () => error,
     (reason) => reason,

@@ -1,7 +1,7 @@
 import { claimsOf } from '../core/challenge.js';
 import { dueAt, freshFrom, freshness, isUsable, outlives } from '../core/freshness.js';
 import type { SentWith } from '../core/hooks.js';
-import { isFinal, renewal } from '../core/renewal.js';
+import { isFinal } from '../core/renewal.js';
 import { noSession } from '../core/session.js';
 import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
 import { isTokenError, LockError, OptionsError, RefreshError, SessionError, StorageError } from '../errors.js';
@@ -71,12 +71,13 @@ export class AccessTokens {
   /** Follows a change of the session; returns when its access token is due. */
   update(next: SessionRecord | undefined, last: SessionRecord | undefined): number {
     this.#pending = undefined;
-    if (!isSameTokenSet(next, last)) {
-      const { leewayMs, needsRefreshToken, platform } = this.#parts.settings;
-      const accessToken = next?.tokens.accessToken;
-      const { marks } = this.#parts;
-      marks.add(accessToken, isSameSession(next, last), next?.grant?.binding);
-      for (const other of Object.values(next?.others ?? {})) marks.add(other.accessToken, true, next?.grant?.binding);
+    const { settings, marks } = this.#parts;
+    const accessToken = next?.tokens.accessToken;
+    // Two that could not store may have tokens of the same revision: what is held now may be what the other one got.
+    marks.add(accessToken, isSameSession(next, last), next?.grant?.binding);
+    for (const other of Object.values(next?.others ?? {})) marks.add(other.accessToken, true, next?.grant?.binding);
+    if (!isSameTokenSet(next, last) || accessToken !== last?.tokens.accessToken) {
+      const { leewayMs, needsRefreshToken, platform } = settings;
       this.#fresh = accessToken === undefined ? undefined : Promise.resolve(accessToken);
       this.#freshFrom = next ? freshFrom(next.tokens) : 0;
       // The last tokens of a session are good to their end, and the alarm ends the session then.
@@ -239,8 +240,8 @@ export class AccessTokens {
         'The refresh function asked for an access token, which waits for that same refresh: use the request it was given, and pass its signal on.';
       throw new OptionsError('ERR_OPTIONS', message);
     }
-    const { needsRefreshToken, platform } = this.#parts.settings;
-    if (renewal(state.record.tokens, reason, needsRefreshToken, platform.clock.now()) === 'nothing') {
+    const { settings, marks } = this.#parts;
+    if (marks.renewalOf(state.record, reason, settings) === 'nothing') {
       throw new RefreshError('ERR_REFRESH_CONFIG', `Nothing was asked: ${NO_REFRESH_TOKEN}.`, { attempts: 0 });
     }
     const isProbe = reason === 'asked' && !(state.status === 'waiting' && state.failing.named);

@@ -29,6 +29,7 @@ import type { RecordFactory } from './record-factory.js';
 import { type Found, isDeath, type LockedStorage, type RecordStore } from './record-store.js';
 import type { RefreshRun } from './refresh-run.js';
 import type { SessionStore } from './session-store.js';
+import type { TokenMarks } from './token-marks.js';
 import type { TokenFacts, UnstoredTokens } from './unstored-tokens.js';
 
 export type { AttemptRequest };
@@ -43,6 +44,7 @@ export interface AttemptParts {
   readonly exchange: Exchange;
   readonly demands: Demands;
   readonly unstored: UnstoredTokens;
+  readonly marks: TokenMarks;
 }
 
 const SUPERSEDED: AttemptOutcome = { kind: 'superseded' };
@@ -94,7 +96,7 @@ export class Attempt {
     if (unstoredBefore) return this.#storeTokens(current, unstoredBefore);
     if (this.#run.isStopped) return SUPERSEDED;
     if (current && !errand && isFinal(current.tokens, settings.needsRefreshToken))
-      return this.#confirmEnd(current, expired());
+      return this.#confirmEnd(current, expired(this.#parts.marks.lostKey(current.grant?.binding)));
     // With the mark, a crash between the server's rotation and our write is told from a refusal out of nowhere.
     if (current && !settings.isGrant && !this.#isBlind)
       await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);

@@ -85,4 +85,8 @@ export class SessionHooks {
   bindingOf(accessToken: string): string | undefined {
     return this.#manager.marks.bindingOf(accessToken);
   }
+
+  lose(error: unknown): void {
+    this.#manager.marks.lose(error);
+  }
 }

@@ -188,6 +188,9 @@ export function createBoundClient(setting: Setting, peer: Peer, { proofs, keys, 
         world.trace(() => `${input} answers ${peer.name}: ${answered.status} ${answered.said ?? ''}`);
         peer.deliver(random.wait(60), () => {
           if (isBound) watch.hears(exchange, answered);
+          // what asks for another nonce is signed anew first
+          const isFinal = answered.said === 'invalid_dpop_proof' || exchange.sends > 1;
+          if (answered.isMute && answered.said && isFinal) access.seemedRefusedAt = world.now;
           resolve(respond(answered));
         });
       });

@@ -40,6 +40,8 @@ export interface Access {
   /** By the server's clock. */
   readonly diesAt: number;
   isRevoked: boolean;
+  /** When a page last heard a 401 about a proof with it, and could not read that it was not about the token. */
+  seemedRefusedAt: number;
   /** By the clock on the wall, from just before the request was sent; undefined: never. */
   expiresAt: number | undefined;
   /** When it reached a peer, in true time. */
@@ -72,6 +74,9 @@ export interface SimServer {
 
 const unheard = { expiresAt: undefined, heardAt: undefined, writtenAt: undefined, isStored: false };
 
+/** What follows from an answer follows within this time. */
+const LONGEST_MS = 180_000;
+
 export function createSimServer(world: World): SimServer {
   const { lifetimeMs, rotates, hasIdTokens, givesRefreshTokens, proofs } = world.circumstances;
   const grants = new Map<string, Grant>();
@@ -81,7 +86,15 @@ export function createSimServer(world: World): SimServer {
     const diesAt = world.now + (lifetimeMs ?? 1_800_000);
     const name = `a-${grant.name}-${accesses.size + 1}`;
     const accessToken = proofs?.hasJwtTokens ? jwtOf(name, world.now, diesAt) : name;
-    const access = { grant, target, index: grant.newest, diesAt, isRevoked: false, ...unheard };
+    const access = {
+      grant,
+      target,
+      index: grant.newest,
+      diesAt,
+      isRevoked: false,
+      seemedRefusedAt: Number.NEGATIVE_INFINITY,
+      ...unheard,
+    };
     accesses.set(accessToken, access);
     if (target === undefined) grant.access = access;
     const hasRefreshToken = givesRefreshTokens && (rotates || grant.newest === 1);
@@ -159,8 +172,10 @@ export function createSimServer(world: World): SimServer {
 /** Without a refresh token, a session lasts as long as its access token: to its expiry or, without one, to a refusal. */
 export function isOver(world: World, { access, isAlive }: Grant): boolean {
   const { givesRefreshTokens } = world.circumstances;
-  const { expiresAt, isRevoked = true, diesAt = 0 } = access ?? {};
-  const isPast = expiresAt === undefined ? !isAlive || isRevoked || world.now >= diesAt : world.wall() >= expiresAt;
+  const { expiresAt, isRevoked = true, seemedRefusedAt = 0, diesAt = 0 } = access ?? {};
+  const seemsRefused = world.now < seemedRefusedAt + LONGEST_MS;
+  const isRefused = !isAlive || isRevoked || seemsRefused || world.now >= diesAt;
+  const isPast = expiresAt === undefined ? isRefused : world.wall() >= expiresAt;
   return !givesRefreshTokens && isPast;
 }
 

@@ -58,6 +58,7 @@ export function forResource(tokens: TokenManager, target: Target): TokenSource {
       reject: (rejection, accessToken) => below.reject(rejection, accessToken),
       passOver: (origin) => below.passOver?.(origin),
       bindingOf: (accessToken) => below.bindingOf?.(accessToken),
+      lose: (error) => below.lose?.(error),
       others: () => below.others?.(),
       life: () => ({ now: platform.clock.now(), expiresAt: below.others?.()?.[name]?.expiresAt }),
     } satisfies SourceHooks,

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hooks } from '../../../src/core/hooks.js';
 import { type DpopKey, type DpopKeys, dpop, memoryKeys } from '../../../src/dpop.js';
-import { createFetch, createTokenManager, type RefreshRequest } from '../../../src/index.js';
+import { createFetch, createTokenManager, type RefreshRequest, type TokenResponse } from '../../../src/index.js';
 import { forResource } from '../../../src/integrations/oauth.js';
 import { fakeClock, peers } from '../../../src/testing.js';
 import { boundTokens } from '../../support/bound-tokens.js';
@@ -196,4 +196,59 @@ test('J35: an access token of an errand is known as bound, also where a peer’s
   const token = await run(waiting);
   expect(one[hooks]?.others?.(), 'the record of the peer has stayed').not.toHaveProperty(['https://files.test||']);
   expect(one[hooks]?.bindingOf?.(token)).toBe(key.binding);
+});
+
+describe('two that could not store have tokens of the same revision, and one finds those of the other beside a refused refresh', () => {
+  const bound = (access_token: string, expires_in: number) => ({ access_token, token_type: 'DPoP', expires_in });
+
+  /** A tab that has got `a1`, good for `lifeS`, and another one that has got and stored `a2` since. */
+  async function forked(lifeS: number) {
+    const clock = fakeClock(NOON);
+    const [first] = peers(1, { clock });
+    const second = first.open();
+    const run = async <T>(work: Promise<T>): Promise<T> => {
+      await clock.advance(10);
+      return work;
+    };
+    const answers: (() => Promise<TokenResponse>)[] = [];
+    const tab = (peer: typeof first) =>
+      createTokenManager({
+        platform: peer.platform,
+        proactive: false,
+        leewayMs: 0,
+        refresh: () => (answers.shift() ?? (() => Promise.reject({ status: 401, error: 'invalid_client' })))(),
+      });
+    const [one, two] = [tab(first), tab(second)];
+    await run(one.startSession({ ...bound('a0', 60), refresh_token: 'r1' }, { binding: key.binding }));
+    await run(two.getAccessToken());
+    await clock.advance(70_000);
+    const isFull = (operation: string) => (operation === 'setItem' ? { error: new Error('full') } : undefined);
+    first.storageFault = isFull;
+    second.storageFault = isFull;
+    answers.push(
+      async () => bound('a1', lifeS),
+      async () => bound('a2', 600),
+    );
+    await run(one.getAccessToken());
+    await run(two.getAccessToken());
+    second.storageFault = undefined;
+    await clock.advance(90_000);
+    first.storageFault = undefined;
+    await clock.advance(10_000);
+    return { one, run };
+  }
+
+  test('J35: they are known as bound', async () => {
+    const { one, run } = await forked(60);
+    const token = await run(one.getAccessToken());
+    expect(token).toBe('a2');
+    expect(one[hooks]?.bindingOf?.(token)).toBe(key.binding);
+  });
+
+  test('an access token that was refused is not served again', async () => {
+    const { one, run } = await forked(600);
+    expect(await run(one.getAccessToken())).toBe('a1');
+    await run(one.replaceAccessToken('a1').catch(() => undefined));
+    expect(await run(one.getAccessToken())).toBe('a2');
+  });
 });

@@ -255,6 +255,43 @@ describe('J36: keys that cannot be had', () => {
     expect(server.apiRequests).toHaveLength(0);
   });
 
+  test.each([
+    ['that ends at a known time', 600],
+    ['whose end is not known', undefined],
+  ])(
+    'a request of the API ends a session without a refresh token %s as lost too, and nothing is asked',
+    async (_, expires_in) => {
+      const world = boundWorld();
+      const { server, reason, run, keys, first } = world;
+      const { binding } = await keys.create();
+      const page = world.tab();
+      const reasons = endings(page.tokens);
+      await run(page.tokens.startSession({ access_token: 'a', token_type: 'DPoP', expires_in }, { binding }));
+      await keys.remove(binding);
+      expect(await reason(page.api(server.apiUrl))).toMatchObject({ code: 'ERR_SESSION_LOST' });
+      expect(reasons).toEqual(['lost']);
+      expect(first.items.has('evertoken:session')).toBe(false);
+      expect([server.apiRequests, server.tokenRequests]).toEqual([[], []]);
+    },
+  );
+
+  test('that another key was missed before says nothing about the present one', async () => {
+    const world = boundWorld();
+    const { server, reason, run, keys, clock } = world;
+    const [{ binding: before }, { binding }] = [await keys.create(), await keys.create()];
+    const page = world.tab();
+    const tokens = (access_token: string) => ({ access_token, token_type: 'DPoP', expires_in: 600 });
+    await run(page.tokens.startSession(tokens('a'), { binding: before }));
+    await keys.remove(before);
+    expect(await reason(page.api(server.apiUrl))).toMatchObject({ code: 'ERR_SESSION_LOST' });
+    await run(page.tokens.startSession(tokens('b'), { binding }));
+    const reasons = endings(page.tokens);
+    expect(await reason(page.tokens.replaceAccessToken('b'))).toMatchObject({ code: 'ERR_REFRESH_CONFIG' });
+    await clock.advance(600_000);
+    expect(await reason(page.tokens.getAccessToken())).toMatchObject({ code: 'ERR_SESSION_EXPIRED' });
+    expect(reasons).toEqual(['expired']);
+  });
+
   test('a key store that fails ends nothing', async () => {
     const world = boundWorld();
     const { server, reason, run, keys, clock } = world;
