@@ -108,7 +108,8 @@ export function createFleet(options: FleetOptions): Fleet {
   const uses = createUseNotes(due, clock, emitter, (key, snapshot) =>
     comeBack(world, key, snapshot, ruleOf(laneOf(key))),
   );
-  const atHand = createAtHand((key) => openSession(world, key, laneOf(key), false), options.atHand ?? 1_000, uses.note);
+  const openHere = (key: string) => openSession(world, key, laneOf(key), false);
+  const atHand = createAtHand(openHere, options.atHand ?? 1_000, clock, uses.note);
   const lanes = ['default', ...Object.keys(options.lanes ?? {})];
   const runner = createRunner({ ...world, queue, lock, figures, ruleOf, isQueueOwn: !options.queue }, lanes);
 

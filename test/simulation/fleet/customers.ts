@@ -42,10 +42,13 @@ export function createCustomers(
 
   async function use(process: FleetProcess, key: string): Promise<void> {
     checks.used(key);
+    const askedAt = world.now;
     const token = await within(process, `a token of ${key}`, process.fleet.session(key).getAccessToken());
     const [, family = ''] = typeof token === 'string' ? token.split('-') : [];
-    const owner = scene.providerOf(key).named(family)?.key;
+    const granted = scene.providerOf(key).named(family);
+    const owner = granted?.key;
     if (token !== undefined && owner !== key) world.violate('own tokens', `a token of ${owner} is served for ${key}`);
+    if (granted) checks.served(process.host, key, granted, askedAt);
   }
 
   async function signOut(process: FleetProcess, key: string): Promise<void> {

@@ -116,6 +116,7 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
       provider ??= keys.map(providerOf).find((one) => one.facts === facts);
       if (!provider) return;
       if (provider.mood !== 'up') disturbedAt = world.now;
+      disturbedAt = Math.max(disturbedAt, provider.moodAt); // it may have been away between two looks
       if (provider.mood !== 'deaf') wronglyEnded = 0;
       if (paused && paused.reason !== 'resumed') disturbedAt = world.now;
     },
