@@ -172,5 +172,6 @@ function unlessLonger(found: LanePause, before: LanePause | undefined): LanePaus
 }
 
 function isSame(one: LanePause | undefined, other: LanePause | undefined): boolean {
-  return one?.until === other?.until && one?.reason === other?.reason && one?.count === other?.count;
+  const fields = ['until', 'reason', 'count', 'isNamed'] as const;
+  return fields.every((field) => one?.[field] === other?.[field]);
 }

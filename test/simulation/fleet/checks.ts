@@ -229,6 +229,7 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       const full = Object.assign(presentation, { holding });
       checkOrder(one, full);
       checkDue(one, presentation);
+      if (presentation.isWorker) watchOf(one.facts.name).asks(host, scene().providerOf(family.key));
       one.presentations = [...one.presentations.slice(-12), full];
     },
     answered(presentation, _, retryAfterS) {
@@ -246,6 +247,9 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       );
     },
     claims(host, lane, entries) {
+      const feeder = `evertoken:fleet:${lane}`;
+      const isFeeder = scene().locks.holdingOf(feeder, host) || scene().locks.lostAt(feeder, host) > world.now - 5_000;
+      if (!isFeeder && !isAway(host)) world.violate('one process feeds a lane', `${host.name} claims in ${lane}`);
       watchOf(lane)?.claims(
         host,
         entries.map(({ key }) => key),

@@ -127,9 +127,10 @@ export function createDisturbances(
 
   return {
     begin() {
+      if (hasCrashes) often(90_000, () => someone(die));
+      if (circumstances.theme === 'kills') return;
       for (const provider of providers) often(70_000, () => changeMood(provider));
       if (hasCrashes) {
-        often(90_000, () => someone(die));
         often(120_000, () => someone(freeze));
         often(120_000, () => someone(stop));
       }

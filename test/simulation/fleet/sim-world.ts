@@ -25,6 +25,8 @@ export interface Circumstances {
   readonly processes: number;
   readonly lanes: readonly LaneFacts[];
   readonly sessions: number;
+  /** What this world has more of than others, so that rare things happen together. */
+  readonly theme: 'none' | 'crowd' | 'kills';
   /** How bad providers and everything else are, from 0 to 1. */
   readonly trouble: number;
   /** Processes die, freeze and are stopped. */
@@ -79,8 +81,29 @@ export function createSimWorld(seed: number, lines: string[] | undefined): SimWo
 }
 
 function draw(random: Random): Circumstances {
+  const drawn = drawFreely(random);
+  const theme = random.weigh({ none: 15, crowd: 3, kills: 2 });
+  // many sessions in few hands: what brakes, rates and queues are for
+  if (theme === 'crowd') {
+    const [lane] = drawn.lanes;
+    return {
+      ...drawn,
+      theme,
+      lanes: lane ? [lane] : [],
+      processes: random.pick([1, 2]),
+      sessions: 70,
+      hasFaults: false,
+    };
+  }
+  // processes die, and nothing else happens that would hide what comes of that
+  const quiet = { hasJumps: false, hasFaults: false, trouble: 1, hasCrashes: true };
+  return theme === 'kills' ? { ...drawn, ...quiet, theme, processes: random.pick([2, 3]), sessions: 24 } : drawn;
+}
+
+function drawFreely(random: Random): Circumstances {
   const lanes = random.pick([1, 1, 2, 3]);
   return {
+    theme: 'none',
     processes: random.pick([1, 2, 2, 3, 4]),
     lanes: Array.from({ length: lanes }, (_, index) => drawLane(random, `lane${index + 1}`)),
     sessions: Number(random.weigh({ 4: 4, 10: 8, 24: 3, 70: 0.6 })),
