@@ -136,7 +136,7 @@ export function createFleet(options: FleetOptions): Fleet {
       for (const some of inPortions(keys)) await due.acknowledge(some);
     },
     attention: async ({ limit = DEFAULT_LIMIT } = {}) => due.attention(limit),
-    resume: (lane) => board.set(lane, { until: clock.now(), reason: 'resumed', count: 0 }),
+    resume: (lane) => board.set(lane, { until: clock.now(), reason: 'resumed', count: 0, isForced: true }),
     reindex: (keys) => reindex(world, keys, laneOf, ruleOf),
     getSnapshot: () => figures.snapshot(runner.isRunning(), (lane) => board.pauseOf(lane)),
     on: (type, listener) => emitter.on(type, listener),

@@ -311,7 +311,7 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       world.trace(() => `${host.name} ends ${key}`);
       if (family.toldDeadAt === undefined)
         world.violate('nobody is ended', `${host.name} ends ${key}, whose provider has not said so`);
-      if (family.isAlive) watchOf(one.facts.name).endedWrongly();
+      if (family.isAlive) watchOf(one.facts.name).endedWrongly(host);
       one.mustBeListedSince = world.now;
     },
     used(key) {

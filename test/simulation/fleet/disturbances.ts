@@ -36,7 +36,13 @@ export function createDisturbances(
   }
 
   function changeMood(provider: Provider): void {
-    const mood: Mood = random.weigh({ down: 4, silent: 2, busy: 3, misconfigured: 1, deaf: 1 });
+    const mood: Mood = random.weigh({
+      down: 4,
+      silent: 2,
+      busy: 3,
+      misconfigured: 1,
+      deaf: circumstances.theme === 'crowd' ? 3 : 1,
+    });
     if (provider.mood !== 'up') return;
     provider.turn(mood);
     world.count(`provider ${mood}`);
@@ -127,6 +133,7 @@ export function createDisturbances(
 
   return {
     begin() {
+      if (circumstances.theme === 'stops') return often(20_000, () => someone(stop));
       if (hasCrashes) often(90_000, () => someone(die));
       if (circumstances.theme === 'kills') return;
       for (const provider of providers) often(70_000, () => changeMood(provider));

@@ -16,7 +16,7 @@ export interface LaneWatch {
   /** The provider has named how long to wait. */
   named(forMs: number): void;
   /** A session ended on the word of a provider that was wrong. */
-  endedWrongly(): void;
+  endedWrongly(host: Host): void;
   /** When the lane was last not as it should be. */
   disturbedAt(): number;
   look(scene: Pick<Scene, 'providerOf' | 'keys' | 'index'>): void;
@@ -44,11 +44,11 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
   let namedUntilAt = 0;
   let disturbedAt = Number.NEGATIVE_INFINITY;
   let claimedAt = 0;
-  /** When nothing was due, or something shared was in trouble. */
+  /** When nothing was due, or a pause began or ended. */
   let idleAt = 0;
   /** Requests of each process in the present outage. */
   let outage: { readonly at: number; readonly hosts: Set<Host>; requests: number } | undefined;
-  let wronglyEnded = 0;
+  const wronglyEnded = new Map<Host, number>();
   let startedSinceResumed = 0;
   let provider: Provider | undefined;
 
@@ -139,6 +139,7 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
     pauses(host, pause) {
       const leftMs = pause.until - host.clock.now();
       if (pause.reason === 'resumed') startedSinceResumed = 0;
+      idleAt = world.now;
       paused = { reason: pause.reason, at: world.now, untilAt: world.now + leftMs };
       if (pause.reason === 'deaths') world.count('held for deaths');
       disturbedAt = world.now;
@@ -149,10 +150,12 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
       namedAt = world.now;
       namedUntilAt = world.now + forMs;
     },
-    endedWrongly() {
-      const most = processes * (20 + concurrency) + 5;
-      if (++wronglyEnded > most)
-        world.violate('the brake on deaths', `${wronglyEnded} of ${name} ended, more than ${most}`);
+    endedWrongly(host) {
+      const most = 20 + concurrency + 5;
+      const count = (wronglyEnded.get(host) ?? 0) + 1;
+      wronglyEnded.set(host, count);
+      if (count > most)
+        world.violate('the brake on deaths', `${host.name} ends ${count} of ${name}, more than ${most}`);
     },
     disturbedAt: () => disturbedAt,
     look(scene) {
@@ -162,7 +165,7 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
       if (!provider) return;
       if (provider.mood !== 'up') disturbedAt = world.now;
       disturbedAt = Math.max(disturbedAt, provider.moodAt); // it may have been away between two looks
-      if (provider.mood !== 'deaf') wronglyEnded = 0;
+      if (provider.mood !== 'deaf') wronglyEnded.clear();
       if (paused && paused.reason !== 'resumed') disturbedAt = world.now;
     },
   };
