@@ -16,6 +16,8 @@ export interface LanePause {
   readonly forMs?: number | undefined;
   /** A server has named a moment to come back at: no success of what was under way ends the pause. */
   readonly isNamed?: boolean | undefined;
+  /** A person lets the lane go on, whatever a server has named. */
+  readonly isForced?: boolean | undefined;
 }
 
 /** What one attempt of a refresh says about the provider. */

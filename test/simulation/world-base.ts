@@ -87,6 +87,7 @@ export function playSteps<T>(
       // behind every microtask that this step gives rise to
       queueMicrotask(() => process.nextTick(step));
     };
-    process.nextTick(step);
+    // also where the first step begins outside of any promise: what built the world comes first
+    queueMicrotask(() => process.nextTick(step));
   });
 }

@@ -1,4 +1,7 @@
+import { hooks } from '../../core/hooks.js';
 import type { SessionSnapshot, TokenManager } from '../../manager/token-manager.js';
+import type { Clock } from '../../ports/clock.js';
+import { atMost } from './fleet-clock.js';
 
 /** Managers that requests use, kept while they are used. */
 export interface AtHand {
@@ -11,7 +14,14 @@ interface Held {
   readonly tokens: TokenManager;
   /** Calls that are under way. */
   calls: number;
+  /** When the storage was looked at last. */
+  lookedAt: number;
+  /** The look under way. */
+  look?: Promise<unknown> | undefined;
 }
+
+/** So long what is held in memory is believed: a sign-out elsewhere is noticed by then, also where no channel tells it. */
+const BELIEVED_MS = 1_000;
 
 const USES = new Set<PropertyKey>(['getAccessToken', 'replaceAccessToken']);
 /** What takes time: its manager is kept meanwhile. */
@@ -25,13 +35,14 @@ const CALLS = new Set<PropertyKey>([...USES, 'startSession', 'endSession', 'refr
 export function createAtHand(
   open: (key: string) => TokenManager,
   limit: number,
+  clock: Clock,
   noteUse: (key: string, snapshot?: SessionSnapshot) => void,
 ): AtHand {
   const held = new Map<string, Held>();
 
   function hold(key: string): Held {
     const known = held.get(key);
-    const entry = known ?? { tokens: open(key), calls: 0 };
+    const entry = known ?? { tokens: open(key), calls: 0, lookedAt: Number.NEGATIVE_INFINITY };
     held.delete(key);
     held.set(key, entry); // the last one in a Map is the one used last
     if (!known) letGo(entry);
@@ -48,6 +59,23 @@ export function createAtHand(
     }
   }
 
+  /** A storage that hangs holds up nobody for longer than what is held would be believed. */
+  async function lookAgain(entry: Held): Promise<void> {
+    const { tokens, lookedAt } = entry;
+    const agoMs = clock.now() - lookedAt;
+    const isRecent = agoMs >= 0 && agoMs < BELIEVED_MS;
+    if (!isRecent && !entry.look) {
+      entry.lookedAt = clock.now();
+      // any other one reads by itself
+      if (tokens.getSnapshot().status !== 'active') return;
+      const done = () => {
+        entry.look = undefined;
+      };
+      entry.look = tokens[hooks]?.look?.().then(done, done);
+      if (entry.look) await atMost(clock, BELIEVED_MS, entry.look);
+    } else if (isRecent && entry.look) await atMost(clock, BELIEVED_MS - agoMs, entry.look);
+  }
+
   /** Notes a use, and keeps the manager while the call is under way. */
   function counted(key: string, name: PropertyKey): unknown {
     const isUse = USES.has(name);
@@ -56,6 +84,7 @@ export function createAtHand(
       const entry = hold(key);
       entry.calls++;
       try {
+        if (isUse) await lookAgain(entry);
         return await (Reflect.get(entry.tokens, name) as (...given: unknown[]) => unknown)(...given);
       } finally {
         entry.calls--;

@@ -108,7 +108,8 @@ export function createFleet(options: FleetOptions): Fleet {
   const uses = createUseNotes(due, clock, emitter, (key, snapshot) =>
     comeBack(world, key, snapshot, ruleOf(laneOf(key))),
   );
-  const atHand = createAtHand((key) => openSession(world, key, laneOf(key), false), options.atHand ?? 1_000, uses.note);
+  const openHere = (key: string) => openSession(world, key, laneOf(key), false);
+  const atHand = createAtHand(openHere, options.atHand ?? 1_000, clock, uses.note);
   const lanes = ['default', ...Object.keys(options.lanes ?? {})];
   const runner = createRunner({ ...world, queue, lock, figures, ruleOf, isQueueOwn: !options.queue }, lanes);
 
@@ -135,7 +136,7 @@ export function createFleet(options: FleetOptions): Fleet {
       for (const some of inPortions(keys)) await due.acknowledge(some);
     },
     attention: async ({ limit = DEFAULT_LIMIT } = {}) => due.attention(limit),
-    resume: (lane) => board.set(lane, { until: clock.now(), reason: 'resumed', count: 0 }),
+    resume: (lane) => board.set(lane, { until: clock.now(), reason: 'resumed', count: 0, isForced: true }),
     reindex: (keys) => reindex(world, keys, laneOf, ruleOf),
     getSnapshot: () => figures.snapshot(runner.isRunning(), (lane) => board.pauseOf(lane)),
     on: (type, listener) => emitter.on(type, listener),

@@ -27,10 +27,10 @@ export function createLaneBoard(due: DueIndex, clock: Clock, random: () => numbe
     // Nobody takes a pause out of the index: it has been emptied.
     if (!pause && before) return void shared.share(lane, before);
     const isKnown = shared.isKnown(lane, pause);
-    const found = isKnown ? before : pause && unlessLonger(shared.here(lane, pause), before);
+    const found = isKnown ? before : pause && unlessLonger(shared.here(lane, pause), before, states.now());
     shared.note(lane, pause);
     if (found && !isKnown && found.until === before?.until) void shared.share(lane, found);
-    const isResumed = !isKnown && pause?.reason === 'resumed';
+    const isResumed = !isKnown && found?.reason === 'resumed';
     states.set(lane, { pause: found, recent: isResumed ? [] : recent });
     tell(lane, found);
   }
@@ -162,9 +162,13 @@ function createSharedPauses(due: DueIndex, clock: Clock, emitter: FleetEmitter, 
   };
 }
 
-/** A pause that another process wrote before it knew that a server has named a later moment. */
-function unlessLonger(found: LanePause, before: LanePause | undefined): LanePause {
+/** Clocks and looks differ by so much: who ended a pause may have known that it was over. */
+const NEARLY_MS = 1_000;
+
+/** What another process wrote before it knew that a server has named a later moment. */
+function unlessLonger(found: LanePause, before: LanePause | undefined, now: number): LanePause {
   const isNamed = before?.reason === 'retry-after' || before?.isNamed;
+  if (found.reason === 'resumed' && !found.isForced && isNamed && before.until > now + NEARLY_MS) return before;
   const isPause = found.reason === 'retry-after' || found.reason === 'unavailable' || found.reason === 'config';
   return before && isNamed && isPause && before.until > found.until
     ? { ...found, until: before.until, isNamed: true }
@@ -172,5 +176,6 @@ function unlessLonger(found: LanePause, before: LanePause | undefined): LanePaus
 }
 
 function isSame(one: LanePause | undefined, other: LanePause | undefined): boolean {
-  return one?.until === other?.until && one?.reason === other?.reason && one?.count === other?.count;
+  const fields = ['until', 'reason', 'count', 'isNamed'] as const;
+  return fields.every((field) => one?.[field] === other?.[field]);
 }

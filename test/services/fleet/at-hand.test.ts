@@ -30,6 +30,103 @@ describe('sessions at hand', () => {
     expect(world.server.counts.refreshesGranted).toBe(1);
   });
 
+  test('FL15 Without a channel, whoever asks a second after a sign-out elsewhere is refused, however often others ask', async () => {
+    for (const laterMs of [0, 1, 300, 999]) {
+      const world = fleetWorld({ hasChannel: false });
+      const { fleet } = world.process({}, idle);
+      const other = world.process({}, idle);
+      await world.signIn('a');
+      const ask = () =>
+        world.clock.runUntil(fleet.session('a').getAccessToken()).then(
+          () => 'served',
+          (error: { code: string }) => error.code,
+        );
+      expect(await ask()).toBe('served');
+      await world.clock.advance(2_000 + laterMs);
+      expect(await ask(), 'looked, and there it is').toBe('served');
+      await world.clock.advance(laterMs);
+      await world.clock.runUntil(other.fleet.session('a').endSession());
+      const endedAt = world.clock.now();
+      const answers: [afterMs: number, answer: string][] = [];
+      while (world.clock.now() < endedAt + 3_000) {
+        const afterMs = world.clock.now() - endedAt;
+        answers.push([afterMs, await ask()]);
+        await world.clock.advance(50);
+      }
+      expect(answers.filter(([afterMs, answer]) => afterMs >= 1_000 && answer !== 'ERR_NO_SESSION')).toEqual([]);
+    }
+  });
+
+  test('FL15 Without a channel, whoever asks for the first time in long after a sign-out elsewhere is refused', async () => {
+    for (const call of ['getAccessToken', 'replaceAccessToken'] as const) {
+      const world = fleetWorld({ hasChannel: false });
+      const { fleet } = world.process({}, idle);
+      const other = world.process({}, idle);
+      await world.signIn('a');
+      const token = await world.clock.runUntil(fleet.session('a').getAccessToken());
+      await world.clock.runUntil(other.fleet.session('a').endSession());
+      await world.pass(HOUR / 4);
+      const tokens = fleet.session('a');
+      const asked = call === 'getAccessToken' ? tokens.getAccessToken() : tokens.replaceAccessToken(`not ${token}`);
+      await expect(world.clock.runUntil(asked)).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
+    }
+  });
+
+  test('a session at hand costs one look at the storage a second, however many ask, and none where nobody does', async () => {
+    const world = fleetWorld();
+    const { fleet, peer } = world.process({}, idle);
+    await world.signIn('a');
+    await world.clock.runUntil(fleet.session('a').getAccessToken());
+    let looks = 0;
+    peer.storageFault = (operation) => {
+      if (operation === 'getItem') looks++;
+      return undefined;
+    };
+    for (let tenths = 0; tenths < 100; tenths++) {
+      await world.clock.runUntil(Promise.all(Array.from({ length: 20 }, () => fleet.session('a').getAccessToken())));
+      await world.clock.advance(100);
+    }
+    expect(looks).toBeGreaterThanOrEqual(9);
+    expect(looks).toBeLessThanOrEqual(10);
+    await world.pass(HOUR / 4);
+    expect(looks).toBeLessThanOrEqual(10);
+  });
+
+  test('a storage that hangs or fails holds up nobody for longer than a second, and what is usable is served', async () => {
+    for (const fault of [{ hang: true }, { error: new Error('down') }]) {
+      const world = fleetWorld();
+      const { fleet, peer } = world.process({}, idle);
+      await world.signIn('a');
+      const token = await world.clock.runUntil(fleet.session('a').getAccessToken());
+      await world.clock.advance(5_000);
+      peer.storageFault = fault;
+      for (let tenths = 0; tenths < 200; tenths++) {
+        const askedAt = world.clock.now();
+        expect(await world.clock.runUntil(fleet.session('a').getAccessToken())).toBe(token);
+        expect(world.clock.now() - askedAt).toBeLessThanOrEqual('hang' in fault ? 1_000 : 0);
+        await world.clock.advance(100);
+      }
+      peer.storageFault = undefined;
+    }
+  });
+
+  test('a clock that was set back by hours puts off no look', async () => {
+    const world = fleetWorld({ hasChannel: false });
+    const { fleet, peer } = world.process({}, idle);
+    const other = world.process({}, idle);
+    await world.signIn('a');
+    await world.clock.runUntil(fleet.session('a').getAccessToken());
+    await world.clock.advance(2_000);
+    await world.clock.runUntil(fleet.session('a').getAccessToken());
+    await world.clock.runUntil(other.fleet.session('a').endSession());
+    expect(peer.items.size).toBe(0);
+    world.clock.set(world.clock.now() - 2 * HOUR);
+    await world.clock.advance(1_000);
+    await expect(world.clock.runUntil(fleet.session('a').getAccessToken())).rejects.toMatchObject({
+      code: 'ERR_NO_SESSION',
+    });
+  });
+
   test('uses are noted again where the index could not take them, in portions that every database takes', async () => {
     let isDown = true;
     const sizes: number[] = [];
@@ -68,6 +165,25 @@ describe('sessions at hand', () => {
     await world.clock.runUntil(fleet.session('a').getAccessToken());
     await world.pass(2 * MINUTE);
     expect(world.server.tokenRequests).toHaveLength(1);
+  });
+
+  test('FL1 a session that was put off, and is used while its provider refuses, comes back once it may be asked again', async () => {
+    const world = fleetWorld({ lanes: { default: { hotForMs: HOUR / 2, until: 0.6 } } });
+    const { fleet } = world.process();
+    await world.signIn('a');
+    await world.pass(0.7 * HOUR);
+    expect(world.server.tokenRequests, 'put off, as nobody used it').toHaveLength(0);
+    world.server.always({ status: 503 });
+    await expect(world.clock.runUntil(fleet.refresh('a'))).rejects.toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE' });
+    await world.clock.runUntil(fleet.session('a').getAccessToken());
+    const { retryAt = 0 } = fleet.session('a').getSnapshot();
+    expect(retryAt, 'used before it may be asked again').toBeGreaterThan(world.clock.now());
+    expect(retryAt, 'which is before the use is noted').toBeLessThan(world.clock.now() + MINUTE);
+    world.server.always(undefined);
+    const failed = world.server.tokenRequests.length;
+    await world.pass(2 * MINUTE);
+    expect(world.server.tokenRequests.length).toBe(failed + 1);
+    expect(world.expiresAt('a')).toBeGreaterThan(world.clock.now() + 0.9 * HOUR);
   });
 
   test('FL2 a use that is noted late does not make a session due that was refreshed since', async () => {

@@ -1,5 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
 import { createTokenManager, type TokenManager, type TokenManagerOptions, tokenEndpoint } from '../../../src/index.js';
+import type { Channel } from '../../../src/ports/channel.js';
 import {
   createFleet,
   type DueIndex,
@@ -80,6 +81,8 @@ const EVENTS = [
   'indexFailed',
 ] as const;
 
+const SILENT: Channel = { announce: () => undefined, subscribe: () => () => undefined };
+
 /** A server, a clock, an index, and as many processes as a test starts. */
 export function fleetWorld(
   options: {
@@ -88,6 +91,8 @@ export function fleetWorld(
     laneOf?: (key: string) => string;
     manager?: Partial<TokenManagerOptions>;
     due?: (clock: FakeClock) => DueIndex;
+    /** Whether processes hear of each other's changes at once. Default: true. */
+    hasChannel?: boolean;
   } = {},
 ): FleetWorld {
   const clock = fakeClock();
@@ -108,7 +113,7 @@ export function fleetWorld(
     return createTokenManager({
       key,
       refresh: (request) => peer.through(() => refresh(request)),
-      platform: { ...platform, storage },
+      platform: { ...platform, storage, ...(options.hasChannel === false && { channel: SILENT }) },
       proactive: false,
       ...options.manager,
       ...more,

@@ -165,6 +165,43 @@ describe('what is told of lanes', () => {
     expect((await due.look('a'))[0]?.paused).toMatchObject({ until, reason: 'retry-after' });
   });
 
+  test('FL7 a moment that a provider names under a longer brake counts in every process: a success elsewhere does not end it', async () => {
+    const clock = fakeClock();
+    const due = memoryDueIndex({ clock });
+    const [board, other] = [0, 1].map(() => createLaneBoard(due, clock, () => 0.5, createFleetEmitter()));
+    await other?.look('a');
+    for (let count = 0; count < 5; count++) board?.report('a', { kind: 'config' });
+    await other?.look('a');
+    const until = board?.pauseOf('a')?.until ?? 0;
+    board?.report('a', { kind: 'unavailable', retryAt: until - 10_000 });
+    await other?.look('a');
+    other?.report('a', { kind: 'refreshed' });
+    expect(allowance(other?.pauseOf('a'), until - 20_000, 10)).toBe('none');
+    await board?.look('a');
+    expect(allowance(board?.pauseOf('a'), until - 20_000, 10)).toBe('none');
+  });
+
+  test('FL7 a success in a process that has not heard yet of the moment that a provider has named does not end that pause', async () => {
+    const clock = fakeClock();
+    const due = memoryDueIndex({ clock });
+    const [board, other] = [0, 1].map(() => createLaneBoard(due, clock, () => 0.5, createFleetEmitter()));
+    board?.report('a', { kind: 'unavailable', retryAt: clock.now() + 2_000 });
+    await other?.look('a');
+    await clock.advance(3_000);
+    const until = clock.now() + 25_000;
+    board?.report('a', { kind: 'unavailable', retryAt: until });
+    other?.report('a', { kind: 'refreshed' });
+    for (let round = 0; round < 2; round++) {
+      await board?.look('a');
+      await other?.look('a');
+      await clock.advance(100);
+    }
+    for (const one of [board, other]) expect(allowance(one?.pauseOf('a'), until - 1_000, 10)).toBe('none');
+    await board?.set('a', { until: clock.now(), reason: 'resumed', count: 0, isForced: true });
+    await other?.look('a');
+    for (const one of [board, other]) expect(one?.pauseOf('a')?.reason, 'a person has said so').toBe('resumed');
+  });
+
   test('FL7 the longer of two named moments is no longer because the clock was set back before both were known', async () => {
     const right = fakeClock();
     let aheadMs = 900_000;

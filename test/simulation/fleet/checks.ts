@@ -13,6 +13,8 @@ export interface Checks extends ProviderWatch, IndexWatch, StoreWatch {
   opened(host: Host, key: string): void;
   /** A customer's request uses a session. */
   used(key: string): void;
+  /** Such a request was served a token of this grant. */
+  served(host: Host, key: string, family: Family, askedAt: number): void;
   /** Somebody asks for a refresh by name. */
   asked(key: string): void;
   signedIn(key: string): void;
@@ -46,6 +48,8 @@ interface Customer {
   readonly facts: LaneFacts;
   startedAt: number;
   uses: number[];
+  /** When the session was used last, or one before it. */
+  lastUseAt: number;
   askedAt: number;
   isLeaving: boolean;
   /** Its grants that it has left, and when. */
@@ -71,6 +75,10 @@ interface Customer {
   notedAheadMs: number;
   claimedBy: Host | undefined;
   claimedEntryAt: number;
+  /** Claims that were not put off, whose jobs have not begun. */
+  handedOut: { readonly host: Host; readonly at: number }[];
+  /** The job that began last, and when it was claimed. */
+  job: { readonly host: Host; readonly at: number } | undefined;
 }
 
 /** What a process that died had begun. */
@@ -83,6 +91,8 @@ interface Debt {
 const LATE_MS = 1_500;
 /** So much later than it was a use may be noted, after a call that took long. */
 const NOTED_MS = 25_000;
+/** So long a job may wait for those before it, while the provider is silent. */
+const QUEUED_MS = 60_000;
 /** So long after a disturbance a lane is as it should be again: the longest wait of a session, and the rate's growth. */
 const RECOVERY_MS = 100_000;
 
@@ -99,6 +109,7 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       facts: scene().providerOf(key).facts,
       startedAt: world.now,
       uses: [],
+      lastUseAt: Number.NEGATIVE_INFINITY,
       askedAt: Number.NEGATIVE_INFINITY,
       isLeaving: false,
       left: new Map(),
@@ -110,6 +121,8 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       notedAheadMs: 0,
       claimedBy: undefined,
       claimedEntryAt: 0,
+      handedOut: [],
+      job: undefined,
     };
     customers.set(key, fresh);
     return fresh;
@@ -155,11 +168,12 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
     // The record is as old as the clock that wrote it and the clock of the reader say, and nobody can know better.
     const ageMs = world.now + host.offsetMs - askedAt - one.stored.issuedSkewMs;
     if (ageMs < from * lifetimeMs - LATE_MS) world.violate('not before it is due', name);
-    // uses that are close together are noted as of the last of them
-    const lastUse = one.uses.at(-1);
-    const coldFrom = (lastUse === undefined ? one.startedAt : lastUse + NOTED_MS) + hotForMs + one.notedAheadMs + 5_000;
+    // uses that are close together are noted as of the last of them, which may be after the next sign-in
+    const coldFrom = Math.max(one.startedAt, one.lastUseAt + NOTED_MS) + hotForMs + one.notedAheadMs + 5_000;
+    // a job is a key: who was in use when it was handed out is refreshed when its turn comes
+    const handedAt = one.job?.host === host ? Math.max(one.job.at, world.now - QUEUED_MS) : world.now;
     const spanMs = Math.min(keepAliveMs, 0.9 * refreshLifetimeMs);
-    if (world.now > coldFrom && ageMs < spanMs - LATE_MS && wipedAt < one.startedAt) {
+    if (handedAt > coldFrom && ageMs < spanMs - LATE_MS && wipedAt < one.startedAt) {
       world.violate('unused sessions cost little', name);
     }
   }
@@ -215,6 +229,7 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       const full = Object.assign(presentation, { holding });
       checkOrder(one, full);
       checkDue(one, presentation);
+      if (presentation.isWorker) watchOf(one.facts.name).asks(host, scene().providerOf(family.key));
       one.presentations = [...one.presentations.slice(-12), full];
     },
     answered(presentation, _, retryAfterS) {
@@ -232,17 +247,24 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       );
     },
     claims(host, lane, entries) {
+      const feeder = `evertoken:fleet:${lane}`;
+      const isFeeder = scene().locks.holdingOf(feeder, host) || scene().locks.lostAt(feeder, host) > world.now - 5_000;
+      if (!isFeeder && !isAway(host)) world.violate('one process feeds a lane', `${host.name} claims in ${lane}`);
       watchOf(lane)?.claims(
         host,
         entries.map(({ key }) => key),
       );
-      for (const { key, at } of entries) Object.assign(customer(key), { claimedBy: host, claimedEntryAt: at });
+      for (const { key, at } of entries) {
+        Object.assign(customer(key), { claimedBy: host, claimedEntryAt: at });
+        customer(key).handedOut.push({ host, at: world.now });
+      }
     },
     puts(host, key) {
       const one = customer(key);
       one.entrySkewMs = host.offsetMs;
       if (one.claimedBy !== host) return;
       one.claimedBy = undefined;
+      one.handedOut.pop();
       watchOf(one.facts.name).putOff(host, key);
     },
     touches(host, keys) {
@@ -254,6 +276,8 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
     opened(host, key) {
       const one = customer(key);
       if (one.claimedBy === host) one.claimedBy = undefined;
+      one.job = one.handedOut.find((claim) => claim.host === host) ?? { host, at: world.now };
+      one.handedOut = one.handedOut.filter((claim) => claim.host !== host);
       watchOf(one.facts.name).opened(host, key);
     },
     stored(host, name, text) {
@@ -287,12 +311,19 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       world.trace(() => `${host.name} ends ${key}`);
       if (family.toldDeadAt === undefined)
         world.violate('nobody is ended', `${host.name} ends ${key}, whose provider has not said so`);
-      if (family.isAlive) watchOf(one.facts.name).endedWrongly();
+      if (family.isAlive) watchOf(one.facts.name).endedWrongly(host);
       one.mustBeListedSince = world.now;
     },
     used(key) {
       world.trace(() => `${key} is used`);
       customer(key).uses.push(world.now);
+      customer(key).lastUseAt = world.now;
+    },
+    served(host, key, family, askedAt) {
+      const leftAt = customer(key).left.get(family);
+      if (leftAt === undefined || askedAt < leftAt + 1_000 || isAway(host) || isSince(askedAt - 1_000, 'fault', 'jump'))
+        return;
+      world.violate('sign-out wins', `${host.name} serves ${family.name}, ${askedAt - leftAt} ms after the sign-out`);
     },
     asked(key) {
       customer(key).askedAt = world.now;
@@ -339,9 +370,7 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       for (const watch of watches.values()) watch.look(scene());
       if (isSince(world.now - 2 * RECOVERY_MS, 'crash', 'fault') || isSince(0, 'jump')) return;
       for (const [key, one] of customers) {
-        const quietSince = watchOf(one.facts.name).disturbedAt();
-        if (quietSince < world.now - RECOVERY_MS || (quietSince === Number.NEGATIVE_INFINITY && world.now > 0))
-          checkLate(key, one);
+        if (watchOf(one.facts.name).disturbedAt() < world.now - RECOVERY_MS) checkLate(key, one);
       }
     },
     faults: () => findFaults(scene(), customers, wipedAt),

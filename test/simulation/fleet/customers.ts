@@ -42,10 +42,13 @@ export function createCustomers(
 
   async function use(process: FleetProcess, key: string): Promise<void> {
     checks.used(key);
+    const askedAt = world.now;
     const token = await within(process, `a token of ${key}`, process.fleet.session(key).getAccessToken());
     const [, family = ''] = typeof token === 'string' ? token.split('-') : [];
-    const owner = scene.providerOf(key).named(family)?.key;
+    const granted = scene.providerOf(key).named(family);
+    const owner = granted?.key;
     if (token !== undefined && owner !== key) world.violate('own tokens', `a token of ${owner} is served for ${key}`);
+    if (granted) checks.served(process.host, key, granted, askedAt);
   }
 
   async function signOut(process: FleetProcess, key: string): Promise<void> {
@@ -55,6 +58,13 @@ export function createCustomers(
     await within(process, `the sign-out of ${key}`, process.fleet.session(key).endSession());
     if (store.items.has(`evertoken:${key}`)) return void world.schedule(30_000, () => busy.delete(key));
     checks.left(key);
+    // somebody who does not know of it goes on asking
+    for (const afterMs of [1_100, random.between(1_000, 5_000)]) {
+      const asker = random.pick([web, ...alive()]);
+      world.schedule(afterMs, () => {
+        if (!store.items.has(`evertoken:${key}`)) void use(asker, key);
+      });
+    }
     world.schedule(random.wait(20_000) + 5_000, () => {
       if (!busy.delete(key) || random.chance(0.3)) return;
       signIn(key);

@@ -36,14 +36,19 @@ export function createDisturbances(
   }
 
   function changeMood(provider: Provider): void {
-    const mood: Mood = random.weigh({ down: 4, silent: 2, busy: 3, misconfigured: 1, deaf: 1 });
+    const mood: Mood = random.weigh({
+      down: 4,
+      silent: 2,
+      busy: 3,
+      misconfigured: 1,
+      deaf: circumstances.theme === 'crowd' ? 3 : 1,
+    });
     if (provider.mood !== 'up') return;
-    provider.mood = mood;
-    provider.moodAt = world.now;
+    provider.turn(mood);
     world.count(`provider ${mood}`);
     world.trace(() => `${provider.facts.name} is ${mood}`);
     world.schedule(random.pick([3_000, 15_000, 60_000, 120_000]) * (0.5 + random.next()), () => {
-      provider.mood = 'up';
+      provider.turn('up');
       world.trace(() => `${provider.facts.name} is up`);
     });
   }
@@ -128,9 +133,11 @@ export function createDisturbances(
 
   return {
     begin() {
+      if (circumstances.theme === 'stops') return often(20_000, () => someone(stop));
+      if (hasCrashes) often(90_000, () => someone(die));
+      if (circumstances.theme === 'kills') return;
       for (const provider of providers) often(70_000, () => changeMood(provider));
       if (hasCrashes) {
-        often(90_000, () => someone(die));
         often(120_000, () => someone(freeze));
         often(120_000, () => someone(stop));
       }
@@ -145,7 +152,7 @@ export function createDisturbances(
     end() {
       world.isCalm = true;
       world.trace(() => '=== calm');
-      for (const provider of providers) provider.mood = 'up';
+      for (const provider of providers) provider.turn('up');
       for (const shared of [index, store, locks]) shared.isDown = false;
       for (const { host } of alive()) {
         host.thaw();

@@ -19,10 +19,11 @@ test(`no promise of the fleet is broken in ${SEEDS} simulated worlds of trouble`
 test('a seed of the fleet ends the same way every time, to the last line of its trace', {
   timeout: 60_000,
 }, async () => {
-  for (const seed of [3, 8, 21]) {
+  for (const seed of [5, 8, 21]) {
     const [first, second]: [string[], string[]] = [[], []];
     await simulate(seed, first);
-    await simulate(seed, second);
+    // as a worker does that is told its seeds: outside of any promise
+    await new Promise<void>((resolve) => setImmediate(() => void simulate(seed, second).then(() => resolve())));
     expect(first.length).toBeGreaterThan(50);
     expect(second).toEqual(first);
   }

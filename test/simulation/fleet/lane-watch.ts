@@ -1,4 +1,5 @@
 import type { LanePause } from '../../../src/core/lane.js';
+import type { Scene } from './checks.js';
 import type { Host } from './host.js';
 import type { Provider } from './provider.js';
 import type { LaneFacts, SimWorld } from './sim-world.js';
@@ -9,14 +10,16 @@ export interface LaneWatch {
   /** It was claimed, and not begun. */
   putOff(host: Host, key: string): void;
   opened(host: Host, key: string): void;
+  /** A worker asks the provider. */
+  asks(host: Host, provider: Provider): void;
   pauses(host: Host, pause: LanePause): void;
   /** The provider has named how long to wait. */
   named(forMs: number): void;
   /** A session ended on the word of a provider that was wrong. */
-  endedWrongly(): void;
+  endedWrongly(host: Host): void;
   /** When the lane was last not as it should be. */
   disturbedAt(): number;
-  look(scene: { providerOf(key: string): Provider; readonly keys: readonly string[] }): void;
+  look(scene: Pick<Scene, 'providerOf' | 'keys' | 'index'>): void;
 }
 
 interface Claim {
@@ -27,6 +30,8 @@ interface Claim {
 }
 
 const WINDOW_MS = 10_000;
+/** As long as a process starts, a rate grows, and a probe of a process that died is waited for. */
+const IDLE_MS = 45_000;
 /** What was seen and decided just before a pause may still be on its way. */
 const GRACE_MS = 3_000;
 
@@ -38,7 +43,12 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
   let namedAt = 0;
   let namedUntilAt = 0;
   let disturbedAt = Number.NEGATIVE_INFINITY;
-  let wronglyEnded = 0;
+  let claimedAt = 0;
+  /** When nothing was due, or a pause began or ended. */
+  let idleAt = 0;
+  /** Requests of each process in the present outage. */
+  let outage: { readonly at: number; readonly hosts: Set<Host>; requests: number } | undefined;
+  const wronglyEnded = new Map<Host, number>();
   let startedSinceResumed = 0;
   let provider: Provider | undefined;
 
@@ -74,8 +84,40 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
     }
   }
 
+  /** How many a lane may start in an outage: each process until it sees it, what is under way then, and the probes. */
+  function checkOutage(): void {
+    if (!outage || isExcused(outage.at)) return;
+    const sinceMs = world.now - outage.at;
+    const each = 10 + concurrency + Math.max(1, 0.2 * perSecond);
+    const most = outage.hosts.size * each + sinceMs / 5_000 + 3;
+    if (outage.requests > most) {
+      world.violate('the brake in an outage', `${outage.requests} of ${name} in ${sinceMs} ms, more than ${most}`);
+    }
+  }
+
+  /** What is due is claimed, unless the lane is held; a pause of a clock that is wrong holds it no longer than meant. */
+  async function checkIdle({ index }: Pick<Scene, 'index'>): Promise<void> {
+    const heldUntilAt = paused && paused.reason !== 'resumed' ? paused.untilAt : 0;
+    const [counts] = await index.bare.look(name);
+    if (!counts?.due) idleAt = world.now;
+    const since = Math.max(idleAt, claimedAt, heldUntilAt, namedUntilAt, world.lastAt('crash'), world.lastAt('fault'));
+    if (world.now > since + IDLE_MS)
+      world.violate('a pause ends', `${name} starts nothing for ${world.now - since} ms`);
+  }
+
   return {
+    asks(host, { mood, moodAt }) {
+      const isAway = (mood === 'down' || mood === 'silent') && world.now > moodAt + GRACE_MS;
+      if (!isAway) outage = undefined;
+      else {
+        if (outage?.at !== moodAt) outage = { at: moodAt, hosts: new Set(), requests: 0 };
+        outage.hosts.add(host);
+        outage.requests++;
+        checkOutage();
+      }
+    },
     claims(host, keys) {
+      claimedAt = world.now;
       checkRate();
       checkPauses(host);
       for (const key of keys) recent.push({ host, key, at: world.now, isPutOff: false });
@@ -87,7 +129,8 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
     opened(host, key) {
       const claim = claimOf(host, key);
       if (paused?.reason !== 'resumed' || !claim || claim.at < paused.at) return;
-      const sinceMs = world.now - paused.at;
+      // from its end, which a success may tell later
+      const sinceMs = world.now - Math.min(paused.at, paused.untilAt);
       startedSinceResumed++;
       if (sinceMs < 4_500 && startedSinceResumed > 8 + processes && !isExcused(paused.at)) {
         world.violate('a slow start', `${name} starts ${startedSinceResumed} within ${sinceMs} ms of a pause`);
@@ -96,6 +139,7 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
     pauses(host, pause) {
       const leftMs = pause.until - host.clock.now();
       if (pause.reason === 'resumed') startedSinceResumed = 0;
+      idleAt = world.now;
       paused = { reason: pause.reason, at: world.now, untilAt: world.now + leftMs };
       if (pause.reason === 'deaths') world.count('held for deaths');
       disturbedAt = world.now;
@@ -106,17 +150,22 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
       namedAt = world.now;
       namedUntilAt = world.now + forMs;
     },
-    endedWrongly() {
-      const most = processes * (20 + concurrency) + 5;
-      if (++wronglyEnded > most)
-        world.violate('the brake on deaths', `${wronglyEnded} of ${name} ended, more than ${most}`);
+    endedWrongly(host) {
+      const most = 20 + concurrency + 5;
+      const count = (wronglyEnded.get(host) ?? 0) + 1;
+      wronglyEnded.set(host, count);
+      if (count > most)
+        world.violate('the brake on deaths', `${host.name} ends ${count} of ${name}, more than ${most}`);
     },
     disturbedAt: () => disturbedAt,
-    look({ providerOf, keys }) {
+    look(scene) {
+      void checkIdle(scene);
+      const { providerOf, keys } = scene;
       provider ??= keys.map(providerOf).find((one) => one.facts === facts);
       if (!provider) return;
       if (provider.mood !== 'up') disturbedAt = world.now;
-      if (provider.mood !== 'deaf') wronglyEnded = 0;
+      disturbedAt = Math.max(disturbedAt, provider.moodAt); // it may have been away between two looks
+      if (provider.mood !== 'deaf') wronglyEnded.clear();
       if (paused && paused.reason !== 'resumed') disturbedAt = world.now;
     },
   };

@@ -18,6 +18,8 @@ export interface LeaseLocks {
   /** The process does not renew its leases any more. */
   silenced(host: Host): void;
   holdingOf(key: string, host: Host): Holding | undefined;
+  /** When this process lost this lock last. */
+  lostAt(key: string, host: Host): number;
   isDown: boolean;
 }
 
@@ -37,6 +39,7 @@ interface State {
 export function createLeaseLocks(world: SimWorld): LeaseLocks {
   const { leaseMs } = world.circumstances;
   const states = new Map<string, State>();
+  const losses = new Map<string, number>();
 
   function stateOf(key: string): State {
     const state = states.get(key) ?? { waiters: [], current: undefined, fences: 0 };
@@ -59,6 +62,7 @@ export function createLeaseLocks(world: SimWorld): LeaseLocks {
     world.count(`lock ${how}`);
     world.trace(() => `${lost.holding.host.name} loses ${lost.holding.key}: ${how}`);
     lost.holding.isLost = true;
+    losses.set(`${lost.holding.key} ${lost.holding.host.name}`, world.now);
     state.current = undefined;
     lost.holding.host.deliver(world.random.between(0, 20), () => lost.controller.abort());
     hand(state);
@@ -129,6 +133,7 @@ export function createLeaseLocks(world: SimWorld): LeaseLocks {
         if (state.current?.holding.host === host) silence(state);
       }
     },
+    lostAt: (key, host) => losses.get(`${key} ${host.name}`) ?? Number.NEGATIVE_INFINITY,
     holdingOf(key, host) {
       const current = states.get(key)?.current;
       return current?.holding.host === host ? current.holding : undefined;

@@ -8,6 +8,7 @@ const WORKER = 'services/fleet/worker.ts';
 const INDEXED = 'services/fleet/indexed.ts';
 const OPEN = 'services/fleet/open-session.ts';
 const RUNS = 'services/fleet/lane-runs.ts';
+const AT_HAND = 'services/fleet/at-hand.ts';
 const MEMORY = 'services/fleet/memory-due-index.ts';
 
 /** `npm run simulate:fleet -- --mutations` runs them all; each has to be noticed. */
@@ -152,6 +153,13 @@ export const mutations: readonly Mutation[] = [
     RUNS,
     'await atMost(clock, LONGEST_MS, Promise.all(stopped).then(giveBack));',
     'await atMost(clock, LONGEST_MS, Promise.all(stopped));',
+  ),
+  mutation(
+    'what is at hand is believed until it is due',
+    'A process that keeps a session at hand does not look whether it has ended elsewhere.',
+    AT_HAND,
+    'if (isUse) await lookAgain(entry);',
+    '',
   ),
   mutation(
     'a refresh that failed comes up no more',

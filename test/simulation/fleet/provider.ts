@@ -52,9 +52,10 @@ export interface ProviderWatch {
 /** The provider of a lane. */
 export interface Provider {
   readonly facts: LaneFacts;
-  mood: Mood;
-  /** Since when. */
-  moodAt: number;
+  readonly mood: Mood;
+  /** When that changed last. */
+  readonly moodAt: number;
+  turn(mood: Mood): void;
   signIn(key: string): TokenResponse;
   refreshFor(host: Host, isWorker: boolean): RefreshTokens;
   /** A customer takes the grant back. */
@@ -151,10 +152,14 @@ export function createProvider(world: SimWorld, facts: LaneFacts, watch: Provide
     });
   }
 
-  const provider: Provider = {
+  const provider: Provider & { mood: Mood; moodAt: number } = {
     facts,
     mood: 'up',
-    moodAt: 0,
+    moodAt: Number.NEGATIVE_INFINITY,
+    turn(mood) {
+      if (mood !== provider.mood) provider.moodAt = world.now;
+      provider.mood = mood;
+    },
     signIn(key) {
       const family: Family = {
         key,

@@ -25,6 +25,8 @@ export interface Circumstances {
   readonly processes: number;
   readonly lanes: readonly LaneFacts[];
   readonly sessions: number;
+  /** What this world has more of than others, so that rare things happen together. */
+  readonly theme: 'none' | 'crowd' | 'kills' | 'stops';
   /** How bad providers and everything else are, from 0 to 1. */
   readonly trouble: number;
   /** Processes die, freeze and are stopped. */
@@ -79,8 +81,29 @@ export function createSimWorld(seed: number, lines: string[] | undefined): SimWo
 }
 
 function draw(random: Random): Circumstances {
+  const drawn = drawFreely(random);
+  const theme = random.weigh({ none: 14, crowd: 4, kills: 2, stops: 1 });
+  if (theme === 'none') return drawn;
+  const [first] = drawn.lanes;
+  const lane: LaneFacts = {
+    ...(first as LaneFacts),
+    until: random.pick([0.55, 0.7]),
+    perSecond: random.pick([10, 40]),
+  };
+  // processes end, and nothing else happens that would hide what comes of that
+  const quiet = { ...drawn, theme, trouble: 1, hasJumps: false, hasFaults: false, hasCrashes: true };
+  if (theme === 'kills') return { ...quiet, processes: random.pick([2, 3]), sessions: 24 };
+  if (theme === 'stops') return { ...quiet, lanes: [{ ...lane, concurrency: 2, answerMs: 200 }], sessions: 70 };
+  // many sessions in few hands, due at once: what brakes, rates and queues are for
+  const concurrency = random.pick([2, 8, 16]);
+  const hasJumps = random.chance(0.5);
+  return { ...quiet, hasJumps, lanes: [{ ...lane, concurrency }], processes: random.pick([1, 2]), sessions: 70 };
+}
+
+function drawFreely(random: Random): Circumstances {
   const lanes = random.pick([1, 1, 2, 3]);
   return {
+    theme: 'none',
     processes: random.pick([1, 2, 2, 3, 4]),
     lanes: Array.from({ length: lanes }, (_, index) => drawLane(random, `lane${index + 1}`)),
     sessions: Number(random.weigh({ 4: 4, 10: 8, 24: 3, 70: 0.6 })),
