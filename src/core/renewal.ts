@@ -14,17 +14,16 @@ export function isFinal({ refreshToken }: TokenSet, needsRefreshToken: boolean):
  * Decides whether to ask for new tokens.
  *
  * Without a refresh token a session lasts as long as its access token: until that expires or, if its expiry is unknown,
- * until a server refuses it. `isKeyLost`: the key that it is bound to is gone, so that it is of no use to anybody.
+ * until a server refuses it.
  */
 export function renewal(
   tokens: TokenSet | undefined,
   reason: RefreshReason,
   needsRefreshToken: boolean,
   now: number,
-  isKeyLost = false,
 ): Renewal {
   if (!tokens) return needsRefreshToken ? 'nothing' : 'ask'; // where there is no session, a cookie may know of one
   if (!isFinal(tokens, needsRefreshToken)) return 'ask';
-  const isRefused = reason === 'rejected' && (isKeyLost || tokens.expiresAt === undefined);
+  const isRefused = reason === 'rejected' && tokens.expiresAt === undefined;
   return isRefused || !isUsable(tokens, now) ? 'expire' : 'nothing';
 }

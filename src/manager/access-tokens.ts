@@ -1,7 +1,7 @@
 import { claimsOf } from '../core/challenge.js';
 import { dueAt, freshFrom, freshness, isUsable, outlives } from '../core/freshness.js';
 import type { SentWith } from '../core/hooks.js';
-import { isFinal } from '../core/renewal.js';
+import { isFinal, renewal } from '../core/renewal.js';
 import { noSession } from '../core/session.js';
 import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
 import { isTokenError, LockError, OptionsError, RefreshError, SessionError, StorageError } from '../errors.js';
@@ -240,8 +240,9 @@ export class AccessTokens {
         'The refresh function asked for an access token, which waits for that same refresh: use the request it was given, and pass its signal on.';
       throw new OptionsError('ERR_OPTIONS', message);
     }
-    const { settings, marks } = this.#parts;
-    if (marks.renewalOf(state.record, reason, settings) === 'nothing') {
+    const { needsRefreshToken, platform } = this.#parts.settings;
+    const isNothing = renewal(state.record.tokens, reason, needsRefreshToken, platform.clock.now()) === 'nothing';
+    if (isNothing && !this.#parts.marks.lost) {
       throw new RefreshError('ERR_REFRESH_CONFIG', `Nothing was asked: ${NO_REFRESH_TOKEN}.`, { attempts: 0 });
     }
     const isProbe = reason === 'asked' && !(state.status === 'waiting' && state.failing.named);

@@ -37,7 +37,7 @@ export function isProof({ failure, lost }: Refused, { endsSession }: Settings): 
 
 /** The server refused the refresh token for good. */
 export function refusal(current: SessionRecord | undefined, { failure, lost }: Refused): AttemptEnd {
-  if (lost) return lostAs(lost);
+  if (lost) return { kind: 'ended', reason: 'lost', error: lost };
   const { status, oauthError } = failure;
   const said = [status, oauthError].filter((fact) => fact !== undefined).join(', ');
   return current?.unanswered
@@ -51,7 +51,7 @@ export function refusal(current: SessionRecord | undefined, { failure, lost }: R
 
 /** The access token is over, or its key is gone, and there is nothing to present for another one. */
 export function expired(lost?: SessionError): AttemptEnd {
-  if (lost) return lostAs(lost);
+  if (lost) return { kind: 'ended', reason: 'lost', error: lost };
   return ended('expired', `The access token is over, and ${NO_REFRESH_TOKEN}`);
 }
 
@@ -60,10 +60,6 @@ export function otherSubject(current: SessionRecord, tokens: TokenSet): AttemptE
   const { refreshToken = current.tokens.refreshToken } = tokens;
   const why = 'The answer to a refresh is of another subject or issuer (OpenID Connect Core 12.2)';
   return { ...ended('rejected', why), unused: { ...tokens, refreshToken } };
-}
-
-function lostAs(error: SessionError): AttemptEnd {
-  return { kind: 'ended', reason: 'lost', error };
 }
 
 function ended(

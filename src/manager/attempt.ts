@@ -96,7 +96,7 @@ export class Attempt {
     if (unstoredBefore) return this.#storeTokens(current, unstoredBefore);
     if (this.#run.isStopped) return SUPERSEDED;
     if (current && !errand && isFinal(current.tokens, settings.needsRefreshToken))
-      return this.#confirmEnd(current, expired(this.#parts.marks.lostKey(current.grant?.binding)));
+      return this.#confirmEnd(current, expired(this.#parts.marks.lost));
     // With the mark, a crash between the server's rotation and our write is told from a refusal out of nowhere.
     if (current && !settings.isGrant && !this.#isBlind)
       await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);

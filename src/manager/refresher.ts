@@ -2,6 +2,7 @@ import { backoffDelay } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { isUsable } from '../core/freshness.js';
 import { nextStep } from '../core/next-step.js';
+import { renewal } from '../core/renewal.js';
 import { type AttemptFacts, noSession } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
 import {
@@ -68,11 +69,14 @@ export class Refresher {
 
   /** Starts a refresh unless one is under way. The outcome goes to the session and to the callers who wait. */
   start(reason: RefreshReason, challenge?: Challenge): void {
-    const { settings, session, pending, marks } = this.#parts;
+    const { settings, session, pending } = this.#parts;
     if (this.#run && !this.isRunning) this.#replaceDead(this.#run, reason, challenge);
     // While a session is being started, callers wait for that one.
     if (this.#run || pending.isStarting || session.state.status === 'none') return;
-    if (marks.renewalOf(session.record, reason, settings) === 'nothing') return;
+    const { needsRefreshToken, platform } = settings;
+    const { record } = session;
+    const isNothing = renewal(record?.tokens, reason, needsRefreshToken, platform.clock.now()) === 'nothing';
+    if (isNothing && !this.#parts.marks.lost) return;
     void this.#start(reason, false, challenge);
   }
 

@@ -1,5 +1,6 @@
 import { redactChallenges } from '../core/challenge.js';
 import type { SentWith } from '../core/hooks.js';
+import { lostKey } from '../core/lost-key.js';
 import type { RequestRejection } from '../core/session-events.js';
 import type { SessionGrant } from '../core/session-grant.js';
 import type { Others } from '../core/session-record.js';
@@ -87,6 +88,7 @@ export class SessionHooks {
   }
 
   lose(error: unknown): void {
-    this.#manager.marks.lose(error);
+    const { marks, session } = this.#manager;
+    marks.lose(lostKey(error, session.record?.grant?.binding));
   }
 }

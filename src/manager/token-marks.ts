@@ -1,11 +1,6 @@
-import { lostKey } from '../core/lost-key.js';
 import { markOf } from '../core/mark-of.js';
 import { orNone } from '../core/or-none.js';
-import { type Renewal, renewal } from '../core/renewal.js';
-import type { RefreshReason } from '../core/session-events.js';
-import type { SessionRecord } from '../core/session-record.js';
 import type { SessionError } from '../errors.js';
-import type { Settings } from './options.js';
 
 /** No request is still under way that was sent so many refreshes ago. */
 const KEPT = 100;
@@ -21,8 +16,7 @@ export class TokenMarks {
   #past: readonly number[] = orNone();
   /** By the mark of an access token that is bound to a key, the name of that key; undefined while there was none. */
   #bindings: Map<number, string> | undefined;
-  /** Says which key was missed last. */
-  #lost: unknown;
+  #lost: SessionError | undefined;
 
   /** Notes an access token, of the same session as those before or of another one. */
   add(accessToken: string | undefined, isSameSession: boolean, binding?: string): void {
@@ -32,6 +26,7 @@ export class TokenMarks {
     }
     if (accessToken === undefined) return;
     const mark = markOf(accessToken);
+    if (!this.#present.includes(mark)) this.#lost = undefined;
     this.#present = this.#present
       .filter((other) => other !== mark)
       .concat(mark)
@@ -46,24 +41,14 @@ export class TokenMarks {
     return this.#bindings?.get(markOf(accessToken));
   }
 
-  /** Notes the error by which what signs has told that a key is gone. */
-  lose(error: unknown): void {
-    this.#lost = error;
+  /** Says that the key which the newest access token is bound to is gone. */
+  get lost(): SessionError | undefined {
+    return this.#lost;
   }
 
-  /** That error, if it is about this very key. */
-  lostKey(binding: string | undefined): SessionError | undefined {
-    return lostKey(this.#lost, binding);
-  }
-
-  /** What follows where a session needs new tokens. */
-  renewalOf(
-    record: SessionRecord | undefined,
-    reason: RefreshReason,
-    { needsRefreshToken, platform }: Settings,
-  ): Renewal {
-    const isKeyLost = this.lostKey(record?.grant?.binding) !== undefined;
-    return renewal(record?.tokens, reason, needsRefreshToken, platform.clock.now(), isKeyLost);
+  /** Notes that it is. */
+  lose(lost: SessionError | undefined): void {
+    this.#lost = lost;
   }
 
   /** Whether an access token is known as one of a session that is over. */
