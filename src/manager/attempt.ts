@@ -4,7 +4,7 @@ import { isUsable } from '../core/freshness.js';
 import { hooks } from '../core/hooks.js';
 import { isFinal } from '../core/renewal.js';
 import type { GrantEndpoints } from '../core/session-grant.js';
-import { isSameSession, type SessionRecord, supersedes } from '../core/session-record.js';
+import { isSameSession, isSameTokenSet, type SessionRecord, supersedes } from '../core/session-record.js';
 import { isSameSubject, type TokenSet, withRefreshToken } from '../core/token-set.js';
 import type { Answer, Refused } from './answer.js';
 import { choose } from './attempt-choice.js';
@@ -231,7 +231,9 @@ export class Attempt {
       if (late) return this.#storeTokens(current, late);
       const { record } = await this.#read();
       if (this.#isSuperseded()) return SUPERSEDED;
-      if (record && !this.#request.isSignIn && store.standing(current, record) === 'found') {
+      // What a peer has noted about the same tokens does not make them better.
+      const isSame = isSameTokenSet(record, current) && record?.tokens.refreshToken === current?.tokens.refreshToken;
+      if (record && !isSame && !this.#request.isSignIn && store.standing(current, record) === 'found') {
         return isSameSession(record, current)
           ? { kind: 'refreshed', by: 'peer', record }
           : { kind: 'replaced', record };

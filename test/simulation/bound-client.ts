@@ -20,6 +20,13 @@ export interface BoundClient {
   request(source: TokenSource, target?: string): Promise<boolean>;
 }
 
+/** A request to the token endpoint, and the lock in which it was begun. */
+interface Begun {
+  readonly request: RefreshRequest;
+  readonly exchange: Exchange;
+  readonly holding: Peer['holding'];
+}
+
 /** What sends to one API. */
 interface Senders {
   readonly tokens: TokenSource;
@@ -48,7 +55,7 @@ export function createBoundClient(setting: Setting, peer: Peer, { proofs, keys, 
       sha256: async (bytes) => sha256(bytes).buffer as ArrayBuffer,
     },
   });
-  const requests = new WeakMap<AbortSignal, { readonly request: RefreshRequest; readonly exchange: Exchange }>();
+  const requests = new WeakMap<AbortSignal, Begun>();
   const downgraded = new Set<string>();
   const { exposes } = circumstances.proofs ?? {};
 
@@ -83,12 +90,13 @@ export function createBoundClient(setting: Setting, peer: Peer, { proofs, keys, 
     return { is: 'tokens', text: JSON.stringify({ ...tokens, token_type: 'Bearer' }), status: 200 };
   }
 
-  function gateFor(exchange: Exchange, proof: string | undefined, refreshToken: string): Gate {
+  function gateFor({ exchange, holding }: Begun, proof: string | undefined, refreshToken: string): Gate {
     const { binding = '' } = server.locate(refreshToken)?.grant ?? {};
     let said: ProofRefusal | undefined;
     return {
       isAgain: exchange.sends > 1,
       begunAt: exchange.begunAt,
+      holding,
       refuse: (isDoubled) => {
         const refusal = proofs.judge({ proof, method: 'POST', url: ENDPOINT, binding, isDoubled });
         if (!isDoubled) said = refusal;
@@ -111,13 +119,14 @@ export function createBoundClient(setting: Setting, peer: Peer, { proofs, keys, 
   }
 
   const toEndpoint = ((_, { signal, headers, body }: Init) => {
-    const { request, exchange } = requests.get(signal as AbortSignal) ?? {};
-    if (!request || !exchange) throw new Error('no request of the manager');
+    const begun = requests.get(signal as AbortSignal);
+    if (!begun) throw new Error('no request of the manager');
+    const { request, exchange } = begun;
     if (circumstances.heedsSignal && signal?.aborted) return Promise.reject(signal.reason);
     const proof = new Headers(headers).get('dpop') ?? undefined;
     const refreshToken = new URLSearchParams(String(body)).get('refresh_token') ?? '';
     if (proof !== undefined) watch.sends(exchange, proof);
-    return network.refreshFor(peer, gateFor(exchange, proof, refreshToken))({ ...request, refreshToken });
+    return network.refreshFor(peer, gateFor(begun, proof, refreshToken))({ ...request, refreshToken });
   }) as typeof fetch;
 
   const endpoint = tokenEndpoint({ url: ENDPOINT, clientId: 'app', dpop: own, fetch: toEndpoint });
@@ -129,7 +138,8 @@ export function createBoundClient(setting: Setting, peer: Peer, { proofs, keys, 
       world.violate('bound record', `${peer.name} refreshes by ${request.binding} what is bound to ${binding}`);
     }
     if (request.binding === undefined) return plain(request);
-    requests.set(request.signal, { request, exchange: begin(ENDPOINT_ORIGIN, request.signal) });
+    const { holding } = peer;
+    requests.set(request.signal, { request, holding, exchange: begin(ENDPOINT_ORIGIN, request.signal) });
     return endpoint(request);
   }
 
@@ -138,7 +148,8 @@ export function createBoundClient(setting: Setting, peer: Peer, { proofs, keys, 
   const running = new Map<string, Exchange>();
   const sendersOf = new Map<TokenSource, Senders>();
   let count = 0;
-  let lastSaid: ProofRefusal | undefined;
+  /** What each request was told last. */
+  const lastSaid = new Map<string, ProofRefusal | undefined>();
 
   /** How an API answers. */
   function answer(url: string, method: string, access: Access, accessToken: string, proof: string | undefined) {
@@ -184,7 +195,7 @@ export function createBoundClient(setting: Setting, peer: Peer, { proofs, keys, 
       peer.deliver(random.wait(60), () => {
         if (isLost) return reject(new TypeError('fetch failed'));
         const answered = answer(input, method, access, accessToken, proof);
-        lastSaid = answered.said;
+        lastSaid.set(input, answered.said);
         world.trace(() => `${input} answers ${peer.name}: ${answered.status} ${answered.said ?? ''}`);
         peer.deliver(random.wait(60), () => {
           if (isBound) watch.hears(exchange, answered);
@@ -248,15 +259,15 @@ export function createBoundClient(setting: Setting, peer: Peer, { proofs, keys, 
     refresh,
     request: async (source, target) => {
       for (let turn = 1; ; turn++) {
-        if (await request(source, target)) return true;
+        const url = `${target ?? API_ORIGIN}/${peer.name}/${++count}`;
+        if (await request(source, target, url)) return true;
         // others may use up a nonce, and then the next one, before a request comes
-        if (!world.isCalm || lastSaid !== 'use_dpop_nonce' || turn === 4) return false;
+        if (!world.isCalm || lastSaid.get(url) !== 'use_dpop_nonce' || turn === 4) return false;
       }
     },
   };
 
-  async function request(source: TokenSource, target: string | undefined): Promise<boolean> {
-    const url = `${target ?? API_ORIGIN}/${peer.name}/${++count}`;
+  async function request(source: TokenSource, target: string | undefined, url: string): Promise<boolean> {
     try {
       return (await send(source, target, url)).status === 200;
     } catch (error) {

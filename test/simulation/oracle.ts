@@ -161,7 +161,9 @@ export function createOracle(world: World, server: SimServer): Oracle {
 
   function rest(presentation: Presentation, retryAfterS: number | undefined): void {
     const { grant, peer, target, reason, sessionId: before } = presentation;
-    const { sessionId } = peer.manager.getSnapshot();
+    const { sessionId, issuedAt = 0 } = peer.manager.getSnapshot();
+    // without a lock, peers may have brought newer tokens before the answer failed to come: it tells nothing of those
+    if (retryAfterS === undefined && target === undefined && issuedAt > (presentation.issuedAt ?? issuedAt)) return;
     // the session that asked was ended meanwhile: nobody waits for the answer, and the next one has a cookie of its own
     if (!grant || (isCookie && before !== undefined && sessionId !== before)) return;
     const isUnkept = reason === 'resume' || sessionId === undefined; // a cookie is asked about at sign-in as well
@@ -266,7 +268,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
         budget.request();
       }
       const { grant, index = 0 } = (refreshToken !== undefined && server.locate(refreshToken)) || {};
-      const { holding } = peer;
+      const holding = proven ? proven.holding : peer.holding;
+      const { sessionId, issuedAt } = peer.manager.getSnapshot();
       const presentation: Presentation = {
         peer,
         grant,
@@ -276,21 +279,25 @@ export function createOracle(world: World, server: SimServer): Oracle {
         // the manager counts from the beginning, however often a request is signed
         wallAt: proven?.begunAt ?? world.wall(),
         reason: request.reason,
-        sessionId: peer.manager.getSnapshot().sessionId,
+        sessionId,
+        issuedAt,
         holding,
         cuts: peer.cuts,
         acted: undefined,
         heard: undefined,
         isGivenUp: false,
       };
-      world.trace(() => `${peer.name} presents ${refreshToken} (${request.reason}, attempt ${request.attempt})`);
+      const { target, reason } = presentation;
+      world.trace(
+        () => `${peer.name} presents ${refreshToken} (${reason}, attempt ${request.attempt}) ${target ?? ''}`,
+      );
       // a refresh function does not know that its session was left, or its lock lost, while it looked for the key, or was asked for another proof
       const isOver = proven && (grant?.isLeft || holding?.isLost);
       if (!isOver && (!holding || (holding.isLost && holding.isTold)))
         world.violate('under the lock', `${peer.name} asks without it`);
       if (holding) holding.open++;
       if (holding?.isLost) grant?.excuses.add('presumed dead');
-      checkPresentation(presentation, request.reason, isAgain);
+      checkPresentation(presentation, reason, isAgain);
       if (grant) presentations.set(grant, [...(presentations.get(grant) ?? []), presentation]);
       last.set(peer, presentation);
       return presentation;

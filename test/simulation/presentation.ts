@@ -13,8 +13,9 @@ export interface Presentation {
   readonly at: number;
   readonly wallAt: number;
   readonly reason: RefreshRequest['reason'];
-  /** The session of the peer, then. */
+  /** The session of the peer, then, and when its tokens were issued. */
   readonly sessionId: string | undefined;
+  readonly issuedAt: number | undefined;
   readonly holding: Peer['holding'];
   /** The cuts of the peer, then. */
   readonly cuts: number;
@@ -32,6 +33,8 @@ export interface Proven {
   readonly isAgain: boolean;
   /** By the clock on the wall, before its key was looked for. */
   readonly begunAt: number;
+  /** The lock in which it was begun; the peer may have been given another one since. */
+  readonly holding: Peer['holding'];
 }
 
 type Outcome = 'tokens' | 'dead' | 'answer' | 'none';
