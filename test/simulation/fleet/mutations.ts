@@ -101,7 +101,7 @@ export const mutations: readonly Mutation[] = [
     'the later of two named moments is forgotten',
     'A process takes the shorter pause that another one wrote at the same time.',
     BOARD,
-    'pause && unlessLonger(shared.here(lane, pause), before)',
+    'pause && unlessLonger(shared.here(lane, pause), before, states.now())',
     'pause && shared.here(lane, pause)',
   ),
   {
