@@ -1,4 +1,5 @@
 import type { SessionSnapshot, TokenManager } from '../../manager/token-manager.js';
+import { wrongOption } from './lane-options.js';
 
 /** Managers that requests use, kept while they are used. */
 export interface AtHand {
@@ -30,6 +31,8 @@ export function createAtHand(
   const held = new Map<string, Held>();
 
   function hold(key: string): Held {
+    // a manager without a key has one of its own, which all customers without one would share
+    if (typeof key !== 'string') throw wrongOption('the key of a session', 'a string', typeof key);
     const known = held.get(key);
     const entry = known ?? { tokens: open(key), calls: 0 };
     held.delete(key);
