@@ -45,7 +45,8 @@ const ALWAYS = 1_000_000;
  * @example
  * const queue = bullQueue({ Queue, Worker }, { connection: { host: 'localhost' } });
  */
-export function bullQueue({ Queue, Worker }: BullClassesLike, options: BullQueueOptions): JobQueue {
+export function bullQueue(classes: BullClassesLike, options: BullQueueOptions): JobQueue {
+  const { Queue, Worker } = Object(classes) as BullClassesLike;
   const instead = 'bullQueue({ Queue, Worker }, { connection })';
   const { connection, prefix, onError } = checkOptions<BullQueueOptions>(
     'bullQueue',
@@ -58,6 +59,11 @@ export function bullQueue({ Queue, Worker }: BullClassesLike, options: BullQueue
       'ERR_OPTIONS',
       `Expected the classes Queue and Worker of bullmq; write ${instead} with both, of the package bullmq.`,
     );
+  }
+  const isPrefix = prefix === undefined || (typeof prefix === 'string' && prefix !== '');
+  if (Object(connection) !== connection || !isPrefix || (onError !== undefined && typeof onError !== 'function')) {
+    const expected = 'a connection or its options, prefix as a string that is not empty, and onError as a function';
+    throw new OptionsError('ERR_OPTIONS', `Expected ${expected}. Write ${instead}.`);
   }
   const shared = { connection, ...(prefix !== undefined && { prefix }) };
   const queues = new Map<string, BullQueueLike>();

@@ -130,7 +130,7 @@ export function limitSession(tokens: TokenManager, options: LimitOptions): Limit
       tighten: (limits: Parameters<LimitedSession['tighten']>[0]) => tighten(keeping, limits),
       getSnapshot,
       on: <Type extends keyof LimitEvents>(type: Type, listener: (event: LimitEvents[Type]) => void) => {
-        if (!listeners[type]) refuse('type', `one of ${Object.keys(listeners).join(', ')}`, type);
+        if (!Object.hasOwn(listeners, type)) refuse('type', `one of ${Object.keys(listeners).join(', ')}`, type);
         if (typeof listener !== 'function') refuse('listener', 'a function', listener);
         const own: Listener = (event) => listener(event);
         listeners[type].add(own);
@@ -157,7 +157,11 @@ function start(
   checkNames(given, OPTIONS);
   const { idleMs, absoluteMs, warnMs = 0, storage, clock = systemClock() } = given;
   for (const [name, ms] of Object.entries({ idleMs, absoluteMs, warnMs: given.warnMs })) checkNumber(name, ms);
-  if (typeof storage?.getItem !== 'function') refuse('storage', 'a storage such as localStorage', storage);
+  const isStorage = (['getItem', 'setItem', 'removeItem'] as const).every(
+    (name) => typeof storage?.[name] === 'function',
+  );
+  if (!isStorage) refuse('storage', 'a storage such as localStorage', storage);
+  if (typeof clock?.now !== 'function' || typeof clock.after !== 'function') refuse('clock', 'a clock', clock);
   const { key = `evertoken:${tokens[hooks]?.key ?? 'session'}:limits` } = given;
   if (typeof key !== 'string' || !key) refuse('key', 'a string that is not empty', key);
   const listeners = {
@@ -245,6 +249,7 @@ async function tighten(keeping: Keeping, limits: Parameters<LimitedSession['tigh
   const { idleMs, endsAt } = Object(limits) as typeof limits;
   checkNumber('idleMs', idleMs);
   checkNumber('endsAt', endsAt);
+  if (idleMs === undefined && endsAt === undefined) refuse('limits', 'idleMs or endsAt', limits);
   await look(keeping);
   const session = sessionOf(keeping);
   if (!session) throw new SessionError('ERR_NO_SESSION', 'Expected a session to tighten, but nobody is signed in.');

@@ -11,14 +11,24 @@ export type SealingKey = Uint8Array | CryptoKeyLike;
 
 export const ALGORITHM = 'AES-GCM';
 
-/** Throws an OptionsError for what cannot be a key; nothing of it is quoted. */
-export function checkSealingKey(key: SealingKey): void {
-  if (key instanceof Uint8Array ? key.byteLength === 32 : key?.algorithm?.name === ALGORITHM) return;
-  const found = key instanceof Uint8Array ? `${key.byteLength} bytes` : typeof key;
+/**
+ * The key, of bytes a copy: the caller may erase its own before the first use.
+ *
+ * Throws an OptionsError for what cannot be a key; nothing of it is quoted.
+ */
+export function takeSealingKey(key: SealingKey): SealingKey {
+  const isBytes = key instanceof Uint8Array;
+  if (isBytes ? key.byteLength === 32 : fits(key)) return isBytes ? new Uint8Array(key) : key;
+  const found = isBytes ? `${key.byteLength} bytes` : typeof key;
   throw new OptionsError(
     'ERR_OPTIONS',
-    `Expected an encryption key of 32 bytes, or a CryptoKey of ${ALGORITHM}, got ${found}.`,
+    `Expected an encryption key of 32 bytes, or a CryptoKey of ${ALGORITHM} with 256 bits that may encrypt and decrypt, got ${found}.`,
   );
+}
+
+function fits(key: CryptoKeyLike): boolean {
+  const { name, length } = Object(key?.algorithm) as { name?: unknown; length?: unknown };
+  return name === ALGORITHM && length === 256 && ['encrypt', 'decrypt'].every((use) => key.usages?.includes(use));
 }
 
 /** The key as WebCrypto takes it. */

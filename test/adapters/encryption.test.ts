@@ -456,3 +456,60 @@ test('a fault and fences of the storage are passed through, and so is what it re
   expect(given).toEqual([{ fence: 3 }, { fence: 4 }]);
   expect(store.fault).toBe(fault);
 });
+
+describe('wrong keys and options', () => {
+  const refused = expect.objectContaining({ name: 'OptionsError', code: 'ERR_OPTIONS' });
+  const lock = inProcessLock();
+
+  test('bytes of a key may be erased as soon as they were handed over', async () => {
+    const { items, storage } = createStore();
+    const key = new Uint8Array(32).fill(1);
+    const early = encrypted(storage, staticKeys({ id: '2025', key }));
+    key.fill(0);
+    await early.setItem('a', 'value');
+    expect(await encrypted(storage, staticKeys(oldKey)).getItem('a')).toBe('value');
+    expect(items.size).toBe(1);
+  });
+
+  test.each([
+    ['for decrypting alone', { name: 'AES-GCM', length: 256 }, ['decrypt']],
+    ['for encrypting alone', { name: 'AES-GCM', length: 256 }, ['encrypt']],
+    ['of 128 bits', { name: 'AES-GCM', length: 128 }, ['encrypt', 'decrypt']],
+  ] as const)('a CryptoKey %s is refused at once', async (_, algorithm, uses) => {
+    const key = await crypto.subtle.generateKey(algorithm, false, [...uses]);
+    expect(() => staticKeys({ id: 'a', key })).toThrow(refused);
+  });
+
+  test.each(['false', 1, null])('acceptPlain of %j opens no store to plain sessions', (acceptPlain) => {
+    const options = { acceptPlain: acceptPlain as unknown as boolean };
+    expect(() => encrypted(createStore().storage, staticKeys(newKey), options)).toThrow(refused);
+  });
+
+  test.each([{ renewMs: '1' }, { keepMs: '1' }, { atHand: '5' }, { context: 5 }, { context: null }])(
+    'envelopeKeys() refuses %j',
+    (options) => expect(() => envelopeKeys(createKms(), options as never)).toThrow(refused),
+  );
+
+  test.each([
+    ['nothing', undefined],
+    ['no bytes', new Uint8Array()],
+    ['a text', 'wrapped'],
+  ])('where the key service gives %s, nothing is written that nobody could open', async (_, answer) => {
+    const { items, storage } = createStore();
+    const kms = { ...createKms(), wrap: async () => answer as Uint8Array };
+    const error = await failure(encrypted(storage, envelopeKeys(kms)).setItem('a', 'value'));
+    expect(error).toMatchObject({ code: 'ERR_STORAGE_WRITE', message: expect.stringContaining('NO_WRAPPED_KEY') });
+    expect(isRetryable(error)).toBe(true);
+    expect(items.size).toBe(0);
+  });
+
+  test.each([
+    ['without options', ['a'], undefined],
+    ['without a lock', ['a'], {}],
+    ['with a key in place of keys', 'user-1', { lock }],
+    ['with no keys', undefined, { lock }],
+  ])('reseal() %s is refused', async (_, keys, options) => {
+    const storage = encrypted(createStore().storage, staticKeys(newKey));
+    await expect(reseal(storage, keys as never, options as never)).rejects.toEqual(refused);
+  });
+});

@@ -1,7 +1,8 @@
+import { DatabaseSync } from 'node:sqlite';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encrypted, reseal, staticKeys } from '../../src/adapters/encryption.js';
-import { type SqlLike, sqlLock, sqlSchema, sqlStorage } from '../../src/adapters/sql.js';
+import { type SqlLike, sqlDueIndex, sqlLock, sqlSchema, sqlStorage } from '../../src/adapters/sql.js';
 import { createTokenManager, isRetryable } from '../../src/index.js';
 import { node } from '../../src/presets/node.js';
 import { engines, migrate, type SqlConnection, statementsOf } from '../support/sql-clients.js';
@@ -287,6 +288,10 @@ describe('a client is told when the storage is made, and another one refused wit
       () => sqlSchema('oracle' as never),
       () => sqlSchema('toString' as never),
       () => sqlSchema('postgres', { prefix: 'a.b.c' }),
+      () => sqlLock(pool, { leaseMs: 99 }),
+      ...[-1, Number.NaN, Infinity, '5', null].map(
+        (countEveryMs) => () => sqlDueIndex(pool, { countEveryMs: countEveryMs as never }),
+      ),
     ]) {
       expect(call).toThrowError(expect.objectContaining({ code: 'ERR_OPTIONS' }));
     }
@@ -305,6 +310,18 @@ describe('a client is told when the storage is made, and another one refused wit
 });
 
 describe('the schema', () => {
+  test('of SQLite may lie in a database that is attached, and be run again', async () => {
+    const db = new DatabaseSync(':memory:');
+    db.exec("attach ':memory:' as auth");
+    const prefix = 'auth.evertoken_';
+    for (const _ of ['once', 'again']) db.exec(sqlSchema('sqlite', { prefix }));
+    const storage = sqlStorage(db, { prefix });
+    await storage.setItem('a', 'value');
+    expect(await storage.getItem('a')).toBe('value');
+    expect(await sqlLock(db, { prefix }).run('a', never, async () => 'held')).toBe('held');
+    db.close();
+  });
+
   test.each(['postgres', 'mysql', 'sqlite'] as const)(
     'of %s is statements that make tables and indices, and no other',
     (dialect) => {

@@ -711,6 +711,15 @@ describe('limitSession', () => {
     expect(await world.call(a)).toBe(200);
   });
 
+  test('to tighten nothing, or under another name, is refused', async () => {
+    const world = createWorld();
+    const a = world.open(world.one);
+    await world.signIn(a);
+    for (const limits of [undefined, {}, { idle: 5 }, { absoluteMs: 5 }]) {
+      await expect(a.limited.tighten(limits as never)).rejects.toMatchObject({ code: 'ERR_OPTIONS' });
+    }
+  });
+
   test('wrong options are refused', () => {
     const tokens = createTokenManager({ refresh: async () => Response.error() });
     const { storage } = inProcess();
@@ -723,8 +732,15 @@ describe('limitSession', () => {
       }
     }
     expect(() => limitSession(tokens, { storage, key: '' })).toThrow(/key/);
+    const { getItem, setItem } = storage;
+    expect(() => limitSession(tokens, { storage: { getItem, setItem } as never })).toThrow(/storage/);
+    for (const clock of [5, {}, { now: () => 0 }]) {
+      expect(() => limitSession(tokens, { storage, clock: clock as never })).toThrow(/clock/);
+    }
     const limited = limitSession(tokens, { storage });
-    expect(() => limited.on('ended' as never, () => undefined)).toThrow(/limitReached/);
+    for (const type of ['ended', 'toString']) {
+      expect(() => limited.on(type as never, () => undefined)).toThrow(/limitReached/);
+    }
     expect(() => limited.on('warned', undefined as never)).toThrow(/listener/);
     tokens.dispose();
   });

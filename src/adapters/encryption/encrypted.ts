@@ -64,6 +64,9 @@ export function encrypted(storage: TokenStorage, keys: KeyRing, options: Encrypt
     throw new OptionsError('ERR_OPTIONS', `Expected encrypted() to be given keys. Write ${instead}.`);
   }
   const { acceptPlain = false } = checkOptions<EncryptionOptions>('encrypted', options, ['acceptPlain'], instead);
+  if (typeof acceptPlain !== 'boolean') {
+    throw new OptionsError('ERR_OPTIONS', `Expected acceptPlain to be true or false, got ${typeof acceptPlain}.`);
+  }
 
   return {
     async getItem(key) {

@@ -55,8 +55,11 @@ export function envelopeKeys(kms: KmsLike, options: EnvelopeOptions = {}): KeyRi
   async function make(): Promise<RingKey> {
     const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
     const key = await importSealingKey(bytes);
-    const wrapped = toBase64(await kms.wrap(bytes, context));
+    const answer = await kms.wrap(bytes, context);
     bytes.fill(0);
+    // what nobody can unwrap must not be sealed with
+    if (!(answer instanceof Uint8Array && answer.byteLength > 0)) throw withCode('NO_WRAPPED_KEY');
+    const wrapped = toBase64(answer);
     const known = called(Promise.resolve(key));
     known.isDone = true;
     keep(wrapped, known);
@@ -65,7 +68,7 @@ export function envelopeKeys(kms: KmsLike, options: EnvelopeOptions = {}): KeyRi
 
   async function open(wrapped: string): Promise<CryptoKey> {
     const bytes = await kms.unwrap(fromBase64(wrapped), context);
-    if (bytes?.byteLength !== KEY_BYTES) throw Object.assign(new Error(), { code: 'NOT_A_DATA_KEY' });
+    if (bytes?.byteLength !== KEY_BYTES) throw withCode('NOT_A_DATA_KEY');
     return importSealingKey(new Uint8Array(bytes));
   }
 
@@ -103,6 +106,10 @@ export function envelopeKeys(kms: KmsLike, options: EnvelopeOptions = {}): KeyRi
   };
 }
 
+function withCode(code: string): Error {
+  return Object.assign(new Error(), { code });
+}
+
 function settingsOf(kms: KmsLike, options: EnvelopeOptions): Required<EnvelopeOptions> & { id: string } {
   const { wrap, unwrap, id = 'kms' } = Object(kms) as Partial<KmsLike>;
   if (typeof wrap !== 'function' || typeof unwrap !== 'function') {
@@ -116,8 +123,14 @@ function settingsOf(kms: KmsLike, options: EnvelopeOptions): Required<EnvelopeOp
   const instead = 'envelopeKeys(kms, { renewMs: 3_600_000 })';
   const given = checkOptions<EnvelopeOptions>('envelopeKeys', options, names, instead);
   const { renewMs = 3_600_000, keepMs = Number.POSITIVE_INFINITY, atHand = 1_000, context = 'evertoken' } = given;
-  if (![renewMs, keepMs, atHand].every((number) => number > 0)) {
-    throw new OptionsError('ERR_OPTIONS', `Expected renewMs, keepMs and atHand to be above 0. Write ${instead}.`);
+  if (![renewMs, keepMs, atHand].every((number) => typeof number === 'number' && number > 0)) {
+    throw new OptionsError(
+      'ERR_OPTIONS',
+      `Expected renewMs, keepMs and atHand to be numbers above 0. Write ${instead}.`,
+    );
+  }
+  if (typeof context !== 'string') {
+    throw new OptionsError('ERR_OPTIONS', `Expected context to be a string, got ${typeof context}.`);
   }
   return { id, renewMs, keepMs, atHand, context };
 }

@@ -33,12 +33,21 @@ const WAIT_MS = 15_000;
 export async function reseal(
   storage: EncryptedStorage,
   keys: Iterable<string> | AsyncIterable<string>,
-  { lock, onProgress, signal }: ResealOptions,
+  options: ResealOptions,
 ): Promise<ResealProgress> {
   if (typeof storage?.sealOf !== 'function') {
     throw new OptionsError(
       'ERR_OPTIONS',
       'Expected a storage that encrypted() has made. Write reseal(encrypted(…), …).',
+    );
+  }
+  const { lock, onProgress, signal } = Object(options) as ResealOptions;
+  const isIterable = Object(keys) === keys && (Symbol.iterator in Object(keys) || Symbol.asyncIterator in Object(keys));
+  if (!isIterable || typeof lock?.run !== 'function') {
+    const instead = 'reseal(storage, sessions.keys(), { lock })';
+    throw new OptionsError(
+      'ERR_OPTIONS',
+      `Expected keys to go through, and the lock of the managers. Write ${instead}.`,
     );
   }
   let resealed = 0;

@@ -1,5 +1,5 @@
 import { OptionsError } from '../../errors.js';
-import { checkSealingKey, importSealingKey, type SealingKey } from '../../sealing/sealing-key.js';
+import { importSealingKey, type SealingKey, takeSealingKey } from '../../sealing/sealing-key.js';
 import { checkKeyId } from './key-id.js';
 import type { KeyRing } from './key-ring.js';
 
@@ -20,18 +20,18 @@ export interface StaticKey {
  * @throws {OptionsError} `ERR_OPTIONS`: no key, two of one id, or one that is not 32 bytes
  */
 export function staticKeys(...keys: StaticKey[]): KeyRing {
-  for (const one of keys) {
+  const own = keys.map((one) => {
     checkKeyId(one?.id);
-    checkSealingKey(one.key);
-  }
-  const ids = new Set(keys.map(({ id }) => id));
+    return { id: one.id, key: takeSealingKey(one.key) };
+  });
+  const ids = new Set(own.map(({ id }) => id));
   if (keys.length === 0 || ids.size < keys.length) {
     const came = keys.length === 0 ? 'none' : 'two of one id';
     throw new OptionsError('ERR_OPTIONS', `Expected keys with an id each, got ${came}. Write staticKeys({ id, key }).`);
   }
   let imported: Promise<{ id: string; key: CryptoKey }[]> | undefined;
   const ready = () => {
-    imported ??= Promise.all(keys.map(async ({ id, key }) => ({ id, key: await importSealingKey(key) })));
+    imported ??= Promise.all(own.map(async ({ id, key }) => ({ id, key: await importSealingKey(key) })));
     return imported;
   };
   return {

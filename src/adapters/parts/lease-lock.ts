@@ -26,10 +26,11 @@ interface Grant {
 
 const LEASE_MS = 30_000;
 const HOLD_MS = 15_000;
+const LEAST_MS = 100;
 
 /** Throws an OptionsError for what is no number of milliseconds. */
 export function checkLease(leaseMs: unknown = LEASE_MS): number {
-  if (typeof leaseMs === 'number' && leaseMs > 0) return leaseMs;
+  if (typeof leaseMs === 'number' && leaseMs >= LEAST_MS) return leaseMs;
   const came = typeof leaseMs === 'number' ? leaseMs : `a value of type ${typeof leaseMs}`;
   throw new OptionsError('ERR_OPTIONS', `Expected leaseMs to be a number of milliseconds from 100, got ${came}.`);
 }
@@ -38,7 +39,7 @@ export function checkLease(leaseMs: unknown = LEASE_MS): number {
 export function leaseLock(store: LeaseStore, leaseMs: number): Lock {
   return {
     async run(key, signal, task, { holdMs = HOLD_MS } = {}) {
-      const lease = Math.max(100, Math.min(leaseMs, holdMs));
+      const lease = Math.max(LEAST_MS, Math.min(leaseMs, holdMs));
       const grant = await grab(store, key, signal, lease);
       const lost = new AbortController();
       const { stop, look } = keep(store, key, grant, { leaseMs: lease, holdMs, lost });

@@ -1,6 +1,6 @@
-import { StorageError } from '../../errors.js';
+import { OptionsError, StorageError } from '../../errors.js';
 import { openText, sealText, UNNAMED } from '../../sealing/seal-text.js';
-import { checkSealingKey, importSealingKey, type SealingKey } from '../../sealing/sealing-key.js';
+import { importSealingKey, type SealingKey, takeSealingKey } from '../../sealing/sealing-key.js';
 
 /** A key of AES-256-GCM: 32 bytes, or a `CryptoKey` made for it. */
 export type RedisEncryptionKey = SealingKey;
@@ -13,10 +13,11 @@ export interface Cipher {
 
 /** The first key encrypts, any decrypts; the name is authenticated too, so values cannot change places. */
 export function createCipher(keys: readonly RedisEncryptionKey[]): Cipher {
-  keys.forEach(checkSealingKey);
+  const own = keys.map(takeSealingKey);
+  if (own.length === 0) throw new OptionsError('ERR_OPTIONS', 'Expected at least one encryptionKey, got none.');
   let imported: Promise<CryptoKey[]> | undefined;
   const ready = () => {
-    imported ??= Promise.all(keys.map(importSealingKey));
+    imported ??= Promise.all(own.map(importSealingKey));
     return imported;
   };
 

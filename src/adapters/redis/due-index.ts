@@ -1,6 +1,6 @@
 import type { DueEntry } from '../../core/due.js';
 import type { LanePause } from '../../core/lane.js';
-import { StorageError, type StorageErrorCode } from '../../errors.js';
+import { OptionsError, StorageError, type StorageErrorCode } from '../../errors.js';
 import type { ClaimedEntry, DueIndex, EndedSession, LaneCounts } from '../../ports/due-index.js';
 import { checkOptions } from '../parts/check-options.js';
 import { type Complaint, type RedisLike, scriptRunner } from './client.js';
@@ -27,6 +27,9 @@ export function redisDueIndex(client: RedisLike, options: RedisDueIndexOptions =
     ['prefix'],
     INSTEAD,
   );
+  if (typeof prefix !== 'string' || !prefix) {
+    throw new OptionsError('ERR_OPTIONS', `Expected prefix to be a string that is not empty. Write ${INSTEAD}.`);
+  }
   const script = scriptRunner(client);
   const run = async (text: string, ...rest: (string | number)[]): Promise<unknown> => {
     const isReading = text === LOOK || text === ENDED || text === STUCK || text === GET_ENTRY;

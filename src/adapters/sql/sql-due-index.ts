@@ -1,7 +1,7 @@
 import type { DueEntry } from '../../core/due.js';
 import type { LanePause } from '../../core/lane.js';
 import { sharedRows } from '../../core/shared-rows.js';
-import { StorageError, type StorageErrorCode } from '../../errors.js';
+import { OptionsError, StorageError, type StorageErrorCode } from '../../errors.js';
 import type { DueIndex, EndedSession, LaneCounts } from '../../ports/due-index.js';
 import { claim, isHot, onceNow } from './sql-claim.js';
 import type { SqlLike } from './sql-client.js';
@@ -33,6 +33,10 @@ const COUNT_EVERY_MS = 5_000;
  */
 export function sqlDueIndex(db: SqlLike, options: SqlDueIndexOptions = {}): DueIndex {
   const database = sqlDatabase<SqlDueIndexOptions>('sqlDueIndex', db, options, ['countEveryMs']);
+  const { countEveryMs = COUNT_EVERY_MS } = options;
+  if (!(typeof countEveryMs === 'number' && countEveryMs >= 0 && countEveryMs < Number.POSITIVE_INFINITY)) {
+    throw new OptionsError('ERR_OPTIONS', 'Expected countEveryMs to be a number of milliseconds from 0.');
+  }
   const { sessions, ended: endedTable, run } = database;
   const read = async (statement: Statement) => (await run(statement).catch(fail('ERR_STORAGE_READ'))).rows;
   const write = (statement: Statement) => run(statement).catch(fail('ERR_STORAGE_WRITE'));
@@ -64,7 +68,7 @@ export function sqlDueIndex(db: SqlLike, options: SqlDueIndexOptions = {}): DueI
     async pause(lane, pause) {
       await putPause(database, lane, JSON.stringify(pause)).catch(fail('ERR_STORAGE_WRITE'));
     },
-    look: createLook(database, read, options.countEveryMs ?? COUNT_EVERY_MS),
+    look: createLook(database, read, countEveryMs),
     async ended(limit) {
       const rows = await read(
         sql`select ${keyColumn(database)} as name, lane, reason, ended_at from ${endedTable} order by ended_at limit ${whole(limit)}`,

@@ -28,16 +28,16 @@ export function checkPrefix(prefix: unknown = PREFIX): string {
  */
 export function sqlSchema(dialect: SqlDialect, options: { prefix?: string } = {}): string {
   const prefix = checkPrefix(options.prefix);
-  const names = NAMES[dialect];
-  if (!Object.hasOwn(NAMES, dialect) || !names) {
+  if (!Object.hasOwn(NAMES, dialect)) {
     throw new OptionsError('ERR_OPTIONS', "Expected 'postgres', 'mysql' or 'sqlite' as the dialect of sqlSchema().");
   }
-  const { key, lane, text, long, ignore, onConflict, leases, tail, partial } = names;
+  const { key, lane, text, long, ignore, onConflict, leases, tail, partial } = NAMES[dialect];
   const table = (name: string, columns: string[], kind = '') =>
     `create${kind} table if not exists ${prefix}${name} (\n  ${columns.join(',\n  ')}\n)${tail};\n`;
+  const { bare, schema, of } = indexNames(dialect, prefix);
   const index = (columns: string, filter: string, name = filter) =>
-    `create index if not exists ${prefix.replace(/^.*\./, '')}by_${name} on ${prefix}sessions (${columns})${partial ? ` where ${filter} is not null` : ''};\n`;
-  const inline = (columns: string, filter: string) => `index ${prefix.replace(/^.*\./, '')}by_${filter} (${columns})`;
+    `create index if not exists ${schema}by_${name} on ${of}sessions (${columns})${partial ? ` where ${filter} is not null` : ''};\n`;
+  const inline = (columns: string, filter: string) => `index ${bare}by_${filter} (${columns})`;
   const indices = [
     ['lane, due_at', 'due_at'],
     ['subject', 'subject'],
@@ -88,6 +88,12 @@ export function sqlSchema(dialect: SqlDialect, options: { prefix?: string } = {}
       'ended_at bigint not null',
     ]),
   ].join('');
+}
+
+/** PostgreSQL wants a schema's name before the table of an index, SQLite before the index. */
+function indexNames(dialect: SqlDialect, prefix: string): Readonly<Record<'bare' | 'schema' | 'of', string>> {
+  const bare = prefix.replace(/^.*\./, '');
+  return dialect === 'sqlite' ? { bare, schema: prefix, of: bare } : { bare, schema: bare, of: prefix };
 }
 
 interface Names {

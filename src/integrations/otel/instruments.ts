@@ -125,7 +125,8 @@ export function createInstruments(getMeter: () => MeterLike | undefined, fixed: 
       const instrument = meter[kind](name, options);
       tell = (value, facts) => {
         const attributes = attributesOf(facts, fixed);
-        if ('record' in instrument) instrument.record(value, attributes);
+        // a clock that is set back must not make a sum fall: readers take that for a new process
+        if ('record' in instrument) instrument.record(Math.max(0, value), attributes);
         else instrument.add(value, attributes);
       };
       for (const facts of zero) record(0, facts);

@@ -2,6 +2,7 @@ import { hooks } from '../../core/hooks.js';
 import type { SessionSnapshot, TokenManager } from '../../manager/token-manager.js';
 import type { Clock } from '../../ports/clock.js';
 import { atMost } from './fleet-clock.js';
+import { wrongOption } from './lane-options.js';
 
 /** Managers that requests use, kept while they are used. */
 export interface AtHand {
@@ -41,6 +42,8 @@ export function createAtHand(
   const held = new Map<string, Held>();
 
   function hold(key: string): Held {
+    // a manager without a key has one of its own, which all customers without one would share
+    if (typeof key !== 'string') throw wrongOption('the key of a session', 'a string', typeof key);
     const known = held.get(key);
     const entry = known ?? { tokens: open(key), calls: 0, lookedAt: Number.NEGATIVE_INFINITY };
     held.delete(key);

@@ -133,6 +133,7 @@ export function createFleet(options: FleetOptions): Fleet {
     refresh: (key) => atHand.session(key).refresh(),
     ended: async ({ limit = DEFAULT_LIMIT } = {}) => due.ended(limit),
     async acknowledge(keys) {
+      if (!Array.isArray(keys)) throw wrongOption('keys of acknowledge()', 'an array', typeof keys);
       for (const some of inPortions(keys)) await due.acknowledge(some);
     },
     attention: async ({ limit = DEFAULT_LIMIT } = {}) => due.attention(limit),
@@ -144,13 +145,18 @@ export function createFleet(options: FleetOptions): Fleet {
 }
 
 function check(options: FleetOptions): void {
-  for (const name of Object.keys(options)) {
+  for (const name of Object.keys(Object(options))) {
     if (!OPTIONS.includes(name)) throw wrong(name, `one of ${OPTIONS.join(', ')}`, 'an unknown option');
   }
-  const { open, due, lock, atHand = 1 } = options;
+  const { open, due, lock, queue, laneOf, clock, random, atHand = 1 } = Object(options) as FleetOptions;
   if (typeof open !== 'function') throw wrong('open', 'a function (key, guard) => TokenManager', typeof open);
   if (typeof due?.claim !== 'function') throw wrong('due', 'a due index, redisDueIndex(client) say', typeof due);
   if (typeof lock?.run !== 'function') throw wrong('lock', 'a lock, platform.lock say', typeof lock);
+  if (queue !== undefined && typeof queue?.process !== 'function') throw wrong('queue', 'a queue', typeof queue);
+  if (clock !== undefined && typeof clock?.after !== 'function') throw wrong('clock', 'a clock', typeof clock);
+  for (const [name, given] of Object.entries({ laneOf, random })) {
+    if (given !== undefined && typeof given !== 'function') throw wrong(name, 'a function', typeof given);
+  }
   if (!(Number.isInteger(atHand) && atHand > 0)) throw wrong('atHand', 'a whole number above 0', String(atHand));
 }
 

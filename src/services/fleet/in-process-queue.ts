@@ -1,4 +1,5 @@
 import type { JobQueue } from '../../ports/job-queue.js';
+import { wrongOption } from './lane-options.js';
 
 interface Lane {
   readonly waiting: Set<string>;
@@ -14,6 +15,9 @@ interface Lane {
  */
 export function inProcessQueue(options: { concurrency?: number } = {}): JobQueue {
   const { concurrency: most = Number.POSITIVE_INFINITY } = options;
+  if (!(most === Number.POSITIVE_INFINITY || (Number.isInteger(most) && most > 0))) {
+    throw wrongOption('concurrency of inProcessQueue()', 'a whole number above 0', most);
+  }
   const lanes = new Map<string, Lane>();
   let running = 0;
 

@@ -2,7 +2,7 @@ import { dueEntry, readTimes, sessionKey } from '../../core/due.js';
 import { isInSameRows } from '../../core/shared-rows.js';
 import type { DueIndex } from '../../ports/due-index.js';
 import type { TokenStorage } from '../../ports/storage.js';
-import { type LaneOptions, laneRules } from './lane-options.js';
+import { type LaneOptions, laneRules, wrongOption } from './lane-options.js';
 
 /** See {@link indexed}. */
 export interface IndexedOptions {
@@ -23,7 +23,7 @@ export interface IndexedOptions {
  * session's next write makes the entry good. Where both are rows of one database, one statement writes both.
  */
 export function indexed(storage: TokenStorage, due: DueIndex, options: IndexedOptions = {}): TokenStorage {
-  const { now = () => Date.now() } = options;
+  const { now = () => Date.now() } = check(storage, due, options);
   const laneOf = (key: string) => options.laneOf?.(key) || 'default';
   const ruleOf = laneRules(options.lanes);
   /** Sessions with a refresh under way, as far as they were written here. */
@@ -57,6 +57,20 @@ export function indexed(storage: TokenStorage, due: DueIndex, options: IndexedOp
       if (ended || !isOneRow) await quietly(() => due.remove(key, ended));
     },
   };
+}
+
+function check(storage: TokenStorage, due: DueIndex, options: IndexedOptions): IndexedOptions {
+  const wrong = (what: string, expected: string, came: unknown) =>
+    wrongOption(`${what} of indexed()`, expected, typeof came);
+  if (typeof storage?.setItem !== 'function') throw wrong('the storage', 'a storage', storage);
+  if (typeof due?.put !== 'function') throw wrong('due', 'a due index', due);
+  const { laneOf, lanes, now, ...unknown } = Object(options) as IndexedOptions;
+  const [other] = Object.keys(unknown);
+  if (Object(options) !== options || other) throw wrong('the options', 'laneOf, lanes and now', other ?? options);
+  for (const [name, given] of Object.entries({ laneOf, now })) {
+    if (given !== undefined && typeof given !== 'function') throw wrong(name, 'a function', given);
+  }
+  return options;
 }
 
 async function quietly(write: () => unknown): Promise<void> {

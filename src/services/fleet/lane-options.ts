@@ -42,11 +42,13 @@ const DEFAULTS: LaneRule = {
 
 /** Checks the options of all lanes, and returns what says which hold for a lane; throws an `OptionsError`. */
 export function laneRules(lanes: Readonly<Record<string, LaneOptions>> = {}): (lane: string) => LaneRule {
+  if (Object(lanes) !== lanes) throw wrongOption('lanes', 'an object of lanes', lanes);
   const rules = new Map(Object.entries(lanes).map(([name, options]) => [name, check(name, options)]));
   return (lane) => rules.get(lane) ?? DEFAULTS;
 }
 
 function check(name: string, options: LaneOptions): LaneRule {
+  if (Object(options) !== options) throw wrongOption(`lanes.${name}`, 'an object', options);
   for (const [option, value] of Object.entries(options)) {
     const where = `lanes.${name}.${option}`;
     if (!Object.hasOwn(DEFAULTS, option)) {
@@ -54,7 +56,8 @@ function check(name: string, options: LaneOptions): LaneRule {
     }
     if (value === undefined) continue;
     const isShare = option === 'from' || option === 'until';
-    if (!(value > 0 && value <= (isShare ? 1 : Number.MAX_SAFE_INTEGER)) && !(option === 'from' && value === 0)) {
+    const most = isShare ? 1 : Number.MAX_SAFE_INTEGER;
+    if (typeof value !== 'number' || (!(value > 0 && value <= most) && !(option === 'from' && value === 0))) {
       throw wrongOption(where, isShare ? 'a share from 0 to 1' : 'a number above 0', value);
     }
   }

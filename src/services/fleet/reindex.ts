@@ -1,6 +1,6 @@
 import { dueEntry } from '../../core/due.js';
 import { StorageError } from '../../errors.js';
-import type { LaneRule } from './lane-options.js';
+import { type LaneRule, wrongOption } from './lane-options.js';
 import { openSession, type SessionWorld } from './open-session.js';
 import { timesOf } from './worker.js';
 
@@ -11,6 +11,7 @@ export async function reindex(
   laneOf: (key: string) => string,
   ruleOf: (lane: string) => LaneRule,
 ): Promise<number> {
+  if (Object(keys) !== keys) throw wrongOption('keys of reindex()', 'an iterable of keys', typeof keys);
   const { due, clock } = world;
   let count = 0;
   for await (const key of keys) {

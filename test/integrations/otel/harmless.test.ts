@@ -295,6 +295,26 @@ test('O5 the turn of the caller counts, where no context survives an await', asy
   expect(seen).toMatchObject([{ spanId: sdk.spans('evertoken.refresh.request')[0]?.id }]);
 });
 
+test('a clock that is set back in the middle of a refresh makes no duration negative', async () => {
+  const durations: [string, number][] = [];
+  const histogram = (name: string) => ({ record: (value: number) => void durations.push([name, value]) });
+  const meter = {
+    createHistogram: histogram,
+    createCounter: () => ({ add: () => undefined }),
+    createUpDownCounter: () => ({ add: () => undefined }),
+  };
+  const { tokens, clock, server, run } = await observedSession({ metrics: { getMeter: () => meter } });
+  await clock.advance(LIFETIME);
+  server.next({ delayMs: 3_000 });
+  const served = tokens.getAccessToken();
+  await clock.advance(1_000);
+  clock.set(clock.now() - 2 * 3_600_000);
+  await run(served);
+  await run(tokens.refresh());
+  expect(durations.map(([name]) => name)).toContain('evertoken.refresh.request.duration');
+  expect(durations.filter(([, value]) => value < 0)).toEqual([]);
+});
+
 test('O13 both living SDK majors behave alike', async () => {
   const exports = [];
   for (const major of majors) {
