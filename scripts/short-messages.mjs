@@ -1,7 +1,8 @@
 // Pages in production carry codes, not sentences: what the build of `dist/for-pages` makes of the messages of errors. A
 // message is then its code, the address of its heading, and the facts of the sentence: names, numbers, what came.
-// Which texts belong to messages, scripts/message-texts.mjs finds out.
-import { readFileSync } from 'node:fs';
+// Which texts belong to messages, scripts/message-texts.mjs finds out. Descriptions of instruments go as well.
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { messageTexts } from './message-texts.mjs';
 
@@ -10,6 +11,8 @@ export const ADDRESS = 'https://github.com/evertoken/evertoken/blob/main/docs/er
 
 /** Plain http is refused with an error that says why, also in a page. */
 export const STAYS = /\bhttps\b(?!:)|allowInsecure|not secure/;
+
+const SOURCES = new URL('../src/', import.meta.url);
 
 /** The texts that a page goes without, and the edits that take them out, by the path of the source file. */
 export function shortenMessages(folder) {
@@ -24,7 +27,25 @@ export function shortenMessages(folder) {
       edits.set(fileName, [...(edits.get(fileName) ?? []), edit]);
     }
   }
+  for (const { fileName, ...edit } of descriptions(folder)) {
+    texts.add(edit.text);
+    edits.set(fileName, [...(edits.get(fileName) ?? []), edit]);
+  }
   return { edits, texts };
+}
+
+/** How the instruments of `evertoken/otel` are described, to people who read metrics: the second member of each row. */
+export function descriptions(folder = SOURCES) {
+  const path = fileURLToPath(new URL('integrations/otel/instruments.ts', folder)).replaceAll('\\', '/');
+  if (!existsSync(path)) return [];
+  const file = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.ES2022, true);
+  const tables = file.statements.filter(ts.isVariableStatement).flatMap((one) => one.declarationList.declarations);
+  const rows = tables.find(({ name }) => name.text === 'INSTRUMENTS')?.initializer?.properties ?? [];
+  return rows.map(({ initializer }) => {
+    const text = initializer.elements?.[1];
+    if (!text || !ts.isStringLiteral(text)) throw new Error(`${path}: expected rows of number, description and more`);
+    return { fileName: path, text: text.text, start: text.getStart() + 1, end: text.end - 1, short: '' };
+  });
 }
 
 function partsOf(node) {

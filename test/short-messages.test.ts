@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ADDRESS, shortenMessages } from '../scripts/short-messages.mjs';
+import { ADDRESS, descriptions, shortenMessages } from '../scripts/short-messages.mjs';
 
 const root = join(import.meta.dirname, '..');
 const { homepage } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -113,4 +113,16 @@ describe('what is taken out of the sources for pages in production', () => {
     ['the message of another error', 'an error of the language'],
     ['that an address is not secure, and why', ' is not secure: expected https, as others may read it'],
   ])('but not %s', (_, text) => expect(gone).not.toContain(text));
+});
+
+test('a page goes without the descriptions of instruments, each of which is there in the sources', () => {
+  const path = join(root, 'src/integrations/otel/instruments.ts');
+  const source = readFileSync(path, 'utf8');
+  const [, names = ''] = /type InstrumentName =([^;]*)/.exec(source) ?? [];
+  const described = descriptions() as { fileName: string; text: string; start: number; end: number; short: string }[];
+  expect(described).toHaveLength(names.match(/evertoken\./g)?.length ?? 0);
+  for (const { text, start, end, ...edit } of described) {
+    expect(text).toMatch(/^[A-Z]\w+,? \w+/);
+    expect([source.slice(start, end), edit]).toEqual([text, { fileName: path, short: '' }]);
+  }
 });

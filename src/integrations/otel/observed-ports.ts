@@ -9,7 +9,7 @@ type Revoke = NonNullable<TokenManagerOptions['revoke']>;
 
 /** Starts a stopwatch: what is returned tells how long it was until it is first called. */
 function stopwatch(
-  telemetry: Telemetry,
+  { record }: Telemetry,
   clock: { now(): number },
   name: InstrumentName,
   about?: Facts,
@@ -17,32 +17,32 @@ function stopwatch(
   const startedAt = clock.now();
   let isOver = false;
   return (errorType) => {
-    if (isOver) return;
+    if (!isOver) record(name, clock.now() - startedAt, { ...about, 'error.type': errorType });
     isOver = true;
-    telemetry.record(name, (clock.now() - startedAt) / 1_000, { ...about, 'error.type': errorType });
   };
 }
 
 /** A platform whose storage and lock are observed; every other part is the platform's own. */
 export function observePlatform(platform: Platform, telemetry: Telemetry): Platform {
   const { clock, storage, lock } = platform;
-
-  function timed<T>(operation: string, call: () => T): T {
-    const name = 'evertoken.storage.operation';
-    const end = stopwatch(telemetry, clock, `${name}.duration`, { [name]: operation });
-    return overheard(
-      call,
-      () => end(),
-      (error) => end(errorTypeOf(error)),
-    );
-  }
+  const timed =
+    (method: 'getItem' | 'setItem' | 'removeItem', operation: string) =>
+    (...args: unknown[]) => {
+      const name = 'evertoken.storage.operation';
+      const end = stopwatch(telemetry, clock, `${name}.duration`, { [name]: operation });
+      return overheard(
+        () => Reflect.apply(storage[method], storage, args),
+        () => end(),
+        (error) => end(errorTypeOf(error)),
+      );
+    };
 
   return {
     ...platform,
     storage: {
-      getItem: (...args) => timed('read', () => storage.getItem(...args)),
-      setItem: (...args) => timed('write', () => storage.setItem(...args)),
-      removeItem: (...args) => timed('remove', () => storage.removeItem(...args)),
+      getItem: timed('getItem', 'read'),
+      setItem: timed('setItem', 'write'),
+      removeItem: timed('removeItem', 'remove'),
       get fault() {
         return storage.fault;
       },
@@ -66,7 +66,7 @@ export function observePlatform(platform: Platform, telemetry: Telemetry): Platf
 export function observeRevoke(revoke: Revoke, telemetry: Telemetry, clock: { now(): number }): Revoke {
   return (request) => {
     const end = stopwatch(telemetry, clock, 'evertoken.revocation.duration');
-    const failed = (error: unknown) => end(failureOf(error, request.signal.aborted).type);
+    const failed = (error: unknown) => end(failureOf(error, request.signal).type);
     return overheard(
       () => revoke(request),
       (response) => (Object(response).ok === false ? failed(response) : end()),

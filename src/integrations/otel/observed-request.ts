@@ -10,28 +10,34 @@ export interface ObservedRequest {
   conclude(error: { readonly code?: string; readonly oauthError?: string } | undefined): void;
 }
 
-interface About {
-  readonly telemetry: Telemetry;
-  readonly clock: { now(): number };
-  /** The refresh that it belongs to. */
+/** How a request went. */
+interface How {
+  readonly status?: unknown;
+  readonly type?: string | undefined;
+}
+
+/** The refresh that a request belongs to. */
+interface Refresh {
   readonly span: OpenSpan | undefined;
   readonly sessionId: string | undefined;
-  readonly facts: Facts;
-  readonly signal: AbortSignal;
 }
 
 /** Calls the refresh function with a span around it, active in the very turn of the call. */
 export function observeRequest(
   call: () => unknown,
-  { telemetry, clock, span: parent, sessionId, facts, signal }: About,
+  telemetry: Telemetry,
+  clock: { now(): number },
+  { span: parent, sessionId }: Refresh,
+  facts: Facts,
+  signal: AbortSignal,
 ): ObservedRequest {
   const startedAt = clock.now();
   const span = telemetry.startSpan('evertoken.refresh.request', startedAt, parent?.context);
-  let end: { readonly at: number; readonly status?: unknown; readonly type?: string | undefined } | undefined;
+  let end: (How & { readonly at: number }) | undefined;
   let conclusion: { readonly oauthError?: string } | undefined;
   let isTold = false;
 
-  function tell(how?: { status?: unknown; type?: string | undefined }): void {
+  function tell(how?: How): void {
     if (how) end ??= { at: clock.now(), ...how };
     if (!end || !conclusion || isTold) return;
     isTold = true;
@@ -42,7 +48,7 @@ export function observeRequest(
       'error.type': type,
       'evertoken.oauth.error': closed(conclusion.oauthError),
     };
-    telemetry.record('evertoken.refresh.request.duration', (at - startedAt) / 1_000, told);
+    telemetry.record('evertoken.refresh.request.duration', at - startedAt, told);
     span?.end(at, { ...told, 'evertoken.session.id': sessionId }, !!type);
   }
 
@@ -52,9 +58,9 @@ export function observeRequest(
       ask,
       (response) => {
         const { ok, status } = Object(response) as { ok?: unknown; status?: unknown };
-        tell(typeof ok !== 'boolean' ? {} : { status, type: ok ? undefined : String(closed(status)) });
+        tell(ok === false ? failureOf(response, signal) : { status: ok === true ? status : undefined });
       },
-      (error) => tell(failureOf(error, signal.aborted)),
+      (error) => tell(failureOf(error, signal)),
     ),
   );
   return {

@@ -19,7 +19,8 @@ export interface Telemetry extends Instruments {
     name: string,
     at: number,
     context: ContextLike | undefined,
-    place?: { readonly isRoot?: boolean; readonly link?: object | undefined },
+    link?: object,
+    isRoot?: boolean,
   ): OpenSpan | undefined;
   log(eventName: string, severity: Severity, at: number, facts: Facts, context?: ContextLike): void;
   /** Runs a task in this context; exactly once, whatever the context manager does. */
@@ -51,13 +52,13 @@ export function createTelemetry(api: OpenTelemetryLike, options: TelemetryOption
   return {
     ...createInstruments(() => metrics?.getMeter(SCOPE), fixed),
     active: () => quietly(() => contexts?.active()),
-    startSpan: (name, startTime, context, { isRoot = false, link } = {}) =>
+    startSpan: (name, startTime, context, link, root = false) =>
       quietly(() => {
         if (!trace || !context) return undefined;
-        const around = isRoot ? trace.getSpan(context as never) : undefined;
-        const linked = link ?? (around?.isRecording() ? around.spanContext() : undefined);
+        const around = root ? trace.getSpan(context as never) : undefined;
+        const linked = around?.isRecording() ? around.spanContext() : link;
         const links = (linked ? [{ context: linked }] : []) as never[];
-        const span = trace.getTracer(SCOPE).startSpan(name, { startTime, root: isRoot, links }, context as never);
+        const span = trace.getTracer(SCOPE).startSpan(name, { startTime, root, links }, context as never);
         return {
           context: trace.setSpan(context as never, span as never),
           name: span.spanContext(),
@@ -77,7 +78,7 @@ export function createTelemetry(api: OpenTelemetryLike, options: TelemetryOption
           severityNumber: NUMBERS[severityText],
           timestamp,
           attributes: attributes(facts),
-          ...(context && { context: context as never }),
+          context: context as never,
         }),
       ),
     within(context, task) {

@@ -117,8 +117,8 @@ export class WatchedSession implements Watcher {
       if (busy.waitsIn === context) busy.waitsIn = undefined;
       this.#rest();
       if (at - startedAt <= 1) return; // refused at once, or served by what was there: the clock has just moved on
-      this.#telemetry.record('evertoken.wait.duration', (at - startedAt) / 1_000, facts);
-      this.#telemetry.startSpan('evertoken.wait', startedAt, context, { link })?.end(at, facts, !!errorType);
+      this.#telemetry.record('evertoken.wait.duration', at - startedAt, facts);
+      this.#telemetry.startSpan('evertoken.wait', startedAt, context, link)?.end(at, facts, !!errorType);
     };
     outcome.then(
       () => end(),
@@ -152,8 +152,7 @@ export class WatchedSession implements Watcher {
       'evertoken.refresh.errand': request.target && true,
       'server.address': hostOf(ownerOf(refresh)),
     };
-    const { signal } = request;
-    run.request = observeRequest(call, { ...run, telemetry: this.#telemetry, clock: this.#clock, facts, signal });
+    run.request = observeRequest(call, this.#telemetry, this.#clock, run, facts, request.signal);
     return run.request.answer;
   }
 
@@ -168,15 +167,15 @@ export class WatchedSession implements Watcher {
     const telemetry = this.#telemetry;
     const isRoot = reason === 'due' || reason === 'resume';
     const context = (!isRoot && busy.waitsIn) || telemetry.active();
-    const span = telemetry.startSpan('evertoken.refresh', startedAt, context, { isRoot });
+    const span = telemetry.startSpan('evertoken.refresh', startedAt, context, undefined, isRoot);
     this.#occupy()[kind] = { reason, startedAt, sessionId, span, attempts: attempt };
   }
 
   #refreshed({ by, expiresAt }: Told, at: number): void {
     const { record } = this.#telemetry;
-    if (this.#refreshedAt) record('evertoken.refresh.interval', (at - this.#refreshedAt) / 1_000);
+    if (this.#refreshedAt) record('evertoken.refresh.interval', at - this.#refreshedAt);
     this.#refreshedAt = at;
-    if (by === 'us' && expiresAt) record('evertoken.token.lifetime', (expiresAt - at) / 1_000);
+    if (by === 'us' && expiresAt) record('evertoken.token.lifetime', expiresAt - at);
     if (this.#status) this.#count('active');
   }
 
@@ -200,7 +199,7 @@ export class WatchedSession implements Watcher {
       'evertoken.refresh.errand': kind === 'errand' || undefined,
     };
     const { record } = this.#telemetry;
-    record('evertoken.refresh.duration', (at - startedAt) / 1_000, facts);
+    record('evertoken.refresh.duration', at - startedAt, facts);
     if (kind === 'own') record('evertoken.refresh.ends', 1, end);
     const about = { 'evertoken.refresh.attempts': attempts, 'evertoken.session.id': sessionId };
     span?.end(at, { ...more, ...facts, ...about }, !!error);
