@@ -195,6 +195,9 @@ export function createBoundClient(setting: Setting, peer: Peer, { proofs, keys, 
       peer.deliver(random.wait(60), () => {
         if (isLost) return reject(new TypeError('fetch failed'));
         const answered = answer(input, method, access, accessToken, proof);
+        // without a readable reason, a request is signed anew once, and for a nonce alone
+        const isLast = exchange.sends > 1 || answered.said === 'invalid_dpop_proof';
+        if (answered.said && answered.isMute && isLast) access.isMutelyRefused = true;
         lastSaid.set(input, answered.said);
         world.trace(() => `${input} answers ${peer.name}: ${answered.status} ${answered.said ?? ''}`);
         peer.deliver(random.wait(60), () => {

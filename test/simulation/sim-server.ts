@@ -40,6 +40,8 @@ export interface Access {
   /** By the server's clock. */
   readonly diesAt: number;
   isRevoked: boolean;
+  /** An API has refused its proofs to the end, and no page could read why: it looks refused itself. */
+  isMutelyRefused: boolean;
   /** By the clock on the wall, from just before the request was sent; undefined: never. */
   expiresAt: number | undefined;
   /** When it reached a peer, in true time. */
@@ -70,7 +72,13 @@ export interface SimServer {
   mood: 'up' | 'overloaded' | 'broken' | 'gateway' | 'portal' | 'misconfigured';
 }
 
-const unheard = { expiresAt: undefined, heardAt: undefined, writtenAt: undefined, isStored: false };
+const unheard = {
+  isMutelyRefused: false,
+  expiresAt: undefined,
+  heardAt: undefined,
+  writtenAt: undefined,
+  isStored: false,
+};
 
 export function createSimServer(world: World): SimServer {
   const { lifetimeMs, rotates, hasIdTokens, givesRefreshTokens, proofs } = world.circumstances;
@@ -159,8 +167,9 @@ export function createSimServer(world: World): SimServer {
 /** Without a refresh token, a session lasts as long as its access token: to its expiry or, without one, to a refusal. */
 export function isOver(world: World, { access, isAlive }: Grant): boolean {
   const { givesRefreshTokens } = world.circumstances;
-  const { expiresAt, isRevoked = true, diesAt = 0 } = access ?? {};
-  const isPast = expiresAt === undefined ? !isAlive || isRevoked || world.now >= diesAt : world.wall() >= expiresAt;
+  const { expiresAt, isRevoked = true, isMutelyRefused, diesAt = 0 } = access ?? {};
+  const isRefused = !isAlive || isRevoked || isMutelyRefused || world.now >= diesAt;
+  const isPast = expiresAt === undefined ? isRefused : world.wall() >= expiresAt;
   return !givesRefreshTokens && isPast;
 }
 
