@@ -64,7 +64,7 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
         [...server.grants.values()].some(
           (other) => (other.writtenAt ?? other.startedAt) > grant.startedAt && other !== grant,
         );
-      const isElsewhere = isFollowed || deadElsewhere(grant) || isOverElsewhere(grant, sessionId);
+      const isElsewhere = isFollowed || deadElsewhere(grant) || isGoneElsewhere(grant, sessionId);
       if (!grant.isLeft && !grant.isFoundDead && grant.excuses.size === 0 && !isElsewhere) {
         world.violate('nobody is signed out', `${peer.name} ends ${grant.name} for a peer, but none did`);
       }
@@ -89,10 +89,10 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
   // erased by a peer that died, or froze, before it could say so
   const deadElsewhere = (grant: Grant) => oracle.presentationsOf(grant).some(({ heard }) => heard === 'dead');
 
-  // the same without a refresh token: over by its access token, and gone; whoever erased it may be at the release of the
-  // lock, or was disposed of or cut off there, and has not said so yet
-  const isOverElsewhere = (grant: Grant, sessionId: string | undefined) =>
-    isOver(world, grant) && oracle.present().sessionId !== sessionId;
+  // the same without a refresh token: over by its access token, and gone; or its key is lost; whoever erased it may be at the
+  // release of the lock, or was disposed of or cut off there, and has not said so yet
+  const isGoneElsewhere = (grant: Grant, sessionId: string | undefined) =>
+    (isOver(world, grant) || grant.isKeyGone) && oracle.present().sessionId !== sessionId;
 
   peer.manager.on('sessionStarted', (event) => {
     world.trace(() => `${peer.name} sessionStarted ${event.from} ${event.sessionId}`);

@@ -170,7 +170,9 @@ export function createOracle(world: World, server: SimServer): Oracle {
     const delayMs = retryAfterS === undefined ? MIN_DELAY_MS : retryAfterS * 1000;
     const isNamed = retryAfterS !== undefined;
     // a server that names a moment means every request
-    quiet.set(keyOf(presentation, isNamed ? undefined : target), {
+    const key = keyOf(presentation, isNamed ? undefined : target);
+    presentation.rested = { before: quiet.get(key) };
+    quiet.set(key, {
       by: peer,
       untilWall: world.wall() + delayMs,
       isNamed,
@@ -178,6 +180,16 @@ export function createOracle(world: World, server: SimServer): Oracle {
       sessionId,
       setAt: world.now,
     });
+  }
+
+  /** A demand for another proof is met: it was no failure, and sets no pause. */
+  function goOn(again: Presentation): void {
+    const key = keyOf(again, again.target);
+    const first = last.get(again.peer);
+    const { rested } = first ?? {};
+    if (!first || !rested || keyOf(first, first.target) !== key) return;
+    quiet.delete(key);
+    if (rested.before) quiet.set(key, rested.before);
   }
 
   function closes({ holding }: Presentation): void {
@@ -285,6 +297,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
         cuts: peer.cuts,
         acted: undefined,
         heard: undefined,
+        rested: undefined,
         isGivenUp: false,
       };
       const { target, reason } = presentation;
@@ -297,6 +310,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
         world.violate('under the lock', `${peer.name} asks without it`);
       if (holding) holding.open++;
       if (holding?.isLost) grant?.excuses.add('presumed dead');
+      if (isAgain) goOn(presentation);
       checkPresentation(presentation, reason, isAgain);
       if (grant) presentations.set(grant, [...(presentations.get(grant) ?? []), presentation]);
       last.set(peer, presentation);

@@ -34,8 +34,9 @@ export interface Peer {
   thawedAt: number;
   /** How often everything under way was cut off. */
   cuts: number;
-  /** When that was last. */
+  /** When that was last, and whether a sign-in was cut off. */
   cutAt: number;
+  wasStarting: boolean;
   /** Runs something inside this peer, after a delay: later when it is frozen, never when it is dead, or was cut off. */
   deliver(delayMs: number, run: () => void, isUrgent?: boolean): () => void;
   /** The same, and a cut does not reach it: what comes from outside. */
@@ -99,6 +100,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     thawedAt: 0,
     cuts: 0,
     cutAt: Number.NEGATIVE_INFINITY,
+    wasStarting: false,
     deliver: (delayMs, run, isUrgent = false) => {
       let isCancelled = false;
       const { cuts } = peer;
@@ -135,6 +137,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
       peer.cuts++;
       peer.cutAt = world.now;
       peer.holding = undefined;
+      peer.wasStarting = peer.starting.size > 0;
       peer.starting.clear();
       peer.ending = 0;
       peer.endingAnybody = 0;

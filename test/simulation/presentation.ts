@@ -23,6 +23,8 @@ export interface Presentation {
   acted: Outcome | undefined;
   /** What the peer heard. */
   heard: Outcome | undefined;
+  /** Its answer has set a pause; this one was there before. */
+  rested: { readonly before: Quiet | undefined } | undefined;
   /** The manager does not wait for it any more. */
   isGivenUp: boolean;
 }
