@@ -192,9 +192,10 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
   }
 
   /** More sessions than the lane's rate suffices for, if all of them come up at once. */
-  function isTooMuch({ name, perSecond, until, lifetimeMs }: LaneFacts): boolean {
+  function isTooMuch({ name, perSecond, concurrency, answerMs, until, lifetimeMs }: LaneFacts): boolean {
+    const most = Math.min(perSecond, (1_000 * concurrency) / answerMs);
     const count = scene().keys.filter((key) => scene().providerOf(key).facts.name === name).length;
-    return count > (0.8 * perSecond * ((1 - until) * lifetimeMs)) / 1_000;
+    return count > (0.8 * most * ((1 - until) * lifetimeMs)) / 1_000;
   }
 
   function checkDebt({ key, presentation, diedAt }: Debt): boolean {

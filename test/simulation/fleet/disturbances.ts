@@ -36,13 +36,8 @@ export function createDisturbances(
   }
 
   function changeMood(provider: Provider): void {
-    const mood: Mood = random.weigh({
-      down: 4,
-      silent: 2,
-      busy: 3,
-      misconfigured: 1,
-      deaf: circumstances.theme === 'crowd' ? 3 : 1,
-    });
+    const [busy, deaf] = circumstances.theme === 'crowd' ? [6, 3] : [3, 1];
+    const mood: Mood = random.weigh({ down: 4, silent: 2, busy, misconfigured: 1, deaf });
     if (provider.mood !== 'up') return;
     provider.turn(mood);
     world.count(`provider ${mood}`);

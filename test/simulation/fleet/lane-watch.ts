@@ -140,6 +140,7 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
       const leftMs = pause.until - host.clock.now();
       if (pause.reason === 'resumed') startedSinceResumed = 0;
       idleAt = world.now;
+      if (pause.isForced) namedUntilAt = 0; // `resume(lane)` ends whatever holds the lane
       paused = { reason: pause.reason, at: world.now, untilAt: world.now + leftMs };
       if (pause.reason === 'deaths') world.count('held for deaths');
       disturbedAt = world.now;

@@ -124,7 +124,9 @@ export function createProvider(world: SimWorld, facts: LaneFacts, watch: Provide
 
   function send(presentation: Presentation, settle: (answer: unknown) => void, fail: (error: Error) => void): void {
     const { host } = presentation;
-    const way = () => random.wait(facts.answerMs / 2);
+    // one that is slow is so for everybody
+    const leastMs = facts.answerMs > 500 ? 200 : 0;
+    const way = () => leastMs + random.wait(facts.answerMs / 2 - leastMs);
     if (circumstances.hasCrashes && !host.isSafe && world.fails('dies in an exchange', 0.015)) {
       host.deliver(random.between(0, facts.answerMs), host.die);
     }

@@ -95,9 +95,16 @@ function draw(random: Random): Circumstances {
   if (theme === 'kills') return { ...quiet, processes: random.pick([2, 3]), sessions: 24 };
   if (theme === 'stops') return { ...quiet, lanes: [{ ...lane, concurrency: 2, answerMs: 200 }], sessions: 70 };
   // many sessions in few hands, due at once: what brakes, rates and queues are for
-  const concurrency = random.pick([2, 8, 16]);
+  const slow = {
+    ...lane,
+    until: random.pick([0.51, 0.6]),
+    perSecond: random.pick([20, 40]),
+    concurrency: random.pick([2, 16]),
+    answerMs: random.pick([200, 600]),
+  };
   const hasJumps = random.chance(0.5);
-  return { ...quiet, hasJumps, lanes: [{ ...lane, concurrency }], processes: random.pick([1, 2]), sessions: 70 };
+  const few = { hasJumps, hasCrashes: !hasJumps && drawn.hasCrashes, processes: random.pick([1, 2, 2]) };
+  return { ...quiet, ...few, lanes: [slow], sessions: 70 };
 }
 
 function drawFreely(random: Random): Circumstances {
