@@ -321,9 +321,9 @@ describe('keys and numbers', () => {
     const keys = ['k', 'K', 'k ', ' k', '\u00e9', 'e\u0301', 'ss', '\u00df', '0', '00', '%', 'x'.repeat(512)];
     for (const key of keys) await storage.setItem(key, `of ${key}`);
     for (const key of keys) expect(await storage.getItem(key)).toBe(`of ${key}`);
-    for (const call of [() => storage.getItem('x'.repeat(513)), () => storage.setItem('x'.repeat(513), 'value')]) {
-      expect(await failure(call())).toMatchObject({ code: expect.stringMatching(/^ERR_/) });
-    }
+    const tooLong = 'x'.repeat(513);
+    expect(await failure(storage.setItem(tooLong, 'value'))).toMatchObject({ code: 'ERR_OPTIONS' });
+    expect(await storage.getItem(tooLong)).toBeNull();
   });
 
   test('a database that gives big integers gives numbers here', async () => {
