@@ -513,3 +513,18 @@ describe('wrong keys and options', () => {
     await expect(reseal(storage, keys as never, options as never)).rejects.toEqual(refused);
   });
 });
+
+test('a value that was cut short or changed at any place is a typed error, and shows nothing', async () => {
+  const { items, storage } = createStore();
+  const store = encrypted(storage, staticKeys(newKey));
+  await store.setItem('a', secret);
+  const whole = items.get('a') ?? '';
+  for (let at = 0; at < whole.length; at++) {
+    for (const broken of [whole.slice(0, at), `${whole.slice(0, at)}\u0000${whole.slice(at + 1)}`]) {
+      items.set('a', broken);
+      const error = await failure(store.getItem('a'));
+      expect(error, `at ${at}`).toMatchObject({ code: expect.stringMatching(/^ERR_STORAGE_(CORRUPT|READ)$/) });
+      expect(inspect(error)).not.toContain(secret);
+    }
+  }
+});

@@ -261,3 +261,18 @@ test('the example: in development the console says what happens, in production n
   vi.unstubAllEnvs();
   debug.mockRestore();
 });
+
+test('to explain a session asks nothing, and a writer that throws harms nobody', async () => {
+  const world = createWorld();
+  const { tokens } = world.manager();
+  let isBroken = false;
+  explain(tokens, () => {
+    if (isBroken) throw new Error('a broken console');
+  });
+  await world.clock.settle();
+  expect(tokens.getSnapshot().status).toBe('loading');
+  isBroken = true;
+  await world.run(tokens.startSession(world.server.signIn()));
+  await world.clock.advance(3_600_000).catch(() => undefined);
+  expect(await world.run(tokens.getAccessToken())).toEqual(expect.any(String));
+});

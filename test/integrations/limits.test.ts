@@ -711,6 +711,34 @@ describe('limitSession', () => {
     expect(await world.call(a)).toBe(200);
   });
 
+  test('of several calls of tighten() at once the tightest holds, in whatever order', async () => {
+    const world = createWorld();
+    const a = world.open(world.one);
+    await world.signIn(a);
+    expect(await world.call(a)).toBe(200);
+    const now = world.clock.now();
+    const calls = [5, 1, 60].map((minutes) => a.limited.tighten({ idleMs: minutes * MINUTE }));
+    await world.clock.runUntil(Promise.all(calls));
+    expect(a.limited.getSnapshot()).toMatchObject({ endsAt: now + MINUTE, because: 'idle' });
+    await world.clock.runUntil(a.limited.tighten({ idleMs: 10 * MINUTE, endsAt: now + HOUR }));
+    expect(a.limited.getSnapshot()).toMatchObject({ endsAt: now + MINUTE, because: 'idle' });
+  });
+
+  test.each(['', '[]', 'null', '{"sessionId":5}', '\u0000', '{"__proto__":{"idleMs":1}}'])(
+    'items that are damaged (%j) end nobody early, and prolong nothing',
+    async (text) => {
+      const world = createWorld();
+      const { a, b } = await twoTabs(world);
+      for (const name of [...world.one.items.keys()].filter((item) => /:limits/.test(item))) {
+        await world.one.platform.storage.setItem(name, text);
+      }
+      await world.clock.advance(MINUTE);
+      expect(await world.call(b)).toBe(200);
+      await world.clock.advance(16 * MINUTE);
+      expect(await world.call(a)).toBe('ERR_NO_SESSION');
+    },
+  );
+
   test('to tighten nothing, or under another name, is refused', async () => {
     const world = createWorld();
     const a = world.open(world.one);

@@ -28,7 +28,8 @@ const WAIT_MS = 15_000;
  *
  * Nothing is refreshed, and nobody is signed out. It may be stopped at any moment and run again, in several processes at
  * once. `left` counts the values that still need another key: those of a session whose lock was not free for 15 s, and
- * those that no key opens. Rejects with a `StorageError` when the storage or the key service cannot be reached.
+ * those that no key opens. Rejects as the storage does when that cannot be reached, and with a `StorageError` when the key service
+ * cannot.
  */
 export async function reseal(
   storage: EncryptedStorage,
