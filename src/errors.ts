@@ -145,7 +145,7 @@ export function findTokenError(error: unknown): AnyTokenError | undefined {
  */
 export function isRetryable(error: unknown): boolean {
   const { code = '' } = findTokenError(error) ?? {};
-  return /^ERR_(REFRESH|LOCK|STORAGE)_(?!CONFIG$|INTERACTION$|CORRUPT$)/.test(code);
+  return /^ERR_(SIGN_IN_NETWORK$|(REFRESH|LOCK|STORAGE)_(?!CONFIG$|INTERACTION$|CORRUPT$))/.test(code);
 }
 
 function hide(target: object, key: PropertyKey, value: unknown): void {

@@ -11,6 +11,7 @@ import {
   StorageError,
   TokenError,
 } from '../src/errors.js';
+import { SignInError } from '../src/integrations/oauth.js';
 
 const errors = [
   new SessionError('ERR_NO_SESSION', 'no session'),
@@ -163,6 +164,7 @@ describe('waiting may help', () => {
     new StorageError('ERR_STORAGE_READ', 'x'),
     new StorageError('ERR_STORAGE_WRITE', 'x'),
     new Error('of an HTTP client', { cause: refresh('ERR_REFRESH_NETWORK') }),
+    new SignInError('ERR_SIGN_IN_NETWORK', 'x'),
   ])('with %o', (error) => {
     expect(isRetryable(error)).toBe(true);
   });
@@ -177,6 +179,8 @@ describe('waiting may help', () => {
     new StorageError('ERR_STORAGE_CORRUPT', 'x'),
     new OptionsError('ERR_OPTIONS', 'x'),
     new OptionsError('ERR_DISPOSED', 'x'),
+    new SignInError('ERR_SIGN_IN_CANCELLED', 'x'),
+    new SignInError('ERR_SIGN_IN_CONFIG', 'x'),
     new TypeError('fetch failed'),
     { code: 'ERR_REFRESH_NETWORK' },
     undefined,

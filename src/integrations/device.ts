@@ -15,7 +15,7 @@ import { revokeTokens } from './oauth/revoke-with.js';
 import { sendForm } from './oauth/send-form.js';
 import { grantOf } from './oauth/session-grant.js';
 import { readErrorCode, SignInError, type SignInErrorCode } from './oauth/sign-in-error.js';
-import { refuse } from './origins.js';
+import { checkSender, refuse } from './origins.js';
 
 export { SignInError, type SignInErrorCode } from './oauth/sign-in-error.js';
 
@@ -80,6 +80,8 @@ export async function deviceSignIn(options: DeviceSignInOptions): Promise<void> 
   const { metadata, options: given } = internalsOf(client);
   if (typeof tokens?.startSession !== 'function') refuse('tokens', 'a token manager', tokens);
   if (typeof onCode !== 'function') refuse('onCode', 'a function', onCode);
+  checkSender(options.onPoll, 'onPoll');
+  if (typeof clock?.after !== 'function') refuse('clock', 'a clock', clock);
   const scopes = options.scopes ?? given.scopes ?? [];
   checkScopes(scopes);
   const server = await detachable(metadata(), signal);

@@ -86,6 +86,7 @@ export function dpop(options: DpopOptions): Dpop {
   const { keys, clock, crypto } = Object(options) as DpopOptions;
   checkNames(options, OPTIONS);
   if (typeof keys?.find !== 'function') refuse('keys', 'keys such as browserKeys()', keys);
+  if (typeof (clock ?? Date).now !== 'function') refuse('clock', 'a clock', clock);
   const secrets = secretsFrom(crypto);
   const signer: SigningParts = {
     assume: createAssumption(),

@@ -68,6 +68,8 @@ export async function loopbackSignIn(signIn: SignIn, options: LoopbackSignInOpti
   if (!Object.hasOwn(ADDRESSES, host)) refuse('host', Object.keys(ADDRESSES).join(' or '), host);
   if (/[?#]/.test(path) || readReturnTo(path) !== path) refuse('path', 'a path such as /callback', path);
   if (!(timeoutMs > 0 && timeoutMs < 2 ** 31)) refuse('timeoutMs', 'milliseconds', timeoutMs);
+  if (!(Number.isInteger(port) && port >= 0 && port < 65_536)) refuse('port', 'a port, or 0 for a free one', port);
+  if (typeof page !== 'function') refuse('page', 'a function', page);
   if (signal?.aborted) throw signal.reason;
 
   let settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;

@@ -244,6 +244,8 @@ describe('signing in a device', () => {
       { client, tokens: {}, onCode },
       { client, tokens },
       { client, tokens, onCode, scopes: ['a b'] },
+      { client, tokens, onCode, onPoll: true },
+      { client, tokens, onCode, clock: {} },
     ]) {
       expect(await reason(deviceSignIn(wrong as never))).toMatchObject({ code: 'ERR_OPTIONS' });
     }

@@ -239,6 +239,9 @@ describe('signing in on this machine', () => {
       { open, path: 'callback' },
       { open, path: '/a/../b' },
       { open, timeoutMs: 0 },
+      { open, port: 70_000 },
+      { open, port: 1.5 },
+      { open, page: '<p>' },
     ]) {
       await expect(loopbackSignIn(signIn, wrong as never), JSON.stringify(wrong)).rejects.toMatchObject({
         code: 'ERR_OPTIONS',

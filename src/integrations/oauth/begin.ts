@@ -3,7 +3,7 @@ import { addSignIn, type PendingSignIn } from '../../core/pending-sign-ins.js';
 import { sessionKeys } from '../dpop/session-keys.js';
 import { refuse } from '../origins.js';
 import { challengeParameters, challengeScopes } from './challenge.js';
-import { checkScopes, internalsOf, type OAuthClient } from './client.js';
+import { checkAddress, checkParameters, checkScopes, internalsOf, type OAuthClient } from './client.js';
 import { defined, serverToKeep } from './kept-server.js';
 import { endpointOf, requireEndpoint, type ServerMetadata } from './metadata.js';
 import type { Answered } from './request.js';
@@ -62,7 +62,7 @@ async function ask(
   const form: Form = {
     ...given.parameters,
     ...options.parameters,
-    ...asked.form,
+    ...defined(asked.form),
     response_type: 'code',
     client_id: client.clientId,
     redirect_uri: asked.redirectUri,
@@ -115,10 +115,16 @@ function readAsked({ client, snapshot }: SignInContext, options: BeginOptions): 
   const { options: given } = internalsOf(client);
   const { challenge, acrValues, maxAgeMs, loginHint, prompt } = options;
   const redirectUri = options.redirectUri ?? given.redirectUri;
-  if (typeof redirectUri !== 'string') refuse('redirectUri', 'the address that users come back to', redirectUri);
+  if (redirectUri === undefined) refuse('redirectUri', 'the address that users come back to', redirectUri);
+  checkAddress('redirectUri', redirectUri);
+  checkParameters(options.parameters ?? {});
   const own = options.scopes ?? given.scopes ?? [];
   checkScopes(own);
-  if (maxAgeMs !== undefined && !(maxAgeMs >= 0)) refuse('maxAgeMs', 'milliseconds', maxAgeMs);
+  if (maxAgeMs !== undefined && !(maxAgeMs >= 0 && maxAgeMs <= Number.MAX_SAFE_INTEGER)) {
+    refuse('maxAgeMs', 'milliseconds', maxAgeMs);
+  }
+  if (challenge && typeof challenge.parameters !== 'object') refuse('challenge', 'one of an API', challenge);
+  if (acrValues !== undefined && !Array.isArray(acrValues)) refuse('acrValues', 'a list', acrValues);
   // Scopes granted before are requested again, so that asking for more does not lose them.
   const granted = challenge ? snapshot().scopes : [];
   const wanted = challengeParameters(challenge);

@@ -13,7 +13,7 @@ export interface Callback {
 
 const COUNTS = ['code', 'state', 'iss', 'error'];
 const UNASKED = ['response', 'id_token', 'token', 'access_token'];
-const ERRORS: Readonly<Record<string, SignInErrorCode | undefined>> = {
+const ERRORS: Readonly<Record<string, SignInErrorCode>> = {
   access_denied: 'ERR_SIGN_IN_CANCELLED',
   login_required: 'ERR_SIGN_IN_REQUIRED',
   interaction_required: 'ERR_SIGN_IN_REQUIRED',
@@ -57,7 +57,7 @@ export function addressOf(url: string): string {
 export function readCode({ state, parameters }: Callback, entry: PendingSignIn): string {
   const { returnTo, server } = entry;
   // `iss` is required only if the metadata promise it; if present, it must match, also beside an error (RFC 9207).
-  const iss = parameters.get('iss') || undefined;
+  const iss = parameters.get('iss');
   if (iss === undefined ? server.authorization_response_iss_parameter_supported : iss !== server.issuer) {
     const message =
       'Expected a callback of the server that the user was sent to, but its iss is missing or another one.';
@@ -69,7 +69,9 @@ export function readCode({ state, parameters }: Callback, entry: PendingSignIn):
   if (error === undefined && code) return code;
   const sent = [state, code, entry.verifier, entry.nonce];
   const oauthError = readErrorCode(error, sent);
-  const kind = ERRORS[oauthError ?? ''] ?? 'ERR_SIGN_IN_RESPONSE';
+  // The code is the server's, and may be `constructor`.
+  const known = oauthError !== undefined && Object.hasOwn(ERRORS, oauthError) ? ERRORS[oauthError] : undefined;
+  const kind = known ?? 'ERR_SIGN_IN_RESPONSE';
   const again = kind === 'ERR_SIGN_IN_NETWORK' ? 'begin' : undefined;
   const message = `Expected the server to sign the user in, but it sent back ${oauthError ?? 'an error'}.`;
   throw new SignInError(kind, message, { returnTo, oauthError, again });

@@ -133,23 +133,35 @@ function checkOptions(options: OAuthClientOptions): string {
   const { clientId, redirectUri, scopes = [], resource = [], parameters = {}, authentication, dpop } = given;
   const issuer = checkIssuer(given.issuer, given.allowInsecure);
   if (typeof clientId !== 'string' || !clientId) refuse('clientId', 'a string that is not empty', clientId);
-  if (redirectUri !== undefined && !/^[a-z][a-z\d+.-]*:[^\s#]+$/i.test(redirectUri)) {
-    refuse('redirectUri', 'an absolute address without a fragment', redirectUri);
-  }
+  if (redirectUri !== undefined) checkAddress('redirectUri', redirectUri);
   checkScopes(scopes);
-  for (const one of [resource].flat()) {
-    if (!/^[a-z][a-z\d+.-]*:[^\s#]+$/i.test(String(one)))
-      refuse('resource', 'an absolute address without a fragment', one);
+  for (const one of [resource].flat()) checkAddress('resource', one);
+  checkParameters(parameters);
+  if (authentication !== undefined && typeof authentication !== 'function') {
+    const { secret, method } = Object(authentication) as { secret?: unknown; method?: unknown };
+    if (typeof secret !== 'string' || !secret) refuse('authentication', 'a secret or a function', authentication);
+    if (method !== undefined && method !== 'basic' && method !== 'post') {
+      refuse('authentication.method', "'basic' or 'post'", method);
+    }
   }
-  for (const value of Object.values(Object(parameters))) {
-    if (typeof value !== 'string') refuse('parameters', 'strings by name', value);
-  }
-  const secret =
-    typeof authentication === 'function' ? '-' : authentication === undefined ? '-' : authentication.secret;
-  if (typeof secret !== 'string' || !secret) refuse('authentication', 'a secret or a function', authentication);
   if (dpop && typeof dpop.endpoint !== 'function') refuse('dpop', 'what dpop() gave', dpop);
   checkSender(given.fetch);
   return issuer;
+}
+
+/** Checks an address of any scheme. Throws `OptionsError`. */
+export function checkAddress(option: string, address: unknown): void {
+  const isAddress = typeof address === 'string' && /^[a-z][a-z\d+.-]*:[^\s#]+$/i.test(address);
+  if (!isAddress) refuse(option, 'an absolute address without a fragment', address);
+}
+
+/** Checks parameters of a request. Throws `OptionsError`. */
+export function checkParameters(parameters: unknown): void {
+  const isObject = typeof parameters === 'object' && parameters !== null && !Array.isArray(parameters);
+  if (!isObject) refuse('parameters', 'strings by name', parameters);
+  for (const value of Object.values(parameters)) {
+    if (typeof value !== 'string') refuse('parameters', 'strings by name', value);
+  }
 }
 
 /** Checks scopes: names without blanks. Throws `OptionsError`. */

@@ -1,5 +1,6 @@
 import type { RefreshTokens } from '../../manager/token-manager.js';
-import { internalsOf, type OAuthClient } from './client.js';
+import { refuse } from '../origins.js';
+import { checkParameters, internalsOf, type OAuthClient } from './client.js';
 import { requireEndpoint } from './metadata.js';
 import { forManager } from './network-error.js';
 import { formRequest } from './send-form.js';
@@ -22,6 +23,8 @@ export type GrantParameters =
  */
 export function grant(client: OAuthClient, type: string, parameters: GrantParameters = {}): RefreshTokens {
   const internal = internalsOf(client);
+  if (typeof type !== 'string' || !type) refuse('type', "a grant type such as 'client_credentials'", type);
+  if (typeof parameters !== 'function') checkParameters(parameters);
   return async (request) => {
     const server = await internal.metadata().catch(forManager);
     const form = typeof parameters === 'function' ? await parameters(request) : parameters;

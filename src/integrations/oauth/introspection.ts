@@ -1,3 +1,4 @@
+import { refuse } from '../origins.js';
 import type { OAuthClient } from './client.js';
 import { internalsOf } from './client.js';
 import { requireEndpoint } from './metadata.js';
@@ -14,7 +15,9 @@ export type Introspection = { readonly active: boolean } & Readonly<Record<strin
  * @throws {SignInError} `ERR_SIGN_IN_NETWORK`, `ERR_SIGN_IN_CONFIG`, `ERR_SIGN_IN_RESPONSE`
  */
 export async function introspect(client: OAuthClient, token: string): Promise<Introspection> {
-  const server = await internalsOf(client).metadata();
+  const { metadata } = internalsOf(client);
+  if (typeof token !== 'string' || !token) refuse('token', 'a string that is not empty', undefined);
+  const server = await metadata();
   const url = requireEndpoint(server, 'introspection_endpoint');
   const { status, body } = await sendForm(client, server, url, { token }).catch(networkError);
   if (status === 200 && typeof body?.active === 'boolean') return { ...body, active: body.active };

@@ -82,7 +82,7 @@ export async function discover(issuer: string, options: AskOptions): Promise<Ser
 /** Checks metadata that were given or found: each endpoint must be fit for secrets. Throws `SignInError`. */
 export function check(metadata: ServerMetadata, { allowInsecure }: AskOptions): ServerMetadata {
   for (const [name, value] of Object.entries({ ...metadata, ...metadata.mtls_endpoint_aliases })) {
-    if (!name.endsWith('_endpoint') || value === undefined) continue;
+    if (!name.endsWith('_endpoint') || (value ?? undefined) === undefined) continue;
     const destination = readDestination(String(value));
     if (destination && (destination.secure || allowInsecure === true)) continue;
     const message = `Expected ${name} of ${shown(metadata.issuer)} to be an https address, but it is none.`;

@@ -19,7 +19,8 @@ export interface ExpectedTokens {
 }
 
 /** The answer as the manager takes it. Throws `SignInError` where it is not for this sign-in. */
-export function readTokens(body: Readonly<Record<string, unknown>>, expected: ExpectedTokens): TokenResponse {
+export function readTokens(given: Readonly<Record<string, unknown>>, expected: ExpectedTokens): TokenResponse {
+  const body = tidied(given);
   const { problem } = readTokenResponse(body, 0, 0, undefined, false, expected.binding !== undefined);
   const fault = problem ?? faultIn(body, expected);
   if (fault !== undefined) {
@@ -37,6 +38,14 @@ export function tokensOf(body: Answered['body']): { refreshToken?: string; acces
     ...(typeof refreshToken === 'string' && { refreshToken }),
     ...(typeof accessToken === 'string' && { accessToken }),
   };
+}
+
+// What real servers send: null for what is missing, and a list of scopes.
+function tidied(given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const body = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
+  const { scope } = body;
+  const isList = Array.isArray(scope) && scope.every((one) => typeof one === 'string');
+  return isList ? { ...body, scope: scope.join(' ') } : body;
 }
 
 // Stricter than for a refresh, because the user can simply start again.

@@ -1,4 +1,4 @@
-import { checkSender } from '../origins.js';
+import { checkSender, refuse } from '../origins.js';
 import { checkIssuer } from './client.js';
 import { check, discover, requireEndpoint, type ServerMetadata } from './metadata.js';
 import { networkError } from './network-error.js';
@@ -35,6 +35,7 @@ export async function registerClient(
 ): Promise<RegisteredClient> {
   const { initialAccessToken, fetch, allowInsecure } = options;
   checkSender(fetch);
+  if (typeof metadata !== 'object' || metadata === null) refuse('metadata', 'what the client says of itself', metadata);
   const name = checkIssuer(issuer, allowInsecure);
   const server = typeof issuer === 'string' ? await discover(name, options) : check(issuer, options);
   const headers = new Headers({ 'content-type': 'application/json' });

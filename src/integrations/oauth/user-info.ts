@@ -1,4 +1,5 @@
 import type { TokenManager } from '../../manager/token-manager.js';
+import { refuse } from '../origins.js';
 import { refuseBound } from '../sender.js';
 import { internalsOf, type OAuthClient } from './client.js';
 import { requireEndpoint } from './metadata.js';
@@ -18,6 +19,7 @@ const LIMIT_MS = 10_000;
  */
 export async function userInfo(client: OAuthClient, tokens: TokenManager): Promise<Readonly<Record<string, unknown>>> {
   const { metadata, options } = internalsOf(client);
+  if (typeof tokens?.getSnapshot !== 'function') refuse('tokens', 'a token manager', tokens);
   const url = requireEndpoint(await metadata(), 'userinfo_endpoint');
   const accessToken = await tokens.getAccessToken();
   // Read before the request: another user may sign in before the answer comes.

@@ -362,6 +362,12 @@ describe('whose requests are signed', () => {
     expect(seen).toHaveLength(0);
   });
 
+  test('a clock that is none is refused when the signer is made', () => {
+    for (const clock of [{}, 'now', { now: 1 }] as never[]) {
+      expect(() => dpop({ keys: memoryKeys(), clock })).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS' }));
+    }
+  });
+
   test('J35: a refresh in mid-call that brings a bound token does not send it as Bearer either', async () => {
     const { send, seen } = serverOf(() => new Response('', { status: 401 }));
     const tokens = boundTokens('bound', key.binding, {

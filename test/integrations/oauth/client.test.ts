@@ -403,3 +403,23 @@ describe('registerClient', () => {
     expect(await reason(register(answer))).toMatchObject(expected);
   });
 });
+
+test('arguments that are wrong are refused before anything is sent', async () => {
+  const { client, requests, send } = on();
+  const tokens = {} as never;
+  const calls: (() => unknown)[] = [
+    () => grant(client, ''),
+    () => grant(client, undefined as never),
+    () => grant(client, 'client_credentials', 'scope=a' as never),
+    () => grant(client, 'client_credentials', { scope: ['a'] } as never),
+    () => introspect(client, ''),
+    () => introspect(client, undefined as never),
+    () => userInfo(client, tokens),
+    () => registerClient('https://auth.test', undefined as never, { fetch: send }),
+    () => registerClient('https://auth.test', 'name' as never, { fetch: send }),
+  ];
+  for (const call of calls) {
+    expect(await reason((async () => call())()), String(call)).toMatchObject({ code: 'ERR_OPTIONS' });
+  }
+  expect(requests).toEqual([]);
+});

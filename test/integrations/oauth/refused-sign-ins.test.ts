@@ -35,6 +35,14 @@ describe('J8: a callback whose issuer is not the one the user was sent to is ref
     expect(tokenRequests(world)).toBe(0);
   });
 
+  test('an empty one is another one, also where none was promised', async () => {
+    const world = signInWorld({ callbackIssuer: 'omitted' });
+    const page = world.page();
+    const back = await begun(world, page);
+    expect(await world.reason(page.signIn.finish(`${back}&iss=`))).toMatchObject({ code: 'ERR_SIGN_IN_RESPONSE' });
+    expect(tokenRequests(world)).toBe(0);
+  });
+
   test('sent although it was not promised, it must match all the same', async () => {
     const world = signInWorld({ callbackIssuer: 'sent' });
     const page = world.page();
@@ -110,6 +118,14 @@ describe('J9: metadata that speak for somebody else are refused', () => {
     const error = await world.reason(world.page().signIn.begin());
     expect(error).toMatchObject({ code: 'ERR_SIGN_IN_CONFIG' });
     expect(error.message).toContain('token_endpoint');
+  });
+
+  test('but an endpoint that is null is one that the server does not have', async () => {
+    const world = signInWorld();
+    discovery(world, (_, own) => ({ ...own, registration_endpoint: null, end_session_endpoint: null }));
+    const page = world.page();
+    await world.run(page.signIn.finish(await begun(world, page)));
+    expect(await world.run(page.signIn.end())).toBeUndefined();
   });
 
   test('a server that cannot be reached is told apart, and is asked again later', async () => {
@@ -237,6 +253,36 @@ describe('J11: an answer that is not for this sign-in is refused, and what was g
     expect([expiresAt, scopes]).toEqual([world.clock.now() + 60_000, ['openid', 'offline_access']]);
   });
 
+  test.each<[string, object, readonly string[]]>([
+    ['null for what is missing', { scope: null, expires_in: null }, ['openid', 'offline_access']],
+    ['scopes as a list', { scope: ['openid', 'orders'] }, ['openid', 'orders']],
+  ])('%s, as some servers send it, signs the user in', async (_, more, scopes) => {
+    const world = signInWorld();
+    const page = world.page();
+    const back = await begun(world, page);
+    world.server.next({ acts: true, body: (own: object) => ({ ...own, ...more }) });
+    await world.run(page.signIn.finish(back));
+    expect(page.tokens.getSnapshot()).toMatchObject({ status: 'active', scopes });
+  });
+
+  test('null for a refresh token or an ID token means none', async () => {
+    const world = signInWorld();
+    const page = world.page(world.first, { scopes: ['orders'] });
+    const back = await begun(world, page);
+    world.server.next({ acts: true, body: (own: object) => ({ ...own, refresh_token: null, id_token: null }) });
+    await world.run(page.signIn.finish(back));
+    expect(page.tokens.getSnapshot()).toMatchObject({ status: 'active', claims: undefined });
+  });
+
+  test('null for an ID token that was asked for is none, and is refused', async () => {
+    const world = signInWorld();
+    const page = world.page();
+    const back = await begun(world, page);
+    world.server.next({ acts: true, body: (own: object) => ({ ...own, id_token: null }) });
+    expect((await world.reason(page.signIn.finish(back))).code).toBe('ERR_SIGN_IN_RESPONSE');
+    expect(world.server.counts.familiesRevoked).toBe(1);
+  });
+
   test('without openid an answer needs no ID token, and max_age is sent but not checked', async () => {
     const world = signInWorld();
     const page = world.page(world.first, { scopes: ['orders'] });
@@ -305,6 +351,8 @@ test.each<[string, string, string | undefined]>([
   ['unsupported_response_type', 'ERR_SIGN_IN_CONFIG', undefined],
   ['invalid_target', 'ERR_SIGN_IN_CONFIG', undefined],
   ['something_else', 'ERR_SIGN_IN_RESPONSE', undefined],
+  ['constructor', 'ERR_SIGN_IN_RESPONSE', undefined],
+  ['toString', 'ERR_SIGN_IN_RESPONSE', undefined],
 ])('a callback with error=%s is told as %s', async (oauthError, code, again) => {
   const world = signInWorld();
   const page = world.page();

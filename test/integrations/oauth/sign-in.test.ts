@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createTokenManager, inProcess } from '../../../src/index.js';
-import { createSignIn, oauthClient, refreshWith } from '../../../src/integrations/oauth.js';
+import { type BeginOptions, createSignIn, oauthClient, refreshWith } from '../../../src/integrations/oauth.js';
 import { peers } from '../../../src/testing.js';
 import { CALLBACK, signInWorld } from '../../support/sign-in-world.js';
 
@@ -432,6 +432,54 @@ describe('signing out', () => {
   });
 });
 
+test('parameters of the client are sent, also those that an option could bring; what begin is told wins', async () => {
+  const world = signInWorld();
+  const given = {
+    access_type: 'offline',
+    prompt: 'consent',
+    login_hint: 'a',
+    max_age: '9',
+    acr_values: 'x',
+    claims: '{}',
+  };
+  const plain = world.page(world.first, {
+    parameters: given,
+    issuer: {
+      issuer: world.server.origin,
+      authorization_endpoint: world.server.authorizeUrl,
+      token_endpoint: world.server.tokenUrl,
+    },
+  });
+  const query = async (options: BeginOptions = {}) => {
+    const url = new URL(await world.run(plain.signIn.begin(options)));
+    return Object.fromEntries(url.searchParams);
+  };
+  expect(await query()).toMatchObject(given);
+  expect(await query({ prompt: 'login', parameters: { login_hint: 'b' } })).toMatchObject({
+    ...given,
+    prompt: 'login',
+    login_hint: 'b',
+  });
+  expect(await query({ parameters: { client_id: 'evil', state: 'evil' } })).toMatchObject({ client_id: 'app' });
+});
+
+test('what begin is asked for wrongly is refused before anything is sent', async () => {
+  const world = signInWorld();
+  const page = world.page();
+  for (const wrong of [
+    { redirectUri: 'callback' },
+    { scopes: ['a b'] },
+    { acrValues: 'mfa' },
+    { maxAgeMs: -1 },
+    { maxAgeMs: Number.POSITIVE_INFINITY },
+    { challenge: 'Bearer' },
+    { parameters: { a: 1 } },
+  ]) {
+    expect((await world.reason(page.signIn.begin(wrong as never))).code, JSON.stringify(wrong)).toBe('ERR_OPTIONS');
+  }
+  expect([world.requests, world.pending()]).toEqual([[], undefined]);
+});
+
 test('options that are wrong are refused at once, with what was expected', () => {
   const [{ platform }] = peers(1);
   const client = oauthClient({ issuer: 'https://auth.test', clientId: 'app' });
@@ -453,7 +501,10 @@ test('options that are wrong are refused at once, with what was expected', () =>
     { issuer: 'https://auth.test', clientId: 'app', resource: 'https://api.test/#x' },
     { issuer: 'https://auth.test', clientId: 'app', redirectUri: '/callback' },
     { issuer: 'https://auth.test', clientId: 'app', authentication: { secret: '' } },
+    { issuer: 'https://auth.test', clientId: 'app', authentication: { secret: 's', method: 'jwt' } },
+    { issuer: 'https://auth.test', clientId: 'app', authentication: null },
     { issuer: 'https://auth.test', clientId: 'app', parameters: { a: 1 } },
+    { issuer: 'https://auth.test', clientId: 'app', parameters: 'a=b' },
     { issuer: 'https://auth.test', clientId: 'app', redirectUrl: CALLBACK },
   ]) {
     expect(() => oauthClient(wrong as never), JSON.stringify(wrong)).toThrow(
