@@ -36,6 +36,8 @@ export interface Peer {
   cuts: number;
   /** When that was last. */
   cutAt: number;
+  /** When a sign-in last was. */
+  startCutAt: number;
   /** Runs something inside this peer, after a delay: later when it is frozen, never when it is dead, or was cut off. */
   deliver(delayMs: number, run: () => void, isUrgent?: boolean): () => void;
   /** The same, and a cut does not reach it: what comes from outside. */
@@ -99,6 +101,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     thawedAt: 0,
     cuts: 0,
     cutAt: Number.NEGATIVE_INFINITY,
+    startCutAt: Number.NEGATIVE_INFINITY,
     deliver: (delayMs, run, isUrgent = false) => {
       let isCancelled = false;
       const { cuts } = peer;
@@ -134,6 +137,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
       world.trace(() => `what ${name} has under way is cut off`);
       peer.cuts++;
       peer.cutAt = world.now;
+      if (peer.starting.size > 0) peer.startCutAt = world.now;
       peer.holding = undefined;
       peer.starting.clear();
       peer.ending = 0;
