@@ -182,11 +182,13 @@ export class AccessTokens {
     throw new LockError('ERR_LOCK_TIMEOUT', message);
   }
 
-  async #get({ signal, minValidityMs = 0 }: GetOptions = {}): Promise<string> {
+  /** `of`: the session that was asked for, where it was known before the wait. */
+  async #get({ signal, minValidityMs = 0 }: GetOptions = {}, of?: SessionRecord): Promise<string> {
     const { settings, session, refresher } = this.#parts;
     const { clock } = settings.platform;
     await whenKnown(this.#parts, signal, minValidityMs);
     const state = requireSession(this.#parts);
+    if (of && !isSameSession(state?.record, of)) throw pastSession();
     if (!state) return this.#waitForToken(signal);
     const { tokens } = state.record;
     const now = clock.now();
@@ -209,7 +211,7 @@ export class AccessTokens {
         throw isTimeout ? noSession(session.state) : error;
       // A usable token beats none, though it does not live as long as was asked for; a peer may have brought it.
       if (isUsable(record.tokens, clock.now())) return record.tokens.accessToken;
-      if (isTimeout) return this.#get({ signal, minValidityMs }); // it has expired meanwhile
+      if (isTimeout) return this.#get({ signal, minValidityMs }, record); // it has expired meanwhile
       throw error;
     }
   }

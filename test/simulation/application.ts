@@ -11,7 +11,7 @@ import type { Peer } from './peer.js';
 import type { ProofWorld } from './proof-world.js';
 import { CHANNEL_MS } from './sim-channel.js';
 import type { SimNetwork } from './sim-network.js';
-import type { SimServer } from './sim-server.js';
+import { lifetimeOf, type SimServer } from './sim-server.js';
 import type { SimStorage } from './sim-storage.js';
 import type { World } from './world.js';
 
@@ -229,7 +229,8 @@ async function request(setting: Setting, peer: Peer): Promise<boolean> {
 
 function signIn(setting: Setting, peer: Peer): void {
   const { world, server, network, oracle, calls } = setting;
-  const { isCookie, lifetimeMs } = world.circumstances;
+  const { isCookie } = world.circumstances;
+  const lifetimeMs = lifetimeOf(world);
   const binding = setting.bound?.keyForSignIn();
   const { refresh_token, ...rest } = server.signIn(binding);
   const access = server.find(rest.access_token);

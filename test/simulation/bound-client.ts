@@ -132,12 +132,22 @@ export function createBoundClient(setting: Setting, peer: Peer, { proofs, keys, 
   const endpoint = tokenEndpoint({ url: ENDPOINT, clientId: 'app', dpop: own, fetch: toEndpoint });
   const plain = network.refreshFor(peer);
 
+  /**
+   * The manager is told of no answer where the key is found too late, and not that nothing was presented. In the storage
+   * its mark says the same; here, in case the storage is dead.
+   */
+  function noteAttempt(refreshToken = ''): void {
+    const { grant, index = 0 } = server.locate(refreshToken) ?? {};
+    grant?.marks.set(index, (grant.marks.get(index) ?? new Set()).add(peer.holding));
+  }
+
   function refresh(request: RefreshRequest): ReturnType<RefreshTokens> {
     const { binding } = server.locate(request.refreshToken ?? '')?.grant ?? {};
     if (request.binding !== binding && request.refreshToken !== undefined) {
       world.violate('bound record', `${peer.name} refreshes by ${request.binding} what is bound to ${binding}`);
     }
     if (request.binding === undefined) return plain(request);
+    noteAttempt(request.refreshToken);
     const { holding } = peer;
     requests.set(request.signal, { request, holding, exchange: begin(ENDPOINT_ORIGIN, request.signal) });
     return endpoint(request);

@@ -92,9 +92,9 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
         oracle.hasBound(call.sessionId, grant) ||
         Math.max(oracle.faultAt(), oracle.faultAt(peer)) > world.now - 20_000);
     // whoever asks beside a sign-in waits for it (A13), and perhaps for one that replaces it
-    // one that was cut off counts as under way until it is dead by the clock
-    const isBesideCut = peer.wasStarting && peer.cutAt < startedAt && peer.cutAt > startedAt - 100_000;
-    const isBeside = rejected === undefined && (call.starting.length > 0 || isBesideCut);
+    // a sign-in that was cut off counts as under way until it is dead by the clock
+    const isStarting = call.starting.length > 0 || peer.startCutAt > startedAt - 100_000;
+    const isBeside = rejected === undefined && isStarting;
     const isOwn = before === grant || isFed || isBeside;
     if (before && !isOwn && !isLooking && !isAgain)
       world.violate('own tokens', `${what}, but asked as ${before.name}, ${world.now - startedAt} ms ago`);

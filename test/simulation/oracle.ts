@@ -3,7 +3,7 @@ import { createBudget } from './budget.js';
 import type { Peer } from './peer.js';
 import type { Heard, Presentation, Proven, Quiet, Stored } from './presentation.js';
 import { createRecordReader } from './record-reader.js';
-import { type Grant, isOver, type SimServer } from './sim-server.js';
+import { type Grant, isOver, lifetimeOf, type SimServer } from './sim-server.js';
 import type { World } from './world.js';
 
 /** Sees everything, and knows what must not be. */
@@ -48,7 +48,8 @@ export interface Oracle {
 const MIN_DELAY_MS = 500;
 
 export function createOracle(world: World, server: SimServer): Oracle {
-  const { lock: lockKind, isCookie, rotates, lifetimeMs } = world.circumstances;
+  const { lock: lockKind, isCookie, rotates } = world.circumstances;
+  const lifetimeMs = lifetimeOf(world);
   const isShared = lockKind === 'shared';
   const budget = createBudget(world);
   const grants = new Map<string, Grant>();
@@ -305,7 +306,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
         () => `${peer.name} presents ${refreshToken} (${reason}, attempt ${request.attempt}) ${target ?? ''}`,
       );
       // a refresh function does not know that its session was left, or its lock lost, while it looked for the key, or was asked for another proof
-      const isOver = proven && (grant?.isLeft || holding?.isLost);
+      // or, where several hold the lock, that a peer has found the refresh token dead since: nothing is spent then
+      const isOver = proven && (grant?.isLeft || (isShared && grant?.isFoundDead) || holding?.isLost);
       if (!isOver && (!holding || (holding.isLost && holding.isTold)))
         world.violate('under the lock', `${peer.name} asks without it`);
       if (holding) holding.open++;

@@ -34,9 +34,10 @@ export interface Peer {
   thawedAt: number;
   /** How often everything under way was cut off. */
   cuts: number;
-  /** When that was last, and whether a sign-in was cut off. */
+  /** When that was last. */
   cutAt: number;
-  wasStarting: boolean;
+  /** When a sign-in last was. */
+  startCutAt: number;
   /** Runs something inside this peer, after a delay: later when it is frozen, never when it is dead, or was cut off. */
   deliver(delayMs: number, run: () => void, isUrgent?: boolean): () => void;
   /** The same, and a cut does not reach it: what comes from outside. */
@@ -100,7 +101,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     thawedAt: 0,
     cuts: 0,
     cutAt: Number.NEGATIVE_INFINITY,
-    wasStarting: false,
+    startCutAt: Number.NEGATIVE_INFINITY,
     deliver: (delayMs, run, isUrgent = false) => {
       let isCancelled = false;
       const { cuts } = peer;
@@ -136,8 +137,8 @@ export function createPeer(world: World, slot: number, name: string): Peer {
       world.trace(() => `what ${name} has under way is cut off`);
       peer.cuts++;
       peer.cutAt = world.now;
+      if (peer.starting.size > 0) peer.startCutAt = world.now;
       peer.holding = undefined;
-      peer.wasStarting = peer.starting.size > 0;
       peer.starting.clear();
       peer.ending = 0;
       peer.endingAnybody = 0;

@@ -74,6 +74,8 @@ export interface SimServer {
 
 const unheard = { expiresAt: undefined, heardAt: undefined, writtenAt: undefined, isStored: false };
 
+/** The life of an access token whose answer does not tell it. */
+const UNTOLD_MS = 1_800_000;
 /** What follows from an answer follows within this time. */
 const LONGEST_MS = 180_000;
 
@@ -83,7 +85,7 @@ export function createSimServer(world: World): SimServer {
   const accesses = new Map<string, Access>();
 
   function issue(grant: Grant, target?: string): TokenResponse {
-    const diesAt = world.now + (lifetimeMs ?? 1_800_000);
+    const diesAt = world.now + (lifetimeMs ?? UNTOLD_MS);
     const name = `a-${grant.name}-${accesses.size + 1}`;
     const accessToken = proofs?.hasJwtTokens ? jwtOf(name, world.now, diesAt) : name;
     const access = {
@@ -177,6 +179,11 @@ export function isOver(world: World, { access, isAlive }: Grant): boolean {
   const isRefused = !isAlive || isRevoked || seemsRefused || world.now >= diesAt;
   const isPast = expiresAt === undefined ? isRefused : world.wall() >= expiresAt;
   return !givesRefreshTokens && isPast;
+}
+
+/** How long an access token lives, as far as whoever gets it is told: by the answer, or by the token itself. */
+export function lifetimeOf({ circumstances: { lifetimeMs, proofs } }: World): number | undefined {
+  return lifetimeMs ?? (proofs?.hasJwtTokens ? UNTOLD_MS : undefined);
 }
 
 /** An access token that says when it was issued, by the clock of the server. */
