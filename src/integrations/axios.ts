@@ -51,11 +51,11 @@ export function tokenAdapter<Adapter extends AxiosAdapterLike>(
   tokens: TokenSource,
   options: AxiosOptions<Adapter>,
 ): Adapter {
-  const { axios, origins, withoutSession, allowInsecure } = options;
-  const fetched = createFetch(tokens, { origins, withoutSession, allowInsecure, fetch: sendBelow as never });
+  const { axios, adapter: own, ...others } = options;
+  const fetched = createFetch(tokens, { ...others, fetch: sendBelow as never });
   const targetOf = createTargets(readAllowedOrigins(options));
   const isListed = (url: string) => targetOf(url)?.isListed;
-  const below = options.adapter ?? axios?.defaults?.adapter;
+  const below = own ?? axios?.defaults?.adapter;
   if (!axios?.getUri || (typeof below !== 'function' && !axios.getAdapter)) {
     refuse('axios', 'axios itself, not an instance of it', axios);
   }
