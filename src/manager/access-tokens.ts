@@ -74,9 +74,7 @@ export class AccessTokens {
     if (!isSameTokenSet(next, last)) {
       const { leewayMs, needsRefreshToken, platform } = this.#parts.settings;
       const accessToken = next?.tokens.accessToken;
-      const { marks } = this.#parts;
-      marks.add(accessToken, isSameSession(next, last), next?.grant?.binding);
-      for (const other of Object.values(next?.others ?? {})) marks.add(other.accessToken, true, next?.grant?.binding);
+      this.#parts.marks.add(accessToken, isSameSession(next, last), next?.grant?.binding);
       this.#fresh = accessToken === undefined ? undefined : Promise.resolve(accessToken);
       this.#freshFrom = next ? freshFrom(next.tokens) : 0;
       // The last tokens of a session are good to their end, and the alarm ends the session then.
@@ -87,6 +85,9 @@ export class AccessTokens {
           : dueAt(next.tokens, leewayMs, platform.random());
       this.#since = platform.clock.now();
     }
+    // A peer's note about the same token set may bring others as well.
+    for (const other of Object.values(next?.others ?? {}))
+      this.#parts.marks.add(other.accessToken, true, next?.grant?.binding);
     return this.#dueAt;
   }
 
