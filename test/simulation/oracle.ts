@@ -283,17 +283,20 @@ export function createOracle(world: World, server: SimServer): Oracle {
       const { grant, index = 0 } = (refreshToken !== undefined && server.locate(refreshToken)) || {};
       const holding = proven ? proven.holding : peer.holding;
       const { sessionId, issuedAt } = peer.manager.getSnapshot();
+      const target = request.target?.resource;
+      const first = isAgain ? last.get(peer) : undefined;
       const presentation: Presentation = {
         peer,
         grant,
         index,
-        target: request.target?.resource,
+        target,
         at: world.now,
         // the manager counts from the beginning, however often a request is signed
         wallAt: proven?.begunAt ?? world.wall(),
         reason: request.reason,
         sessionId,
-        issuedAt,
+        // a request that is signed anew was begun with the tokens that were held then
+        issuedAt: first?.sessionId === sessionId && first?.target === target ? first?.issuedAt : issuedAt,
         holding,
         cuts: peer.cuts,
         acted: undefined,
@@ -301,7 +304,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
         rested: undefined,
         isGivenUp: false,
       };
-      const { target, reason } = presentation;
+      const { reason } = presentation;
       world.trace(
         () => `${peer.name} presents ${refreshToken} (${reason}, attempt ${request.attempt}) ${target ?? ''}`,
       );
