@@ -79,7 +79,9 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
     // a request belongs to the session whose token it carried
     const before = (rejected && server.find(rejected)?.grant) || oracle.grantOf(call.sessionId);
     // a look takes as long as the storage, and again if a peer tells of a change meanwhile
-    const isLooking = startedAt < peer.wokeAt + (oracle.faultAt(peer) > peer.wokeAt ? 60_000 : 10_000);
+    const isAwake = startedAt < peer.wokeAt + (oracle.faultAt(peer) > peer.wokeAt ? 60_000 : 10_000);
+    // so does one that a notice asks for which came while the page was frozen
+    const isLooking = isAwake || startedAt < peer.thawedAt + 1_000;
     // a look that was cut off is made again by whoever asks next
     const isAgain = peer.cutAt >= peer.wokeAt && peer.cutAt < peer.wokeAt + 10_000;
     // without a lock an old record may come back; and a cookie is the browser's, whatever session it is used in
