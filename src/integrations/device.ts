@@ -138,7 +138,8 @@ function readDevice({ status, body }: Answered, now: number): Device {
   if (
     status >= 200 &&
     status < 300 &&
-    [device_code, user_code, uri].every((text) => typeof text === 'string' && text)
+    [device_code, user_code].every((text) => typeof text === 'string' && text) &&
+    isWebAddress(uri)
   ) {
     const seconds = Number(expires_in) > 0 ? Math.min(Number(expires_in), MAX_LIFETIME_S) : DEFAULT_LIFETIME_S;
     return {
@@ -146,8 +147,8 @@ function readDevice({ status, body }: Answered, now: number): Device {
       intervalMs: readInterval(interval),
       code: {
         userCode: String(user_code),
-        verificationUri: String(uri),
-        verificationUriComplete: typeof complete === 'string' ? complete : undefined,
+        verificationUri: uri,
+        verificationUriComplete: isWebAddress(complete) ? complete : undefined,
         expiresAt: now + seconds * 1_000,
       },
     };
@@ -156,6 +157,11 @@ function readDevice({ status, body }: Answered, now: number): Device {
   const oauthError = readErrorCode(body?.error);
   const message = `Expected the server to give a code for this device, but ${oauthError ?? `status ${status}`} came.`;
   throw new SignInError('ERR_SIGN_IN_CONFIG', message, { oauthError, status });
+}
+
+// Applications open it: `javascript:` and their like go nowhere.
+function isWebAddress(address: unknown): address is string {
+  return typeof address === 'string' && /^https?:\/\//i.test(address);
 }
 
 /** Polls until the user has decided, or the code expires. */

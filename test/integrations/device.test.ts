@@ -217,6 +217,27 @@ describe('signing in a device', () => {
     expect(codes).toEqual([]);
   });
 
+  const codeAt = (uris: object) => ({ status: 200, body: { device_code: 'd', user_code: 'u', ...uris } });
+
+  test.each(['javascript:alert(1)', 'shop://device', '/device', 5])(
+    'an address for the user that no browser would visit is no answer: %s',
+    async (address) => {
+      const { clock, server, start, codes } = on();
+      server.next(codeAt({ verification_uri: address }), { endpoint: 'device' });
+      expect(await clock.runUntil(reason(start()))).toMatchObject({ code: 'ERR_SIGN_IN_CONFIG' });
+      expect(codes).toEqual([]);
+    },
+  );
+
+  test('one with the code in it is left out where no browser would visit it', async () => {
+    const { clock, server, start, codes } = on();
+    const uris = { verification_uri: 'https://g.test/d', verification_uri_complete: 'javascript:alert(1)' };
+    server.next(codeAt(uris), { endpoint: 'device' });
+    start();
+    await clock.advance(1_000);
+    expect(codes[0]).toMatchObject({ verificationUri: 'https://g.test/d', verificationUriComplete: undefined });
+  });
+
   test('what servers leave out, or name otherwise, is made up for', async () => {
     const { clock, server, start, codes, at } = on();
     server.next(
