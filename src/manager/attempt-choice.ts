@@ -44,7 +44,7 @@ export function choose(
   const isNewer = standing === 'found';
   const isOlder = base !== undefined && isLater(base, found); // our last write failed
   if (errand) {
-    const pause = [found.failure, held, errand.failureOf(found)].find((failure) => !isPauseOver(settings, failure));
+    const pause = [errand.failureOf(found), found.failure, held].find((failure) => !isPauseOver(settings, failure));
     return errand.choose(isOlder ? base : found, pause);
   }
   // In a cookie, access tokens cannot be told apart, and a newer one counts.
