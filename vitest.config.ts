@@ -20,8 +20,8 @@ export default defineConfig({
     // a guard against hangs, not a measurement: machines are busy
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // both cores of a small machine, where one would be left idle
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // many tests wait, for child processes say: three keep both cores of a small machine busy
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     coverage: {
       provider: 'v8',
       include: ['src/core/**', 'src/manager/**'],
