@@ -143,10 +143,16 @@ function teller() {
   return { listeners, tokens: { on, getSnapshot } as unknown as TokenManager };
 }
 
-test('a request that went out without the access token is told, with the origin that is not listed', () => {
+/** One that is explained from the beginning. */
+function explained() {
   const { listeners, tokens } = teller();
   const write = vi.fn();
   explain(tokens, write);
+  return { listeners, write };
+}
+
+test('a request that went out without the access token is told, with the origin that is not listed', () => {
+  const { listeners, write } = explained();
   listeners.get('requestPassedOver')?.({ at: 0, sessionId: 'id', origin: 'https://files.example' });
   expect(write).toHaveBeenLastCalledWith(
     'evertoken: A request went out without the access token: https://files.example is not among `origins`. Said once for each origin.',
@@ -154,18 +160,14 @@ test('a request that went out without the access token is told, with the origin 
 });
 
 test('a 401 that wants another sign-in is told as one that no refresh changes', () => {
-  const { listeners, tokens } = teller();
-  const write = vi.fn();
-  explain(tokens, write);
+  const { listeners, write } = explained();
   const challenges = [{ scheme: 'bearer', parameters: { error: 'insufficient_user_authentication' } }];
   listeners.get('requestRejected')?.({ status: 401, origin: 'https://api.example', replayed: false, challenges });
   expect(write).toHaveBeenLastCalledWith(expect.stringContaining('It wants more than this session may do'));
 });
 
 test('a refusal by a rule of the application is told as one that a new access token may help', () => {
-  const { listeners, tokens } = teller();
-  const write = vi.fn();
-  explain(tokens, write);
+  const { listeners, write } = explained();
   listeners.get('requestRejected')?.({ status: 419, origin: 'https://api.example', replayed: false, challenges: [] });
   expect(write).toHaveBeenLastCalledWith(
     'evertoken: https://api.example refused a request with 419. It is replayed with a new access token, if that can be.',
@@ -173,9 +175,7 @@ test('a refusal by a rule of the application is told as one that a new access to
 });
 
 test('a refresh for another API is told with its name, and a lifetime that nobody knows as that', () => {
-  const { listeners, tokens } = teller();
-  const write = vi.fn();
-  explain(tokens, write);
+  const { listeners, write } = explained();
   const event = {
     at: 0,
     target: 'https://files.example||read write',
@@ -194,9 +194,7 @@ test('a refresh for another API is told with its name, and a lifetime that nobod
 });
 
 test('an attempt that none follows is told as that, and a moment that has passed as no time left', () => {
-  const { listeners, tokens } = teller();
-  const write = vi.fn();
-  explain(tokens, write);
+  const { listeners, write } = explained();
   const event = { at: 5_000, attempt: 2, error: { code: 'ERR_REFRESH_CONFIG', message: 'Correct the client.' } };
   listeners.get('refreshFailed')?.(event);
   expect(write).toHaveBeenLastCalledWith(
