@@ -1,4 +1,11 @@
-import { isLater, isSameSession, isSameTokenSet, pauseOf, type SessionRecord } from './session-record.js';
+import {
+  isLater,
+  isSameSession,
+  isSameTokenSet,
+  pauseOf,
+  type SessionRecord,
+  type StoredFailure,
+} from './session-record.js';
 
 /** Which record is right: the one that this manager holds, the one that was found in the storage, or none of them. */
 export type Standing = 'held' | 'found' | 'neither';
@@ -29,12 +36,21 @@ export function withMark(record: SessionRecord, other: SessionRecord | undefined
   return other?.unanswered && isSameTokenSet(record, other) ? { ...record, unanswered: true } : record;
 }
 
-/** What to write where the held record stands: with the mark and with the longer pause of the same session. */
-export function merge(held: SessionRecord, found: SessionRecord | undefined, now: number): SessionRecord {
+/** Whether a pause is over: its time has come, or the clock was set back far. */
+type IsOver = (pause: StoredFailure) => boolean;
+
+/** Whether one pause counts rather than another: one that lasts, before all one that the server named, or else the longer one. */
+function outweighs(pause: StoredFailure | undefined, other: StoredFailure | undefined, isOver: IsOver): boolean {
+  const rank = (one: typeof pause) => (!one || isOver(one) ? 0 : 1 + Number(one.named));
+  return (rank(pause) - rank(other) || (pause?.retryAt ?? 0) - (other?.retryAt ?? 0)) > 0;
+}
+
+/** What to write where the held record stands: with the mark, and with the pause of the same session that counts. */
+export function merge(held: SessionRecord, found: SessionRecord | undefined, isOver: IsOver): SessionRecord {
   const failure = isSameSession(found, held) ? found?.failure : undefined;
   // A `Retry-After` that a peer received applies to newer tokens of the session as well.
-  const isLonger = failure && failure.retryAt > Math.max(pauseOf(held), now);
-  return withMark(isLonger ? { ...held, failure } : held, found);
+  const isNews = failure && !isOver(failure) && outweighs(failure, held.failure, isOver);
+  return withMark(isNews ? { ...held, failure } : held, found);
 }
 
 /** Two may have been told to wait at the same time, or one while the other was served: the longer pause holds. */
@@ -45,7 +61,7 @@ export function withLongerPause(later: SessionRecord, held: SessionRecord): Sess
 }
 
 /** Whether the storage has to be written for the standing record to be in it. */
-export function isBehind(found: SessionRecord | undefined, standing: SessionRecord): boolean {
+export function isBehind(found: SessionRecord | undefined, standing: SessionRecord, isOver: IsOver): boolean {
   if (!found || !isSameSession(found, standing) || isLater(standing, found)) return true;
-  return found.revision === standing.revision && pauseOf(found) < pauseOf(standing);
+  return found.revision === standing.revision && outweighs(standing.failure, found.failure, isOver);
 }

@@ -1,5 +1,4 @@
-import type { AnyTokenError } from '../errors.js';
-import { SessionError } from '../errors.js';
+import { type AnyTokenError, SessionError } from '../errors.js';
 import type { Repeats } from './backoff.js';
 import { failureError } from './failure-error.js';
 import { reconcile, withLongerPause } from './reconcile.js';
@@ -160,7 +159,9 @@ export function transition(state: SessionState, input: SessionInput): Transition
       };
     case 'refreshed': {
       const { type, base, record, isErrand, ...facts } = input;
-      if (!held || !isSameSession(held, base) || !isLater(record, held)) return { state, effects: [] };
+      // Where several hold the lock, an errand of a peer may have come to the same revision: with the access token of before.
+      const isBeside = held && record.revision === held.revision && !isErrand && isSameAccess(held, base);
+      if (!held || !isSameSession(held, base) || !(isBeside || isLater(record, held))) return { state, effects: [] };
       const announced = facts.by === 'us' ? [announce] : [];
       // An errand has moved the refresh token: the access token, and a refresh of it, go on as they were.
       if ((isErrand || facts.by === 'peer') && isSameAccess(record, held)) {
@@ -261,8 +262,11 @@ function fail(state: SessionState, { base, record, failing, again, own, isPeers 
   // The tokens of a peer that were presented may have become the held ones meanwhile.
   const isKnown = isSameTokenSet(held, base) || isSameTokenSet(held, record);
   // An errand may have changed the held record meanwhile.
-  if (!held || !(isKnown || (base && isSameSession(held, base) && isSameAccess(held, base)))) {
-    return { state, effects: [] };
+  const isSame = held && base && isSameSession(held, base);
+  if (!held || !(isKnown || (isSame && isSameAccess(held, base)))) {
+    // Where a peer was faster, a `Retry-After` applies to its tokens as well.
+    const next = isSame && record ? withLongerPause(held, record) : held;
+    return { state: next && next !== held ? live(next) : state, effects: [] };
   }
   // What an errand has noted meanwhile stays, and so does the pause that is news.
   const kept = !record ? held : isLater(held, record) ? { ...held, failure: record.failure } : record;

@@ -1,7 +1,7 @@
 import { claimsOf } from '../core/challenge.js';
 import { dueAt, freshFrom, freshness, isUsable, outlives } from '../core/freshness.js';
 import type { SentWith } from '../core/hooks.js';
-import { isFinal, renewal } from '../core/renewal.js';
+import { isFinal } from '../core/renewal.js';
 import { noSession } from '../core/session.js';
 import { isSameSession, isSameTokenSet, type SessionRecord } from '../core/session-record.js';
 import { isTokenError, LockError, OptionsError, RefreshError, SessionError, StorageError } from '../errors.js';
@@ -12,6 +12,7 @@ import { withDeadline } from './deadline.js';
 import type { Demands } from './demands.js';
 import type { Exchange } from './exchange.js';
 import { type LiveSession, pastSession, requireSession, whenKnown } from './live-session.js';
+import { isNothingToAsk } from './nothing-to-ask.js';
 import { fail, type Settings } from './options.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands } from './pending-commands.js';
@@ -242,9 +243,7 @@ export class AccessTokens {
         'The refresh function asked for an access token, which waits for that same refresh: use the request it was given, and pass its signal on.';
       throw new OptionsError('ERR_OPTIONS', message);
     }
-    const { needsRefreshToken, platform } = this.#parts.settings;
-    const isNothing = renewal(state.record.tokens, reason, needsRefreshToken, platform.clock.now()) === 'nothing';
-    if (isNothing && !this.#parts.marks.lost) {
+    if (isNothingToAsk(this.#parts, state.record.tokens, reason)) {
       throw new RefreshError('ERR_REFRESH_CONFIG', `Nothing was asked: ${NO_REFRESH_TOKEN}.`, { attempts: 0 });
     }
     const isProbe = reason === 'asked' && !(state.status === 'waiting' && state.failing.named);

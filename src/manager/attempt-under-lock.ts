@@ -17,7 +17,7 @@ export function attemptUnderLock(
     .withLock((storage) => {
       // Another run here, a refresh or an errand, may have moved the refresh token while this one waited for the lock.
       const base = records.newest(request.base);
-      return new Attempt(parts, run, { ...request, base, known: request.base?.failure }, storage).execute();
+      return new Attempt(parts, run, { ...request, base }, storage).execute();
     })
     .catch(async (error: AnyTokenError): Promise<AttemptOutcome> => {
       const { base } = request;

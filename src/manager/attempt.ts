@@ -2,9 +2,10 @@ import { claimsOf } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
 import { hooks } from '../core/hooks.js';
+import { withLongerPause, withMark } from '../core/reconcile.js';
 import { isFinal } from '../core/renewal.js';
 import type { GrantEndpoints } from '../core/session-grant.js';
-import { isSameSession, isSameTokenSet, type SessionRecord, supersedes } from '../core/session-record.js';
+import { isLater, isSameSession, isSameTokenSet, type SessionRecord, supersedes } from '../core/session-record.js';
 import { isSameSubject, type TokenSet, withRefreshToken } from '../core/token-set.js';
 import type { Answer, Refused } from './answer.js';
 import { choose } from './attempt-choice.js';
@@ -78,7 +79,6 @@ export class Attempt {
     const { settings, session, store, unstored } = this.#parts;
     const { clock } = settings.platform;
     const { base, errand } = this.#request;
-    const { lease } = this.#storage;
     const startedAt = clock.now();
     const found = await this.#read();
     if (this.#isSuperseded()) return SUPERSEDED;
@@ -101,7 +101,7 @@ export class Attempt {
     if (current && !settings.isGrant && !this.#isBlind)
       await this.#storage.write({ ...current, unanswered: true }).catch(() => undefined);
     if (this.#isSuperseded()) return SUPERSEDED;
-    if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
+    if (this.#storage.isLost()) return unavailable(lockLost(), clock.now());
     // The write of a peer that had timed out may have come through meanwhile.
     const { record: held } = session;
     if (current && held && supersedes(held, current)) {
@@ -133,12 +133,13 @@ export class Attempt {
    * cookie, the server says whose session it is, also where the storage is dead for good.
    *
    * What cannot be read is not overwritten: it may be a newer session. The reconciler reads before it writes.
+   * `mayFail`: what follows ends no session, and holds here until it can be stored.
    */
-  #read(): Promise<Found> {
+  #read(mayFail = false): Promise<Found> {
     const { settings, store } = this.#parts;
     const { base, isSignIn } = this.#request;
     return this.#storage.read().catch((error) => {
-      const isTold = settings.isCookie && (isSignIn || isDeath(settings, error));
+      const isTold = mayFail || (settings.isCookie && (isSignIn || isDeath(settings, error)));
       if (!isTold && (!base || store.wasStored(base))) throw error;
       this.#isBlind = true;
       return { record: undefined };
@@ -193,7 +194,7 @@ export class Attempt {
     const { settings, records, unstored, session } = this.#parts;
     const { clock } = settings.platform;
     const facts = request ? this.#facts : unstored.facts;
-    if (this.#storage.lease.signal.aborted) {
+    if (this.#storage.isLost()) {
       unstored.put(current, tokens, facts);
       return { ...unavailable(lockLost(), clock.now()), kind: 'lock-lost' };
     }
@@ -221,15 +222,14 @@ export class Attempt {
   ): Promise<AttemptOutcome> {
     const { settings, store, unstored } = this.#parts;
     const { clock } = settings.platform;
-    const { lease } = this.#storage;
     let waitedMs = 0;
-    for (const readAfterMs of lease.exclusive === false ? SHARED_LOCK_READS_MS : [0]) {
+    for (const readAfterMs of this.#storage.isExclusive ? [0] : SHARED_LOCK_READS_MS) {
       const delayMs = readAfterMs - waitedMs;
       if (delayMs > 0) await new Promise<void>((resolve) => clock.after(delayMs, resolve));
       waitedMs = readAfterMs;
       const late = unstored.take(current);
       if (late) return this.#storeTokens(current, late);
-      const { record } = await this.#read();
+      const { record } = await this.#read(typeof end === 'function');
       if (this.#isSuperseded()) return SUPERSEDED;
       // What a peer has noted about the same tokens does not make them better.
       const isSame = isSameTokenSet(record, current) && record?.tokens.refreshToken === current?.tokens.refreshToken;
@@ -239,9 +239,9 @@ export class Attempt {
           : { kind: 'replaced', record };
       }
     }
-    // The new holder of the lock decides.
-    if (lease.signal.aborted) return unavailable(lockLost(), clock.now());
     if (typeof end === 'function') return end();
+    // The new holder of the lock decides.
+    if (this.#storage.isLost()) return unavailable(lockLost(), clock.now());
     const over = current ?? (this.#request.isSignIn ? this.#request.base : undefined);
     if (over) await this.#erase(over);
     return end;
@@ -252,8 +252,10 @@ export class Attempt {
     const { errand, failures } = this.#request;
     // A peer that held the lock as well may have been faster.
     const { record: newest } = session;
-    const held = asked && newest && isSameSession(newest, asked) && supersedes(newest, asked) ? newest : undefined;
-    const current = (errand && held) ?? asked;
+    const isSame = asked && newest && isSameSession(newest, asked);
+    const held = isSame && isLater(newest, asked) ? newest : undefined;
+    // An errand keeps what has been noted since, a failure of the session's own refresh as well.
+    const current = errand && isSame && !isLater(asked, newest) ? withMark(newest, asked) : asked;
     const noted = current && errand ? errand.failureOf(current) : current?.failure;
     const last = current ? noted : lastRefusal(session.failing);
     const count = (noted?.count ?? failures) + 1;
@@ -270,7 +272,8 @@ export class Attempt {
     if (!record && failure.named) await this.#storage.writePause(failure).catch(() => undefined);
     if (record) {
       records.note(record);
-      if (!held || errand) await this.#write(record); // a newer record stays
+      const kept = held && !errand ? withLongerPause(held, record) : record; // a newer record stays
+      if (kept !== held) await this.#write(kept);
     }
     return failed(failureError(failure, answer.detail, answer.cause), failure, record, isPassing, true);
   }

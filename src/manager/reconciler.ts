@@ -1,8 +1,10 @@
 import { backoffDelay } from '../core/backoff.js';
 import { isBehind, merge } from '../core/reconcile.js';
+import type { StoredFailure } from '../core/session-record.js';
 import { announce } from './announce.js';
 import { isAlive, STORAGE_LIMIT_MS } from './hold-lock.js';
 import type { Settings } from './options.js';
+import { isPauseOver } from './pause.js';
 import type { PendingWork } from './pending-work.js';
 import type { RecordStore } from './record-store.js';
 import type { SessionStore } from './session-store.js';
@@ -80,8 +82,9 @@ export class Reconciler {
       }
       if (standing === 'found') this.#parts.foundNewer();
       if (standing !== 'held' || !held || isForeign) return false;
-      const record = merge(held, found, this.#parts.settings.platform.clock.now());
-      if (!isBehind(found, record)) return false;
+      const isOver = (pause: StoredFailure) => isPauseOver(this.#parts.settings, pause);
+      const record = merge(held, found, isOver);
+      if (!isBehind(found, record, isOver)) return false;
       await storage.write(record);
       return true;
     });

@@ -4,7 +4,6 @@ import { orNone } from '../core/or-none.js';
 import { reconcile, type Standing, withMark } from '../core/reconcile.js';
 import { isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
 import { type AnyTokenError, isTokenError, StorageError } from '../errors.js';
-import type { Lease } from '../ports/lock.js';
 import { withDeadline } from './deadline.js';
 import { holdLock, lockLost, STORAGE_LIMIT_MS } from './hold-lock.js';
 import { marksOf } from './marks-of.js';
@@ -41,7 +40,9 @@ export interface Found {
 
 /** The storage while the lock is held: the only way to write. Every method throws `StorageError`. */
 export interface LockedStorage {
-  readonly lease: Lease;
+  /** No other holder is in the lock as long as it is not lost. */
+  readonly isExclusive: boolean;
+  isLost(): boolean;
   read(): Promise<Found>;
   write(record: SessionRecord): Promise<void>;
   erase(): Promise<void>;
@@ -69,6 +70,8 @@ export class RecordStore {
   #tombstones: Set<string> | undefined;
   /** The fault of the storage that was reported last; each is reported once. */
   #reported: unknown;
+  /** How often the lock was granted: what has it to itself has lost it when it is granted again. */
+  #grants = 0;
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
@@ -92,9 +95,13 @@ export class RecordStore {
     const report: Report = (...fault) => faults.push(fault);
     try {
       return await holdLock(this.#parts.settings, (lease) => {
+        const grant = ++this.#grants;
+        const isExclusive = lease.exclusive !== false;
+        // A page that was frozen may be granted the lock anew before it hears that it has lost it.
+        const isLost = () => lease.signal.aborted || (isExclusive && grant < this.#grants);
         const fenced = () => (lease.fence === undefined ? undefined : { fence: lease.fence });
         const change = (operation: Operation, work: () => unknown, late?: () => void) => {
-          if (lease.signal.aborted) throw lockLost();
+          if (isLost()) throw lockLost();
           return this.#bounded(operation, report, work, late);
         };
         const writePause = async (pause: StoredFailure | undefined): Promise<void> => {
@@ -106,7 +113,8 @@ export class RecordStore {
           this.#setMarks(() => null); // nothing is left of what they were about
         };
         return task({
-          lease,
+          isExclusive,
+          isLost,
           read: () => this.#read(report),
           write: async (record) => {
             // A write that timed out may have been seen by peers: that the record is gone means that one of them ended it.

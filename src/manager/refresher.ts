@@ -2,7 +2,6 @@ import { backoffDelay } from '../core/backoff.js';
 import type { Challenge } from '../core/challenge.js';
 import { isUsable } from '../core/freshness.js';
 import { nextStep } from '../core/next-step.js';
-import { renewal } from '../core/renewal.js';
 import { type AttemptFacts, noSession } from '../core/session.js';
 import type { RefreshReason } from '../core/session-events.js';
 import {
@@ -18,6 +17,7 @@ import { type AttemptOutcome, whatStands } from './attempt-outcome.js';
 import type { AttemptRequest } from './attempt-request.js';
 import { attemptUnderLock } from './attempt-under-lock.js';
 import { isAlive, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
+import { isNothingToAsk } from './nothing-to-ask.js';
 import { isPauseOver } from './pause.js';
 import type { PendingCommands, StartTurn } from './pending-commands.js';
 import type { PendingWork } from './pending-work.js';
@@ -69,14 +69,11 @@ export class Refresher {
 
   /** Starts a refresh unless one is under way. The outcome goes to the session and to the callers who wait. */
   start(reason: RefreshReason, challenge?: Challenge): void {
-    const { settings, session, pending } = this.#parts;
+    const { session, pending } = this.#parts;
     if (this.#run && !this.isRunning) this.#replaceDead(this.#run, reason, challenge);
     // While a session is being started, callers wait for that one.
     if (this.#run || pending.isStarting || session.state.status === 'none') return;
-    const { needsRefreshToken, platform } = settings;
-    const { record } = session;
-    const isNothing = renewal(record?.tokens, reason, needsRefreshToken, platform.clock.now()) === 'nothing';
-    if (isNothing && !this.#parts.marks.lost) return;
+    if (isNothingToAsk(this.#parts, session.record?.tokens, reason)) return;
     void this.#start(reason, false, challenge);
   }
 
@@ -125,11 +122,12 @@ export class Refresher {
       if (this.#run !== run || this.isRunning) return;
       run.stop(); // what it was sent is stored all the same
       this.#clear(run);
-      const { session } = this.#parts;
+      const { session, callers } = this.#parts;
       session.dispatch({ type: 'abandoned' });
       const { failing } = session;
-      // A server may have named a pause since, as a peer has told.
-      if (failing?.named && !isPauseOver(settings, failing)) this.#parts.callers.reject(failing.error);
+      // A peer may have told of a pause since.
+      const isHeld = failing && (failing.named || reason !== 'asked') && !isPauseOver(settings, failing);
+      if (isHeld) callers.reject(failing.error);
       else this.start(reason, challenge);
     });
   }
@@ -167,9 +165,10 @@ export class Refresher {
     // The probe of an open circuit breaker is one attempt; so is a refresh while offline, which may be wrong.
     const attempts = session.failing || !wakeups.isOnline() ? 1 : settings.retry.attempts;
     let reason = first;
+    let known = session.record?.failure;
     for (let attempt = 1; ; attempt++) {
       const base = session.record;
-      const request: AttemptRequest = { base, reason, attempt, isSignIn, challenge, failures: this.#failures };
+      const request: AttemptRequest = { base, reason, attempt, isSignIn, challenge, known, failures: this.#failures };
       this.#own = { reason, attempt, durationMs: 0 };
       this.#aliveAt = clock.now();
       session.dispatch({ type: 'attempted', reason, attempt });
@@ -195,6 +194,7 @@ export class Refresher {
       // The run is cleared before the outcome is published: a listener that asks for a refresh starts a new one.
       if (next.step === 'stop') this.#clear(run);
       this.#publish(outcome, request, clock.now() - startedAt, next.step === 'retry');
+      if ('record' in outcome && outcome.record) known = outcome.record.failure;
       if (next.step === 'refresh-found') {
         reason = 'expired';
       } else if (next.step === 'retry') {

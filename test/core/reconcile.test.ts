@@ -1,10 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isBehind, merge, reconcile, type Standing, withLongerPause, withMark } from '../../src/core/reconcile.js';
-import { isSameSession, isSameTokenSet, type SessionRecord } from '../../src/core/session-record.js';
+import {
+  isSameSession,
+  isSameTokenSet,
+  type SessionRecord,
+  type StoredFailure,
+} from '../../src/core/session-record.js';
 import { failureUntil, recordWith } from '../support/session-records.js';
 
 const NOW = 1_000;
+const overAt =
+  (now: number) =>
+  ({ retryAt }: StoredFailure) =>
+    retryAt <= now;
+const isOver = overAt(NOW);
 
 describe('which record is right', () => {
   const ours = (revision: number) => recordWith({ sessionId: 'ours', revision });
@@ -52,11 +62,11 @@ describe('the record that is written where the held one stands', () => {
     ['the mark of another session', recordWith({ sessionId: 'other', revision: 5, unanswered: true })],
     ['the mark of older tokens', recordWith({ revision: 4, unanswered: true })],
   ])('is the held one, where this was found: %s', (_, found) => {
-    expect(merge(held, found, NOW)).toEqual(held);
+    expect(merge(held, found, isOver)).toEqual(held);
   });
 
   test('has the pause that was found with older tokens of the same session, from one millisecond ahead', () => {
-    expect(merge(held, paused(NOW + 1), NOW)).toEqual({ ...held, failure: failureUntil(NOW + 1) });
+    expect(merge(held, paused(NOW + 1), isOver)).toEqual({ ...held, failure: failureUntil(NOW + 1) });
   });
 
   test.each([
@@ -64,18 +74,37 @@ describe('the record that is written where the held one stands', () => {
     ['just as long', 200],
   ])('keeps its own pause where the one that was found is %s', (_, afterMs) => {
     const waiting = { ...held, failure: failureUntil(NOW + 200, true) };
-    expect(merge(waiting, paused(NOW + afterMs), NOW)).toEqual(waiting);
+    expect(merge(waiting, paused(NOW + afterMs), isOver)).toEqual(waiting);
   });
 
-  test('has the longer pause that was found in place of its own', () => {
-    const waiting = { ...held, failure: failureUntil(NOW + 200, true) };
-    expect(merge(waiting, paused(NOW + 201), NOW).failure).toEqual(failureUntil(NOW + 201));
+  test.each([true, false])('has the longer pause that was found in place of its own (named: %s)', (named) => {
+    const waiting = { ...held, failure: failureUntil(NOW + 200, named) };
+    const found = paused(NOW + 201, { failure: failureUntil(NOW + 201, named) });
+    expect(merge(waiting, found, isOver).failure).toEqual(found.failure);
+  });
+
+  test('has the pause that the server named, while it lasts, in place of a longer one that nobody named', () => {
+    const named = failureUntil(NOW + 200, true);
+    const longer = failureUntil(NOW + 900);
+    expect(merge({ ...held, failure: longer }, paused(0, { failure: named }), isOver).failure).toEqual(named);
+    expect(merge({ ...held, failure: named }, paused(0, { failure: longer }), isOver).failure).toEqual(named);
+    const over = overAt(NOW + 200);
+    expect(merge({ ...held, failure: longer }, paused(0, { failure: named }), over).failure).toEqual(longer);
+    expect(merge({ ...held, failure: named }, paused(0, { failure: longer }), over).failure).toEqual(longer);
+  });
+
+  test('has the pause that was found in place of its own that a clock which was set back has moved out of reach', () => {
+    const away = failureUntil(NOW + 9_000, true);
+    const near = failureUntil(NOW + 200, true);
+    const isVoid = ({ retryAt }: StoredFailure) => retryAt > NOW + 3_600 || retryAt <= NOW;
+    expect(merge({ ...held, failure: away }, paused(0, { failure: near }), isVoid).failure).toEqual(near);
+    expect(merge({ ...held, failure: near }, paused(0, { failure: away }), isVoid).failure).toEqual(near);
   });
 
   test('has the mark that was found with the same tokens, and keeps its own', () => {
     const marked = { ...held, unanswered: true };
-    expect(merge(held, marked, NOW)).toEqual(marked);
-    expect(merge(marked, held, NOW)).toEqual(marked);
+    expect(merge(held, marked, isOver)).toEqual(marked);
+    expect(merge(marked, held, isOver)).toEqual(marked);
     expect(withMark(held, marked)).toEqual(marked);
     expect(withMark(held, undefined)).toBe(held);
   });
@@ -93,7 +122,15 @@ describe('the storage is behind', () => {
     ['the same tokens without the pause', recordWith({ revision: 5 })],
     ['the same tokens with a shorter pause', paused(NOW - 1)],
   ])('where it holds %s', (_, found) => {
-    expect(isBehind(found, standing)).toBe(true);
+    expect(isBehind(found, standing, isOver)).toBe(true);
+  });
+
+  test('where a longer pause that nobody named hides the one that the server named, while that lasts', () => {
+    const named = recordWith({ revision: 5, failure: failureUntil(NOW + 5, true) });
+    expect(isBehind(paused(NOW + 9), named, isOver)).toBe(true);
+    expect(isBehind(named, paused(NOW + 9), isOver)).toBe(false);
+    expect(isBehind(paused(NOW + 9), named, overAt(NOW + 5))).toBe(false);
+    expect(isBehind(named, paused(NOW + 9), overAt(NOW + 5))).toBe(true);
   });
 
   test.each([
@@ -101,7 +138,7 @@ describe('the storage is behind', () => {
     ['the same tokens with a longer pause', paused(NOW + 1)],
     ['newer tokens', recordWith({ revision: 6 })],
   ])('but not where it holds %s', (_, found) => {
-    expect(isBehind(found, standing)).toBe(false);
+    expect(isBehind(found, standing, isOver)).toBe(false);
   });
 });
 
@@ -139,8 +176,8 @@ describe('over all records', () => {
     if (standing === 'found') return { held: stored, stored, storedIds: seen, buriedIds };
     if (standing === 'neither') return { held: undefined, stored: undefined, storedIds: seen, buriedIds };
     if (!held) throw new Error('nothing is held that could stand');
-    const merged = merge(held, stored, NOW);
-    if (!isBehind(stored, merged)) return { held, stored, storedIds: seen, buriedIds };
+    const merged = merge(held, stored, isOver);
+    if (!isBehind(stored, merged, isOver)) return { held, stored, storedIds: seen, buriedIds };
     return { held, stored: merged, storedIds: seen.concat(merged.sessionId), buriedIds };
   }
 
@@ -159,8 +196,8 @@ describe('over all records', () => {
     check(
       fc.property(record, fc.boolean(), (winner, isBuried) => {
         expect(reconcile(winner, winner, { wasStored: true, isBuried })).toBe('held');
-        expect(merge(winner, winner, NOW)).toEqual(winner);
-        expect(isBehind(winner, winner)).toBe(false);
+        expect(merge(winner, winner, isOver)).toEqual(winner);
+        expect(isBehind(winner, winner, isOver)).toBe(false);
       }),
     );
   });
@@ -185,28 +222,31 @@ describe('over all records', () => {
     );
   });
 
-  test('no pause that lies ahead is shortened by a merge, and no mark is lost', () => {
+  test('of the pauses that lie ahead the longest counts, of those that the server named if there are any, and no mark is lost', () => {
     check(
       fc.property(record, maybe, (held, found) => {
-        const merged = merge(held, found, NOW);
+        const merged = merge(held, found, isOver);
         expect(isSameTokenSet(merged, held)).toBe(true);
         expect(merged.tokens).toBe(held.tokens);
-        expect(pauseOf(merged)).toBeGreaterThanOrEqual(pauseOf(held));
-        if (found && isSameSession(found, held) && pauseOf(found) > NOW) {
-          expect(pauseOf(merged)).toBeGreaterThanOrEqual(pauseOf(found));
-        }
+        const ours = found && isSameSession(found, held) ? [held, found] : [held];
+        const ahead = ours.filter((one) => pauseOf(one) > NOW);
+        const named = ahead.filter((one) => one.failure?.named);
+        const counting = named.length > 0 ? named : ahead;
+        expect(pauseOf(merged)).toBe(counting.length > 0 ? Math.max(...counting.map(pauseOf)) : pauseOf(held));
         expect(merged.unanswered).toBe(held.unanswered || (found?.unanswered === true && isSameTokenSet(held, found)));
       }),
     );
   });
 
-  test('nothing is behind after the merged record was written, whenever that is looked at', () => {
+  test('nothing is behind after the merged record was written, until a pause that the server named is over', () => {
     check(
       fc.property(record, maybe, fc.nat(10), (held, found, laterMs) => {
-        const merged = merge(held, found, NOW);
-        expect(isBehind(merged, merged)).toBe(false);
-        expect(isBehind(merged, held)).toBe(false);
-        expect(isBehind(merged, merge(held, merged, NOW + laterMs))).toBe(false);
+        const merged = merge(held, found, isOver);
+        const later = overAt(NOW + laterMs);
+        expect(isBehind(merged, merged, later)).toBe(false);
+        expect(isBehind(merged, held, isOver)).toBe(false);
+        const wasNamed = merged.failure?.named === true && merged.failure.retryAt <= NOW + laterMs;
+        if (!wasNamed) expect(isBehind(merged, merge(held, merged, later), later)).toBe(false);
       }),
     );
   });

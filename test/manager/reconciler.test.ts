@@ -205,7 +205,7 @@ describe('the reconciler', () => {
   );
 
   test('keeps its own pause where that is the longer one', async () => {
-    const far = Date.UTC(2027, 0, 1);
+    const far = fakeClock().now() + 60_000;
     const { written } = await reconcileOnce(record('one', 5, paused(far)), (now) => record('one', 4, paused(now + 50)));
     expect(written).toMatchObject([{ failure: { retryAt: far } }]);
   });

@@ -232,9 +232,23 @@ describe('the right to write', () => {
       asked.push([name, signal.aborted, options]);
       return task(lease);
     });
-    expect(await store.withLock(async (held) => held.lease === lease)).toBe(true);
+    expect(await store.withLock(async (held) => [held.isExclusive, held.isLost()])).toEqual([true, false]);
     expect(asked).toEqual([[NAME, false, { holdMs: 13_000 }]]);
     expect(clock.pending).toBe(0);
+  });
+
+  test('is lost to whoever has the lock to itself as soon as it is granted here again, also before the lease says so', async () => {
+    for (const exclusive of [true, false]) {
+      const { store } = locked((_name, _signal, task) => task({ ...lease, exclusive }));
+      await store.withLock(async (frozen) => {
+        expect(frozen.isExclusive).toBe(exclusive);
+        await store.withLock(async (held) => {
+          expect([held.isLost(), frozen.isLost()]).toEqual([false, exclusive]);
+          if (exclusive) await expect(frozen.write(record)).rejects.toMatchObject({ code: 'ERR_LOCK_LOST' });
+          else await frozen.write(record);
+        });
+      });
+    }
   });
 
   test('writes with the fence of its lease, and without one where there is none', async () => {

@@ -31,6 +31,8 @@ export function createCallerChecks(world: World, oracle: Oracle, storage: SimSto
     const { lastStart, manager } = peer;
     if (
       background ||
+      // tokens that came after the lock was lost are stored at once
+      oracle.lastOf(peer)?.holding?.isLost ||
       target !== undefined ||
       world.now > startedAt ||
       lastStart?.at !== world.now ||

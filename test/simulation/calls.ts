@@ -109,7 +109,8 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
     if (kind === 'replace' && token === rejected) world.violate('replaced', `${what}, which was rejected`);
     // while the storage cannot be read or written, what is new lives in memory
     const isElsewhere = storage.isKnownDead(peer) || storage.isIntruded;
-    const isInMemory = oracle.faultAt(peer) >= world.now - 60_000 || isElsewhere;
+    // where a repair was cut off, what it had to store is stored before the next request
+    const isInMemory = oracle.faultAt(peer) >= world.now - 60_000 || isElsewhere || peer.cutAt > heardAt;
     // another session that was stored, or an emptied storage, is not written over; a repair that froze, or was cut off, or met
     // another client's record has not found out yet
     const { sessionId, since } = oracle.present();

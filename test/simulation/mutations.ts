@@ -41,7 +41,7 @@ export const mutations: readonly Mutation[] = [
       { file: 'manager/refresh-run.ts', find: ', this.#detached]);', replace: ']);' },
       {
         file: SESSION,
-        find: '!held || !isSameSession(held, base) || !isLater(record, held)',
+        find: '!held || !isSameSession(held, base) || !(isBeside || isLater(record, held))',
         replace: 'held && !isLater(record, held)',
       },
     ],
@@ -51,7 +51,7 @@ export const mutations: readonly Mutation[] = [
     means:
       'Of one session, any other record counts as newer than the one held, and an outcome with an older revision is applied: tokens of the past come back, and their spent refresh token is presented.',
     patches: [
-      { file: SESSION, find: ' || !isLater(record, held)) return', replace: ') return' },
+      { file: SESSION, find: ' || !(isBeside || isLater(record, held))) return', replace: ') return' },
       { file: RECORD, find: '|| isLater(found, held);', replace: '|| found.revision !== held.revision;' },
       {
         file: RECONCILE,
@@ -86,8 +86,8 @@ export const mutations: readonly Mutation[] = [
     'sleeps with the lock in hand',
     'The delay before the next attempt is spent while the lock is held.',
     ATTEMPT,
-    'await this.#write(record); // a newer record stays\n    }',
-    'await this.#write(record);\n    }\n    await new Promise<void>((resolve) => platform.clock.after(delayMs, resolve));',
+    'if (kept !== held) await this.#write(kept);\n    }',
+    'if (kept !== held) await this.#write(kept);\n    }\n    await new Promise<void>((resolve) => platform.clock.after(delayMs, resolve));',
   ),
   mutation(
     'no second look before a refusal is believed',
@@ -128,7 +128,7 @@ export const mutations: readonly Mutation[] = [
     'the loss of the lock goes unnoticed',
     'A write or an erasure is carried out although the lease was taken away.',
     'manager/record-store.ts',
-    'if (lease.signal.aborted) throw lockLost();',
+    'if (isLost()) throw lockLost();',
     '',
   ),
   mutation(
@@ -261,8 +261,8 @@ export const mutations: readonly Mutation[] = [
     'a dead storage holds up a cookie',
     'With a cookie, a session is not refreshed, and nobody signed in, while the storage is dead (D9).',
     ATTEMPT,
-    'const isTold = settings.isCookie && (isSignIn || isDeath(settings, error));',
-    'const isTold = settings.isCookie && !settings.isCookie && isSignIn;',
+    'const isTold = mayFail || (settings.isCookie && (isSignIn || isDeath(settings, error)));',
+    'const isTold = mayFail || (settings.isCookie && !settings.isCookie && isSignIn);',
   ),
   mutation(
     'a refresh that was cut off blocks those who come later',

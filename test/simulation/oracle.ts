@@ -65,6 +65,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
     since: 0,
   };
   const storedIds = new Set<string>();
+  /** When a peer began to write for the last time. */
+  const wroteAt = new Map<Peer, number>();
   let erasedAt = Number.NEGATIVE_INFINITY;
 
   const { read, describe } = createRecordReader(world);
@@ -96,9 +98,11 @@ export function createOracle(world: World, server: SimServer): Oracle {
     if (!grant || grant.isLeft) return;
     const token = `${peer.name} presents r-${grant.name}-${index}`;
     const before = presentations.get(grant) ?? [];
+    // a request that is signed anew goes on: what it presents is spent since an answer came that was too late
     if (
       rotates &&
       !isShared &&
+      !isAgain &&
       before.some((other) => other.peer === peer && other.index === index && other.heard === 'tokens')
     ) {
       world.violate('answered refresh token', `${token}, which was answered for`);
@@ -123,9 +127,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
     if (!pause || world.wall() >= pause.untilWall) return;
     const { sessionId } = peer.manager.getSnapshot();
     if (isCookie && pause.sessionId !== undefined && pause.sessionId !== sessionId) return;
-    // the record has room for one pause: where several may ask at once, a longer one that nobody named takes its place
-    const isOutlasted = isShared && (present.record?.failure?.retryAt ?? 0) > pause.untilWall;
-    const isProbe = target === undefined && (!pause.isNamed || isOutlasted) && (reason === 'asked' || peer.wakes > 0);
+    const isProbe = target === undefined && !pause.isNamed && (reason === 'asked' || peer.wakes > 0);
     // before there is a session, there is no record to tell others
     // beside the record, which there is not, what the server has named is kept, until another record goes
     const isLoading = reason === 'resume' && pause.isUnkept && pause.isNamed;
@@ -242,10 +244,12 @@ export function createOracle(world: World, server: SimServer): Oracle {
       const isAnybody = peer.endingAnybody > 0;
       const isReplaced =
         isAnybody || [...peer.left].some((name) => isNewer(name, grant)) || (peer.ending > 0 && isUntold(peer));
+      // where several hold the lock, another session may have been stored since the look at what is to be erased
+      const isRaced = isShared && peer.left.size > 0 && present.since > world.now - 10_000;
       // in cookie mode, a session may have been fed with the cookie of another grant
       // a page finishes the sign-out of another one
       const isMarked = world.marks.get('evertoken:session:ended')?.includes(before.sessionId);
-      if (isBlind || isReplaced || isMarked || peer.left.has(before.sessionId)) grant.isLeft = true;
+      if (isBlind || isReplaced || isRaced || isMarked || peer.left.has(before.sessionId)) grant.isLeft = true;
       // over by the clock of before it was set back
       const wasOver = !world.circumstances.givesRefreshTokens && world.jumpedAt > world.now - 20_000;
       const isEnded =
@@ -254,7 +258,11 @@ export function createOracle(world: World, server: SimServer): Oracle {
         world.violate('nobody is signed out', `${peer.name} erases ${grant.name} without a reason`);
       }
     } else if (after.sessionId === before.sessionId) {
-      if (after.revision < before.revision && !isShared) {
+      // who began to write before the newer record came through, late, could not know of it
+      const isCrossed =
+        after.revision < before.revision && present.at >= (wroteAt.get(peer) ?? Number.POSITIVE_INFINITY);
+      if (isCrossed) grant.excuses.add('crossed');
+      if (after.revision < before.revision && !isShared && !isCrossed) {
         world.violate('newest wins', `${peer.name} stores revision ${after.revision} over ${before.revision}`);
       }
     } else {
@@ -352,6 +360,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       if (!holding || (holding.isLost && holding.isTold)) {
         world.violate('under the lock', `${peer.name} writes without it`);
       }
+      wroteAt.set(peer, world.now);
       if (text === null) {
         checkErasure(peer);
         return;

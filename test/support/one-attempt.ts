@@ -64,9 +64,10 @@ export function oneAttempt(base: SessionRecord | undefined, options: Partial<Tok
     outcome: () => clock.runUntil(new Attempt(manager, one.run, one.request, storage).execute()),
   };
   const storage: LockedStorage = {
-    get lease() {
-      return { signal: abort.signal, ...(one.exclusive !== undefined && { exclusive: one.exclusive }) };
+    get isExclusive() {
+      return one.exclusive !== false;
     },
+    isLost: () => abort.signal.aborted,
     read: async () => one.read(),
     write: async (record) => {
       one.written.push(record);
