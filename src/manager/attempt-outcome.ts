@@ -2,10 +2,11 @@ import { backoffDelay, countRepeats, lastingDelay, type Refusal, type Repeats } 
 import { failureError, isPassing as mayPass } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
 import type { Failing } from '../core/session.js';
-import { isForked, type SessionRecord, type StoredFailure } from '../core/session-record.js';
+import { isForked, isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
 import type { Refused } from './answer.js';
 import type { AttemptEnd } from './attempt-end.js';
+import type { AttemptRequest } from './attempt-request.js';
 import type { Settings } from './options.js';
 
 /** What one attempt came to; published after the lock was released. */
@@ -49,10 +50,22 @@ export interface AttemptFailure {
   readonly isDoubt?: boolean;
 }
 
-/** What stands: tokens that are over by now are none to serve where a peer, who took the lock over, has brought others. */
-export function whatStands(outcome: AttemptOutcome, held: SessionRecord | undefined, now: number): AttemptOutcome {
-  if (outcome.kind !== 'refreshed' || isUsable(outcome.record.tokens, now)) return outcome;
-  return held && isForked(held, outcome.record) ? { kind: 'refreshed', by: 'peer', record: held } : outcome;
+/**
+ * What stands of an attempt by the time that its lock is released: tokens that are over by now are none to serve where a
+ * peer, who took the lock over, has brought others, and no end of the session where tokens that came late have replaced
+ * the refused ones.
+ */
+export function whatStands(
+  outcome: AttemptOutcome,
+  { base }: AttemptRequest,
+  held: SessionRecord | undefined,
+  now: number,
+): AttemptOutcome {
+  const isReplaced =
+    outcome.kind === 'ended' && isSameSession(held, base) && held?.tokens.refreshToken !== base?.tokens.refreshToken;
+  const isOver = outcome.kind === 'refreshed' && !isUsable(outcome.record.tokens, now);
+  const isBeside = isOver && held && isForked(held, outcome.record);
+  return held && (isReplaced || isBeside) ? { kind: 'refreshed', by: 'peer', record: held } : outcome;
 }
 
 /** The failure of a peer that was found in the storage. */

@@ -2,7 +2,7 @@ import { claimsOf } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
 import { hooks } from '../core/hooks.js';
-import { withLongerPause, withMark } from '../core/reconcile.js';
+import { merge, withLongerPause } from '../core/reconcile.js';
 import { isFinal } from '../core/renewal.js';
 import type { GrantEndpoints } from '../core/session-grant.js';
 import { isLater, isSameSession, isSameTokenSet, type SessionRecord, supersedes } from '../core/session-record.js';
@@ -252,10 +252,10 @@ export class Attempt {
     const { errand, failures } = this.#request;
     // A peer that held the lock as well may have been faster.
     const { record: newest } = session;
-    const isSame = asked && newest && isSameSession(newest, asked);
-    const held = isSame && isLater(newest, asked) ? newest : undefined;
+    const held = asked && newest && isSameSession(newest, asked) && isLater(newest, asked) ? newest : undefined;
     // An errand keeps what has been noted since, a failure of the session's own refresh as well.
-    const current = errand && isSame && !isLater(asked, newest) ? withMark(newest, asked) : asked;
+    const kept = (of: SessionRecord) => held ?? merge(of, newest, (pause) => isPauseOver(settings, pause));
+    const current = asked && errand ? kept(asked) : asked;
     const noted = current && errand ? errand.failureOf(current) : current?.failure;
     const last = current ? noted : lastRefusal(session.failing);
     const count = (noted?.count ?? failures) + 1;
@@ -272,8 +272,8 @@ export class Attempt {
     if (!record && failure.named) await this.#storage.writePause(failure).catch(() => undefined);
     if (record) {
       records.note(record);
-      const kept = held && !errand ? withLongerPause(held, record) : record; // a newer record stays
-      if (kept !== held) await this.#write(kept);
+      const next = held && !errand ? withLongerPause(held, record) : record; // a newer record stays
+      if (next !== held) await this.#write(next);
     }
     return failed(failureError(failure, answer.detail, answer.cause), failure, record, isPassing, true);
   }
