@@ -361,3 +361,39 @@ describe('while a refresh waits for its next attempt', () => {
     expect(served).toEqual({ token: 'new-access' });
   });
 });
+
+describe('the end of a session', () => {
+  // a lock that is free again, and whose `run` never says so: the outcome is told after 5 s
+  const slow: Lock = {
+    run: async (_name, _signal, task) => {
+      await task({ signal: new AbortController().signal });
+      return new Promise<never>(() => undefined);
+    },
+  };
+  const dead = () => Response.json({ error: 'invalid_grant' }, { status: 400 });
+
+  test('is told after a slow release of the lock', async () => {
+    const { refresher, clock, of } = oneSession(dead, {}, { lock: slow });
+    refresher.start('due');
+    await clock.advance(6_000);
+    expect(of('sessionEnded')).toMatchObject([{ reason: 'rejected', error: { code: 'ERR_SESSION_REJECTED' } }]);
+  });
+
+  test('is none where tokens that came late have replaced the refused ones by the time that the lock is released', async () => {
+    const { refresher, clock, session, of, wait, served, asked } = oneSession(
+      (calls) => (calls === 1 ? dead() : tokens),
+      {},
+      { lock: slow },
+    );
+    wait();
+    refresher.start('due');
+    await clock.settle();
+    const late = recordWith({ revision: 4, errands: 1 }, { refreshToken: 'late-refresh-token' });
+    const facts = { by: 'us', reason: 'due', attempts: 1, durationMs: 0, isErrand: true } as const;
+    session.dispatch({ type: 'refreshed', base, record: late, ...facts });
+    await clock.advance(20_000);
+    expect(of('sessionEnded')).toEqual([]);
+    expect(asked.map(({ refreshToken }) => refreshToken)).toEqual(['old-refresh-token-1', 'late-refresh-token']);
+    expect(served).toEqual({ token: 'new-access' });
+  });
+});
