@@ -167,6 +167,32 @@ describe('a refresh that is dead by the clock', () => {
     expect([asked.length, refresher.isRunning]).toEqual([1, true]); // the lock is still held by the dead one
   });
 
+  test.each<[boolean, 'asked' | 'expired', string]>([
+    [true, 'expired', 'is not replaced'],
+    [true, 'asked', 'is not replaced'],
+    [false, 'expired', 'is not replaced'],
+    [false, 'asked', 'is replaced'],
+  ])('during a pause that a peer has noted, named: %s, for who came as %s, it %s', async (named, reason, expected) => {
+    const { fake, manager, refresher, session, asked, state, limitMs } = cutOff();
+    refresher.start('expired');
+    await fake.settle();
+    fake.set(fake.now() + limitMs + 1);
+    state.isAlive = true;
+    refresher.start(reason);
+    const caller = manager.callers.wait(undefined).catch((error) => error);
+    const failure = failureUntil(fake.now() + 15_002, named);
+    // an errand of the peer has been refused since
+    session.dispatch({ type: 'found', record: { ...mine, notes: 1, others: {}, failure }, wasStored: true });
+    await fake.advance(15_001);
+    expect(refresher.isRunning).toBe(expected === 'is replaced');
+    if (expected === 'is replaced') return;
+    expect(await caller).toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE', retryAt: failure?.retryAt });
+    expect([asked.length, session.state.status]).toEqual([1, 'waiting']);
+    await fake.advance(1);
+    refresher.start('expired');
+    expect(refresher.isRunning).toBe(true);
+  });
+
   test('is not replaced if it lives after all', async () => {
     const { fake, refresher, session, answers, state, limitMs } = cutOff();
     refresher.start('expired');
