@@ -219,7 +219,7 @@ describe('a refresh', () => {
   test.each<[string, SessionRecord, boolean]>([
     ['a refresh of a peer has reached as well', record({ revision: 2 }), false],
     ['an errand of a peer has left behind', record({ revision: 3, errands: 2, others: {} }), false],
-    ['an errand of a peer has reached as well, and that is one itself,', record({ revision: 2, errands: 1 }), true],
+    ['an errand of a peer has reached as well, for an errand,', record({ revision: 2, errands: 1, others: {} }), true],
   ])('whose revision %s changes nothing', (_, held, isErrand) => {
     const state: SessionState = { status: 'active', revision: held.revision, record: held };
     expect(apply(state, { type: 'refreshed', base, record: grown, ...facts, isErrand })).toEqual({

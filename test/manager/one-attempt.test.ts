@@ -519,7 +519,7 @@ describe('a peer that holds the lock as well, and is faster', () => {
       const one = oneAttempt(base);
       one.exclusive = false;
       const from = one.clock.now();
-      const newer = recordWith({ revision: base.revision + 1, failure: failureUntil(from + ownMs) }, fresh);
+      const newer = recordWith({ revision: base.revision + 1, failure: failureUntil(from + ownMs, true) }, fresh);
       one.answer = async () => {
         hold(one.manager, newer);
         return new Response('', { status: 503, headers: { 'Retry-After': '30' } });

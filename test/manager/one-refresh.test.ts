@@ -113,15 +113,6 @@ describe('a pause that the server names while a refresh waits for its next attem
     expect(asked).toHaveLength(1);
     expect(session.snapshot).toMatchObject({ retryAt, refreshing: false });
   });
-
-  test('is the only thing that does: the failure of its own last attempt does not, however often', async () => {
-    const { refresher, clock, wait, served, asked, storage } = oneSession((calls) => (calls > 2 ? tokens : busy()));
-    wait();
-    refresher.start('expired');
-    await clock.advance(5_000);
-    expect(JSON.parse(storage.stored)).toMatchObject({ accessToken: 'new-access' });
-    expect([served, asked.length]).toEqual([{ token: 'new-access' }, 3]);
-  });
 });
 
 describe('a refresh that was let go of', () => {

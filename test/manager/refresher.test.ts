@@ -167,12 +167,14 @@ describe('a refresh that is dead by the clock', () => {
     expect([asked.length, refresher.isRunning]).toEqual([1, true]); // the lock is still held by the dead one
   });
 
-  test.each<[boolean, 'asked' | 'expired', string]>([
-    [true, 'expired', 'is not replaced'],
-    [true, 'asked', 'is not replaced'],
-    [false, 'expired', 'is not replaced'],
-    [false, 'asked', 'is replaced'],
-  ])('during a pause that a peer has noted, named: %s, for who came as %s, it %s', async (named, reason, expected) => {
+  test.each<['asked' | 'expired', string, string, { named: boolean; leftMs: number }]>([
+    ['expired', 'that the server named', 'is not replaced', { named: true, leftMs: 1 }],
+    ['asked', 'that the server named', 'is not replaced', { named: true, leftMs: 1 }],
+    ['expired', 'that nobody named', 'is not replaced', { named: false, leftMs: 1 }],
+    ['asked', 'that nobody named', 'is replaced', { named: false, leftMs: 1 }],
+    ['expired', 'that is over by then', 'is replaced', { named: true, leftMs: 0 }],
+  ])('where another one comes as %s, and a peer has noted a pause %s, it %s', async (...row) => {
+    const [reason, , expected, { named, leftMs }] = row;
     const { fake, manager, refresher, session, asked, state, limitMs } = cutOff();
     refresher.start('expired');
     await fake.settle();
@@ -180,7 +182,7 @@ describe('a refresh that is dead by the clock', () => {
     state.isAlive = true;
     refresher.start(reason);
     const caller = manager.callers.wait(undefined).catch((error) => error);
-    const failure = failureUntil(fake.now() + 15_002, named);
+    const failure = failureUntil(fake.now() + 15_001 + leftMs, named);
     // an errand of the peer has been refused since
     session.dispatch({ type: 'found', record: { ...mine, notes: 1, others: {}, failure }, wasStored: true });
     await fake.advance(15_001);

@@ -410,6 +410,16 @@ describe('where several hold the lock', () => {
     },
   );
 
+  test('a failed errand leaves the mark of a peer whose request had no answer, so that a refusal is told as a loss', async () => {
+    const { tokens, clock, server, platform, stored, ask } = await createShared({ attempts: 1 });
+    platform.storage.setItem(`evertoken:${key}`, JSON.stringify({ ...stored(), unanswered: true }));
+    server.next({ status: 400, body: { error: 'invalid_scope' } });
+    expect((await ask()).error).toMatchObject({ oauthError: 'invalid_scope' });
+    expect(stored()).toMatchObject({ unanswered: true, notes: 1 });
+    server.next({ status: 400, body: { error: 'invalid_grant' } });
+    expect((await outcome(clock, tokens.refresh())).error).toMatchObject({ code: 'ERR_SESSION_LOST' });
+  });
+
   test('an errand of a peer does not hide the new access token from who has refreshed meanwhile', async () => {
     const { tokens, clock, server, events, first, peer, stored, ask } = await createShared({ attempts: 1 });
     server.next({ answerDelayMs: 500 });
