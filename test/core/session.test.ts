@@ -182,6 +182,52 @@ describe('a refresh', () => {
     });
   });
 
+  test('that was told to wait after newer tokens of a peer were taken over waits with these until then', () => {
+    const told = record({ failure });
+    const later = { ...grown, failure: { ...failure, retryAt: 6_000 } };
+    const nameless = { ...failure, named: false };
+    const next = (held: SessionRecord, met: SessionRecord, of = base) => {
+      const state: SessionState = { status: 'active', revision: held.revision, record: held };
+      const input = { type: 'failed', base: of, record: met, failing: { ...failing, named: true }, own } as const;
+      const { effects, state: after } = apply(state, { ...input, again: false });
+      expect(effects).toEqual([]);
+      return after === state ? 'as before' : after;
+    };
+    expect(next(grown, told)).toMatchObject({
+      status: 'waiting',
+      revision: 2,
+      record: { ...grown, failure },
+      failing: { retryAt: 5_000, named: true, error: { code: 'ERR_REFRESH_UNAVAILABLE' } },
+    });
+    expect(next({ ...grown, failure: { ...nameless, retryAt: 4_000 } }, told)).toMatchObject({ record: { failure } });
+    expect(next(later, told)).toBe('as before');
+    expect(next(grown, record({ failure: nameless }))).toBe('as before');
+    expect(next({ ...grown, sessionId: 't' }, told)).toBe('as before');
+  });
+
+  test('whose revision an errand of a peer has reached as well is told, and brings its access token', () => {
+    const errand = record({ revision: 2, errands: 1, others: {}, tokens: { ...base.tokens, refreshToken: 'p' } });
+    const input = { type: 'refreshed', base, record: grown, ...facts } as const;
+    for (const status of ['active', 'refreshing'] as const) {
+      expect(apply({ status, revision: 2, record: errand }, input)).toEqual({
+        state: { status: 'active', revision: 2, record: grown },
+        effects: ['announce', 'refreshed due us'],
+      });
+    }
+  });
+
+  test.each<[string, SessionRecord, boolean]>([
+    ['a refresh of a peer has reached as well', record({ revision: 2 }), false],
+    ['an errand of a peer has left behind', record({ revision: 3, errands: 2, others: {} }), false],
+    ['an errand of a peer has reached as well, for an errand,', record({ revision: 2, errands: 1, others: {} }), true],
+  ])('whose revision %s changes nothing', (_, held, isErrand) => {
+    const state: SessionState = { status: 'active', revision: held.revision, record: held };
+    expect(apply(state, { type: 'refreshed', base, record: grown, ...facts, isErrand })).toEqual({
+      state,
+      effects: [],
+    });
+  });
+
   test('that failed and goes on stays a refresh; one that gave up waits', () => {
     const failed = record({ failure });
     const input = { type: 'failed', base, record: failed, failing, own } as const;

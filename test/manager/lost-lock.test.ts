@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Lease } from '../../src/index.js';
+import type { Lease, RefreshTokens } from '../../src/index.js';
+import { forResource } from '../../src/integrations/oauth.js';
 import { LIFETIME, signedIn, signIn } from '../support/signed-in.js';
 import { createWorld } from '../support/world.js';
 
@@ -112,6 +113,77 @@ describe('when the lock is lost', () => {
     expect(seen('sessionEnded')).toEqual([]);
     world.onMoment = undefined;
     expect(server.inspect(await world.run(tokens.getAccessToken()))?.active).toBe(true);
+  });
+});
+
+describe('a page that was frozen, and is granted the lock anew before it hears that it has lost it,', () => {
+  /** The first who is granted the lock is frozen in the read that follows, and is never told that it was taken over. */
+  async function frozen() {
+    const world = createWorld();
+    const { storage, lock } = world.platform;
+    const state = { isFreezing: false, thaw: () => undefined as unknown, answer: () => undefined as unknown };
+    const presented: string[] = [];
+    const refresh: RefreshTokens = async ({ refreshToken = '', target }) => {
+      const number = presented.push(refreshToken);
+      await new Promise((resolve) => Object.assign(state, { answer: resolve }));
+      const granted = target ? 'files' : 'own';
+      return { access_token: `${granted}-${number}`, refresh_token: `r${number}`, expires_in: 600 };
+    };
+    const { tokens } = world.manager({
+      refresh: Object.assign(refresh, { forTargets: true as const }),
+      platform: {
+        ...world.platform,
+        lock: {
+          run: (key, signal, task, options) =>
+            state.isFreezing ? task({ signal: new AbortController().signal }) : lock.run(key, signal, task, options),
+        },
+        storage: {
+          getItem: async (key) => {
+            const { isFreezing } = state;
+            state.isFreezing = false;
+            const item = await storage.getItem(key);
+            if (isFreezing) await new Promise((resolve) => Object.assign(state, { thaw: resolve }));
+            return item;
+          },
+          setItem: (key, value) => storage.setItem(key, value),
+          removeItem: (key) => storage.removeItem(key),
+        },
+      },
+    });
+    await world.run(tokens.startSession({ access_token: 'first', refresh_token: 'r0', expires_in: 600 }));
+    state.isFreezing = true;
+    return { ...world, tokens, presented, state };
+  }
+
+  test.each(['a refresh', 'an errand'])('presents each refresh token once: %s was frozen', async (what) => {
+    const { clock, tokens, presented, state, stored } = await frozen();
+    const source = forResource(tokens, { resource: 'https://files.test' });
+    const work: (() => Promise<string>)[] = [() => tokens.replaceAccessToken('first'), () => source.getAccessToken()];
+    if (what === 'an errand') work.reverse();
+    const given: (string | undefined)[] = [];
+    for (const [at, start] of work.entries()) {
+      void start()
+        .catch((error) => error.code)
+        .then((came) => {
+          given[at] = came;
+        });
+      await clock.settle();
+    }
+    expect(presented).toEqual(['r0']);
+    // what was frozen goes on beside the request of the one who has the lock by now
+    state.thaw();
+    await clock.settle();
+    expect(presented).toEqual(['r0']);
+    state.answer();
+    await clock.settle();
+    const again = what === 'a refresh' ? tokens.replaceAccessToken('first') : undefined;
+    await clock.settle();
+    expect(presented).toEqual(['r0', 'r1']);
+    state.answer();
+    await clock.settle();
+    const expected = again ? ['ERR_LOCK_LOST', 'files-1'] : ['files-2', 'own-1'];
+    expect([...given, await again]).toEqual([...expected, again && 'own-2']);
+    expect(JSON.parse(stored.get(KEY) ?? '')).toMatchObject({ refreshToken: 'r2', unanswered: false });
   });
 });
 

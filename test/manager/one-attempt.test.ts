@@ -509,4 +509,25 @@ describe('a peer that holds the lock as well, and is faster', () => {
     expect(await one.outcome()).toMatchObject({ kind: 'failed' });
     expect(one.written.filter(({ failure }) => failure)).toEqual([]);
   });
+
+  test('keeps it with the pause that the server has named to this one, unless its own is longer', async () => {
+    for (const [ownMs, expectedMs] of [
+      [0, 30_000],
+      [10_000, 30_000],
+      [60_000, undefined],
+    ] as const) {
+      const one = oneAttempt(base);
+      one.exclusive = false;
+      const from = one.clock.now();
+      const newer = recordWith({ revision: base.revision + 1, failure: failureUntil(from + ownMs, true) }, fresh);
+      one.answer = async () => {
+        hold(one.manager, newer);
+        return new Response('', { status: 503, headers: { 'Retry-After': '30' } });
+      };
+      expect(await one.outcome()).toMatchObject({ kind: 'failed', named: true });
+      const [, ...written] = one.written; // the first is the mark
+      const retryAt = expectedMs && from + expectedMs;
+      expect(written).toMatchObject(retryAt ? [{ ...newer, failure: { retryAt, named: true } }] : []);
+    }
+  });
 });

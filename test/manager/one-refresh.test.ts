@@ -87,6 +87,34 @@ describe('a refresh that waits for its next attempt', () => {
   });
 });
 
+describe('a pause that the server names while a refresh waits for its next attempt', () => {
+  /** The note of an errand of a peer, which was told to wait. */
+  const noted = (retryAt: number, named: boolean) => ({
+    ...base,
+    notes: 1,
+    others: {},
+    failure: failureUntil(retryAt, named),
+  });
+  const both = ['expired', 'asked'] as const;
+
+  test.each(both)('holds it back, also where it was asked for on purpose: %s', async (reason) => {
+    const { refresher, session, clock, wait, hear, served, asked, storage } = oneSession((calls) =>
+      calls > 1 ? tokens : busy(),
+    );
+    wait();
+    refresher.start(reason);
+    await clock.settle();
+    const retryAt = clock.now() + 30_000;
+    const note = noted(retryAt, true);
+    storage.stored = encodeRecord(note);
+    hear(note);
+    await clock.advance(5_000);
+    expect(served).toMatchObject({ error: { code: 'ERR_REFRESH_UNAVAILABLE', retryAt } });
+    expect(asked).toHaveLength(1);
+    expect(session.snapshot).toMatchObject({ retryAt, refreshing: false });
+  });
+});
+
 describe('a refresh that was let go of', () => {
   test('does not end the one that follows it', async () => {
     const { refresher, session, clock, asked } = oneSession(silence);
@@ -218,6 +246,29 @@ describe('when we hear in mid-request that a peer was faster', () => {
     refresher.start('expired');
     await clock.settle();
     expect(served).toEqual({ token });
+  });
+
+  test('a Retry-After that comes after that holds for its tokens, also where they are refused, and is stored with them', async () => {
+    const told = () => new Response('', { status: 429, headers: { 'Retry-After': '30' } });
+    const { manager, refresher, session, clock, wait, served, hear, asked, storage } = oneSession((calls) => {
+      if (calls > 1) return tokens;
+      storage.stored = encodeRecord(usable);
+      hear(usable);
+      return told();
+    }, once);
+    const retryAt = clock.now() + 30_000;
+    wait();
+    refresher.start('expired');
+    await clock.settle();
+    expect(served).toEqual({ token: 'peer-access' });
+    expect(session.snapshot).toMatchObject({ status: 'active', retryAt });
+    expect(JSON.parse(storage.stored)).toMatchObject({ accessToken: 'peer-access', failure: { retryAt, named: true } });
+    await expect(manager.accessTokens.replace('peer-access')).rejects.toMatchObject({ retryAt });
+    await clock.advance(29_999);
+    await expect(manager.accessTokens.replace('peer-access')).rejects.toMatchObject({ retryAt });
+    expect(asked).toHaveLength(1);
+    await clock.advance(1);
+    expect(await clock.runUntil(manager.accessTokens.replace('peer-access'))).toBe('new-access');
   });
 });
 

@@ -167,6 +167,34 @@ describe('a refresh that is dead by the clock', () => {
     expect([asked.length, refresher.isRunning]).toEqual([1, true]); // the lock is still held by the dead one
   });
 
+  test.each<['asked' | 'expired', string, string, { named: boolean; leftMs: number }]>([
+    ['expired', 'that the server named', 'is not replaced', { named: true, leftMs: 1 }],
+    ['asked', 'that the server named', 'is not replaced', { named: true, leftMs: 1 }],
+    ['expired', 'that nobody named', 'is not replaced', { named: false, leftMs: 1 }],
+    ['asked', 'that nobody named', 'is replaced', { named: false, leftMs: 1 }],
+    ['expired', 'that is over by then', 'is replaced', { named: true, leftMs: 0 }],
+  ])('where another one comes as %s, and a peer has noted a pause %s, it %s', async (...row) => {
+    const [reason, , expected, { named, leftMs }] = row;
+    const { fake, manager, refresher, session, asked, state, limitMs } = cutOff();
+    refresher.start('expired');
+    await fake.settle();
+    fake.set(fake.now() + limitMs + 1);
+    state.isAlive = true;
+    refresher.start(reason);
+    const caller = manager.callers.wait(undefined).catch((error) => error);
+    const failure = failureUntil(fake.now() + 15_001 + leftMs, named);
+    // an errand of the peer has been refused since
+    session.dispatch({ type: 'found', record: { ...mine, notes: 1, others: {}, failure }, wasStored: true });
+    await fake.advance(15_001);
+    expect(refresher.isRunning).toBe(expected === 'is replaced');
+    if (expected === 'is replaced') return;
+    expect(await caller).toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE', retryAt: failure?.retryAt });
+    expect([asked.length, session.state.status]).toEqual([1, 'waiting']);
+    await fake.advance(1);
+    refresher.start('expired');
+    expect(refresher.isRunning).toBe(true);
+  });
+
   test('is not replaced if it lives after all', async () => {
     const { fake, refresher, session, answers, state, limitMs } = cutOff();
     refresher.start('expired');

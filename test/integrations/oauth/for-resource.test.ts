@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { inProcess, type RefreshRequest, tokenEndpoint } from '../../../src/index.js';
+import { createTokenManager, inProcess, type Lock, type RefreshRequest, tokenEndpoint } from '../../../src/index.js';
 import { forResource, oauthClient, refreshWith } from '../../../src/integrations/oauth.js';
 import { stepUpFetch } from '../../../src/integrations/step-up.js';
 import { createAuthServer } from '../../../src/testing.js';
@@ -277,5 +277,163 @@ describe('a session that the storage never took', () => {
     const [first, second] = (await outcome(clock, Promise.all(asked))).value ?? [];
     expect(second).toBe(first);
     expect(server.tokenRequests).toHaveLength(1);
+  });
+});
+
+describe('a refusal that says the grant is over, and could not be confirmed', () => {
+  const files = 'https://files.test';
+  const name = 'https://files.test||';
+
+  /** The first answer is that refusal; from then on the storage cannot be read, or the lock is lost. */
+  async function createRefused(what: 'unreadable' | 'lock lost') {
+    const { storage, lock } = inProcess();
+    const state = { isUnreadable: false, lose: () => undefined as unknown };
+    const fragile: Lock = {
+      run: (key, signal, task, options) => {
+        const lost = new AbortController();
+        state.lose = () => lost.abort();
+        return lock.run(key, signal, () => task({ signal: lost.signal }), options);
+      },
+    };
+    const getItem = (key: string) =>
+      state.isUnreadable ? Promise.reject(new Error('unreadable')) : storage.getItem(key);
+    const server = createAuthServer();
+    const asked: string[] = [];
+    const refresh = async ({ target }: RefreshRequest) => {
+      if (asked.push(target?.resource ?? 'session') > 1) return server.signIn();
+      if (what === 'unreadable') state.isUnreadable = true;
+      else state.lose();
+      return Response.json({ error: 'invalid_grant' }, { status: 400 });
+    };
+    const { tokens, clock, events } = createWorld({
+      refresh: Object.assign(refresh, { forTargets: true as const }),
+      parts: { storage: { ...storage, getItem }, lock: fragile },
+    });
+    await tokens.startSession(server.signIn());
+    const source = forResource(tokens, { resource: files });
+    const ask = () => outcome(clock, source.getAccessToken());
+    const note = () => JSON.parse(String(storage.getItem('evertoken:session'))).others?.[name]?.failure;
+    return { tokens, clock, events, asked, state, ask, note };
+  }
+
+  test('as the storage cannot be read: the target waits, nobody is signed out, and it is stored later', async () => {
+    const { tokens, clock, events, asked, state, ask, note } = await createRefused('unreadable');
+    expect((await ask()).error).toMatchObject({ code: 'ERR_STORAGE_READ' }); // of the session's own refresh
+    for (let i = 0; i < 3; i++) expect((await ask()).error).toMatchObject({ oauthError: 'invalid_grant' });
+    expect([asked, tokens.getSnapshot().status, note()]).toEqual([[files], 'active', undefined]);
+    expect(events.filter(({ type }) => type === 'sessionEnded')).toEqual([]);
+
+    state.isUnreadable = false;
+    await clock.advance(30_000);
+    expect(note()).toMatchObject({ oauthError: 'invalid_grant', retryAt: expect.any(Number) });
+    expect((await ask()).error).toMatchObject({ oauthError: 'invalid_grant' });
+    expect(asked).toEqual([files]);
+    await clock.advance(MINUTE);
+    expect((await ask()).ok).toBe(true);
+    expect(asked).toEqual([files, files]);
+  });
+
+  test('as the lock was lost: the target waits, the session is asked about, and it is stored later', async () => {
+    const { tokens, clock, events, asked, ask, note } = await createRefused('lock lost');
+    expect((await ask()).error).toMatchObject({ oauthError: 'invalid_grant' });
+    expect((await ask()).error).toMatchObject({ oauthError: 'invalid_grant' });
+    expect([asked, tokens.getSnapshot().status]).toEqual([[files, 'session'], 'active']);
+    expect(events.filter(({ type }) => type === 'sessionEnded')).toEqual([]);
+    await clock.advance(30_000);
+    expect(note()).toMatchObject({ oauthError: 'invalid_grant' });
+    await clock.advance(MINUTE);
+    expect((await ask()).ok).toBe(true);
+    expect(asked).toEqual([files, 'session', files]);
+  });
+});
+
+describe('where several hold the lock', () => {
+  const files = 'https://files.test';
+  const key = 'session';
+
+  /** The requests of an errand and of the session's own refresh may be under way at the same time. */
+  async function createShared(retry: { attempts: number; minDelayMs?: number }) {
+    const lock: Lock = {
+      run: async (_key, _signal, task) => task({ signal: new AbortController().signal, exclusive: false }),
+    };
+    const world = createWorld({ key, retry, parts: { lock }, server: { reuseWindowMs: MINUTE } });
+    const { tokens, clock, server, platform } = world;
+    const first = server.signIn();
+    await outcome(clock, tokens.startSession(first));
+    const refresh = tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch });
+    const peer = createTokenManager({ key, refresh, platform, proactive: false });
+    await outcome(clock, peer.ready());
+    const stored = () => JSON.parse(String(platform.storage.getItem(`evertoken:${key}`)));
+    const ask = (of = tokens) => outcome(clock, forResource(of, { resource: files }).getAccessToken());
+    return { ...world, first: String(first.access_token), peer, stored, ask };
+  }
+
+  test.each([undefined, '30'])(
+    'a failure of the session that is noted while an errand is under way outlives the failure of that, Retry-After: %s',
+    async (retryAfter) => {
+      const { tokens, clock, server, stored, ask } = await createShared({ attempts: 1, minDelayMs: 20_000 });
+      server.next({ status: 400, body: { error: 'invalid_target' }, answerDelayMs: 500 });
+      server.next({ status: 503, headers: retryAfter ? { 'Retry-After': retryAfter } : {} });
+      const errand = ask();
+      await clock.advance(50);
+      expect((await outcome(clock, tokens.refresh())).error).toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE' });
+      const { retryAt } = tokens.getSnapshot();
+      expect((await errand).error).toMatchObject({ oauthError: 'invalid_target' });
+      expect(tokens.getSnapshot()).toMatchObject({ status: 'active', retryAt });
+      expect(stored()).toMatchObject({
+        failure: { retryAt },
+        others: { [`${files}||`]: { failure: { status: 400 } } },
+      });
+      expect(retryAt).toBeGreaterThan(clock.now());
+    },
+  );
+
+  test.each(['asked', 'rejected'])(
+    'a refresh that waits for its next attempt heeds what an errand was told meanwhile: %s',
+    async (reason) => {
+      const { tokens, clock, server, first, ask } = await createShared({ attempts: 3 });
+      server.next({ status: 429, headers: { 'Retry-After': '30' }, answerDelayMs: 300 });
+      server.next({ status: 503 });
+      const startAt = clock.now();
+      const errand = ask();
+      await clock.advance(50);
+      const refreshed = outcome<unknown>(
+        clock,
+        reason === 'asked' ? tokens.refresh() : tokens.replaceAccessToken(first),
+      );
+      const told = { code: 'ERR_REFRESH_UNAVAILABLE', status: 429, retryAt: startAt + 30_300 };
+      expect((await errand).error).toMatchObject(told);
+      expect((await refreshed).error).toMatchObject(told);
+      expect(server.tokenRequests).toHaveLength(2);
+      await clock.advance(30_000);
+      expect((await outcome(clock, tokens.refresh())).ok).toBe(true);
+    },
+  );
+
+  test('a failed errand leaves the mark of a peer whose request had no answer, so that a refusal is told as a loss', async () => {
+    const { tokens, clock, server, platform, stored, ask } = await createShared({ attempts: 1 });
+    platform.storage.setItem(`evertoken:${key}`, JSON.stringify({ ...stored(), unanswered: true }));
+    server.next({ status: 400, body: { error: 'invalid_scope' } });
+    expect((await ask()).error).toMatchObject({ oauthError: 'invalid_scope' });
+    expect(stored()).toMatchObject({ unanswered: true, notes: 1 });
+    server.next({ status: 400, body: { error: 'invalid_grant' } });
+    expect((await outcome(clock, tokens.refresh())).error).toMatchObject({ code: 'ERR_SESSION_LOST' });
+  });
+
+  test('an errand of a peer does not hide the new access token from who has refreshed meanwhile', async () => {
+    const { tokens, clock, server, events, first, peer, stored, ask } = await createShared({ attempts: 1 });
+    server.next({ answerDelayMs: 500 });
+    const replaced = outcome(clock, tokens.replaceAccessToken(first));
+    await clock.advance(50);
+    const errand = await ask(peer);
+    expect(server.inspect(errand.value ?? '')?.resource).toBe(files);
+    const { value } = await replaced;
+    expect(value).not.toBe(first);
+    expect(server.inspect(value ?? '')).toMatchObject({ active: true });
+    expect(server.inspect(value ?? '')?.resource).toBeUndefined();
+    expect(await tokens.getAccessToken()).toBe(value);
+    expect(stored().accessToken).toBe(value);
+    expect(events.filter(({ type }) => type === 'refreshed')).toMatchObject([{ event: { by: 'us' } }]);
+    peer.dispose();
   });
 });
