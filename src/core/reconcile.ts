@@ -53,10 +53,14 @@ export function merge(held: SessionRecord, found: SessionRecord | undefined, isO
   return withMark(isNews ? { ...held, failure } : held, found);
 }
 
-/** Two may have been told to wait at the same time, or one while the other was served: the longer pause holds. */
-export function withLongerPause(later: SessionRecord, held: SessionRecord): SessionRecord {
+/**
+ * Two may have been told to wait at the same time, or one while the other was served: the longer pause holds.
+ *
+ * `isNews`: the server has just named that of the held record, so that it goes before one that nobody has named.
+ */
+export function withLongerPause(later: SessionRecord, held: SessionRecord, isNews = false): SessionRecord {
   const { failure } = held;
-  const isLonger = failure?.named && failure.retryAt > pauseOf(later);
+  const isLonger = failure?.named && (failure.retryAt > pauseOf(later) || (isNews && !later.failure?.named));
   return isLonger ? { ...later, failure } : later;
 }
 

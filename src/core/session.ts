@@ -265,7 +265,7 @@ function fail(state: SessionState, { base, record, failing, again, own, isPeers 
   const isSame = held && base && isSameSession(held, base);
   if (!held || !(isKnown || (isSame && isSameAccess(held, base)))) {
     // Where a peer was faster, a `Retry-After` applies to its tokens as well.
-    const next = isSame && record ? withLongerPause(held, record) : held;
+    const next = isSame && record ? withLongerPause(held, record, true) : held;
     return { state: next && next !== held ? live(next) : state, effects: [] };
   }
   // What an errand has noted meanwhile stays, and so does the pause that is news.

@@ -272,7 +272,7 @@ export class Attempt {
     if (!record && failure.named) await this.#storage.writePause(failure).catch(() => undefined);
     if (record) {
       records.note(record);
-      const next = held && !errand ? withLongerPause(held, record) : record; // a newer record stays
+      const next = held && !errand ? withLongerPause(held, record, true) : record; // a newer record stays
       if (next !== held) await this.#write(next);
     }
     return failed(failureError(failure, answer.detail, answer.cause), failure, record, isPassing, true);

@@ -268,4 +268,14 @@ describe('two that were told to wait at the same time, each for an errand of its
   ])('and no longer after %s', (_, later, before) => {
     expect(withLongerPause(later, before)).toBe(later);
   });
+
+  test('wait for what the server has just named, rather than longer for what nobody named', () => {
+    const unnamed = recordWith({ revision: 4, failure: failureUntil(400) });
+    expect(withLongerPause(unnamed, held)).toBe(unnamed);
+    expect(withLongerPause(unnamed, held, true)).toEqual({ ...unnamed, failure: held.failure });
+    const named = recordWith({ revision: 4, failure: failureUntil(400, true) });
+    expect(withLongerPause(named, held, true)).toBe(named);
+    const own = recordWith({ failure: failureUntil(300) });
+    expect(withLongerPause(recordWith({ revision: 4 }), own, true)).toEqual(recordWith({ revision: 4 }));
+  });
 });

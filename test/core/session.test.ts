@@ -200,6 +200,7 @@ describe('a refresh', () => {
       failing: { retryAt: 5_000, named: true, error: { code: 'ERR_REFRESH_UNAVAILABLE' } },
     });
     expect(next({ ...grown, failure: { ...nameless, retryAt: 4_000 } }, told)).toMatchObject({ record: { failure } });
+    expect(next({ ...grown, failure: { ...nameless, retryAt: 6_000 } }, told)).toMatchObject({ record: { failure } });
     expect(next(later, told)).toBe('as before');
     expect(next(grown, record({ failure: nameless }))).toBe('as before');
     expect(next({ ...grown, sessionId: 't' }, told)).toBe('as before');
