@@ -420,6 +420,30 @@ describe('where several hold the lock', () => {
     expect((await outcome(clock, tokens.refresh())).error).toMatchObject({ code: 'ERR_SESSION_LOST' });
   });
 
+  test('a failed errand leaves what a peer has noted for another API, also after a note of its own that was not stored', async () => {
+    const { tokens, clock, server, peer, platform, stored, ask } = await createShared({ attempts: 1 });
+    const mail = () => outcome(clock, forResource(tokens, { resource: 'https://mail.test' }).getAccessToken());
+    const { setItem } = platform.storage;
+    platform.storage.setItem = () => {
+      throw new Error('full');
+    };
+    server.next({ status: 503 });
+    expect((await mail()).error).toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE' });
+    platform.storage.setItem = setItem;
+    server.next({ status: 400, body: { error: 'invalid_target' } });
+    expect((await ask(peer)).error).toMatchObject({ oauthError: 'invalid_target' });
+    await clock.advance(5_000);
+    server.next({ status: 503 });
+    expect((await mail()).error).toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE' });
+    expect(server.tokenRequests).toHaveLength(3);
+    expect(stored().others).toMatchObject({
+      [`${files}||`]: { failure: { oauthError: 'invalid_target' } },
+      'https://mail.test||': { failure: { status: 503 } },
+    });
+    expect((await ask()).error).toMatchObject({ oauthError: 'invalid_target' });
+    expect(server.tokenRequests).toHaveLength(3);
+  });
+
   test('an errand of a peer does not hide the new access token from who has refreshed meanwhile', async () => {
     const { tokens, clock, server, events, first, peer, stored, ask } = await createShared({ attempts: 1 });
     server.next({ answerDelayMs: 500 });
