@@ -155,8 +155,8 @@ export function checkAddress(option: string, address: unknown): void {
 
 /** Checks parameters of a request. Throws `OptionsError`. */
 export function checkParameters(parameters: unknown): void {
-  const isObject = typeof parameters === 'object' && parameters !== null && !Array.isArray(parameters);
-  if (!isObject) refuse('parameters', 'strings by name', parameters);
+  const isPlain = typeof parameters === 'object' && parameters !== null && !(Symbol.iterator in parameters);
+  if (!isPlain) refuse('parameters', 'strings by name', parameters);
   for (const value of Object.values(parameters)) {
     if (typeof value !== 'string') refuse('parameters', 'strings by name', value);
   }
