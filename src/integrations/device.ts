@@ -15,7 +15,7 @@ import { revokeTokens } from './oauth/revoke-with.js';
 import { sendForm } from './oauth/send-form.js';
 import { grantOf } from './oauth/session-grant.js';
 import { readErrorCode, SignInError, type SignInErrorCode } from './oauth/sign-in-error.js';
-import { checkSender, refuse } from './origins.js';
+import { checkNames, checkSender, refuse } from './origins.js';
 
 export { SignInError, type SignInErrorCode } from './oauth/sign-in-error.js';
 
@@ -77,6 +77,7 @@ const machine: Clock = {
  */
 export async function deviceSignIn(options: DeviceSignInOptions): Promise<void> {
   const { client, tokens, onCode, signal, clock = machine } = Object(options) as DeviceSignInOptions;
+  checkNames(options, ['client', 'tokens', 'onCode', 'onPoll', 'scopes', 'clock', 'signal']);
   const { metadata, options: given } = internalsOf(client);
   if (typeof tokens?.startSession !== 'function') refuse('tokens', 'a token manager', tokens);
   if (typeof onCode !== 'function') refuse('onCode', 'a function', onCode);

@@ -1,8 +1,9 @@
 import type { BeginOptions } from './oauth/begin.js';
+import { BEGIN_NAMES } from './oauth/begin-names.js';
 import { readReturnTo } from './oauth/return-to.js';
 import type { SignIn } from './oauth/sign-in.js';
 import { SignInError } from './oauth/sign-in-error.js';
-import { refuse } from './origins.js';
+import { checkNames, refuse } from './origins.js';
 
 export { SignInError, type SignInErrorCode } from './oauth/sign-in-error.js';
 
@@ -34,6 +35,7 @@ interface Listener {
   close(): void;
 }
 
+const OPTIONS = ['open', 'host', 'port', 'path', 'page', 'timeoutMs', 'signal', ...BEGIN_NAMES.slice(2)];
 const TIMEOUT_MS = 300_000;
 const ADDRESSES = { '127.0.0.1': ['127.0.0.1'], '[::1]': ['::1'], localhost: ['127.0.0.1', '::1'] } as const;
 /** Errors of an address family that this machine does not have; one family is enough. */
@@ -63,6 +65,7 @@ export async function loopbackSignIn(signIn: SignIn, options: LoopbackSignInOpti
     ...rest
   } = Object(options) as LoopbackSignInOptions;
   const { timeoutMs = TIMEOUT_MS, signal, ...asked } = rest;
+  checkNames(options, OPTIONS);
   if (typeof signIn?.begin !== 'function') refuse('signIn', 'what createSignIn() gave', signIn);
   if (typeof open !== 'function') refuse('open', 'a function', open);
   if (!Object.hasOwn(ADDRESSES, host)) refuse('host', Object.keys(ADDRESSES).join(' or '), host);

@@ -52,6 +52,8 @@ export function tokenEndpoint(options: TokenEndpointOptions): RefreshTokens {
   checkNames(options, OPTIONS);
   const { authentication = clientSecret === undefined ? 'none' : 'basic' } = options;
   if (typeof clientId !== 'string' || !clientId) refuse('clientId', 'a string that is not empty', clientId);
+  // spread, a URLSearchParams is nothing, and a text its letters
+  if (Symbol.iterator in Object(parameters)) refuse('parameters', "strings, such as { scope: 'orders' }", parameters);
   // an undefined parameter would be sent as the word
   for (const [name, value] of Object.entries({
     ...parameters,

@@ -127,7 +127,7 @@ export function readOptions(options: TokenManagerOptions, defaultPlatform: () =>
   if (leewayMs !== undefined) range('leewayMs', leewayMs, 0);
   range('timeoutMs', timeoutMs, 1);
   const retry = given.retry === RETRY ? RETRY : merge(RETRY, given.retry, 'retry.');
-  range('retry.attempts', retry.attempts, 1);
+  range('retry.attempts', retry.attempts, 1, 'whole ');
   range('retry.minDelayMs', retry.minDelayMs, 1);
   range('retry.maxDelayMs', retry.maxDelayMs, retry.minDelayMs);
   if (typeof platform === 'function') fail('platform', 'what a preset returns', platform, ': call it, as in browser()');
@@ -164,9 +164,9 @@ export function checkOption(name: string, value: unknown, type: 'function' | 'bo
   if (value === null || typeof value !== type) fail(name, `a value of type ${type}`, value);
 }
 
-function range(name: string, value: unknown, min: number): void {
-  if (typeof value !== 'number' || !(value >= min && value <= MAX_DELAY_MS)) {
-    fail(name, `a number from ${min} to ${MAX_DELAY_MS}`, value);
+function range(name: string, value: unknown, min: number, whole = ''): void {
+  if (typeof value !== 'number' || !(value >= min && value <= MAX_DELAY_MS) || (whole && value % 1)) {
+    fail(name, `a ${whole}number from ${min} to ${MAX_DELAY_MS}`, value);
   }
 }
 

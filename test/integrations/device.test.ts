@@ -272,3 +272,28 @@ describe('signing in a device', () => {
     }
   });
 });
+
+describe('a mistaken name is refused before anything is sent: the error has it, and every name that there is', () => {
+  const takes = { client: 0, tokens: 0, onCode: 0, onPoll: 0, scopes: 0, clock: 0, signal: 0 } satisfies Record<
+    keyof DeviceSignInOptions,
+    0
+  >;
+
+  test.each<[string, unknown]>([
+    ['scope', 'films'],
+    ['onUserCode', () => undefined],
+    ['clientId', 'tv'],
+    ['issuer', 'https://auth.test'],
+    ['timeoutMs', 60_000],
+    ['resource', 'https://films.test'],
+  ])('%s', async (name, value) => {
+    const { start, requests } = on();
+    // where nothing is refused, this ends the sign-in
+    const failure = await reason(start({ signal: AbortSignal.abort(), [name]: value }));
+    expect(failure).toMatchObject({ name: 'OptionsError', code: 'ERR_OPTIONS' });
+    const [, named, known = ''] = /^Option (\S+): expected one of (.+), but .+ came\.$/.exec(failure.message) ?? [];
+    expect(named).toBe(name);
+    expect(known.split(', ').sort()).toEqual(Object.keys(takes).sort());
+    expect(requests).toEqual([]);
+  });
+});

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { loopbackSignIn } from '../../src/integrations/loopback.js';
+import { type LoopbackSignInOptions, loopbackSignIn } from '../../src/integrations/loopback.js';
 import { freePort } from '../support/free-port.js';
 import { type SignInWorld, signInWorld } from '../support/sign-in-world.js';
 
@@ -271,5 +271,49 @@ describe('signing in on this machine', () => {
       );
     });
     expect(output.trim()).toBe('active');
+  });
+});
+
+describe('a mistaken name is refused before it listens: the error has it, and every name that there is', () => {
+  const takes = {
+    open: 0,
+    host: 0,
+    port: 0,
+    path: 0,
+    page: 0,
+    timeoutMs: 0,
+    signal: 0,
+    scopes: 0,
+    loginHint: 0,
+    prompt: 0,
+    acrValues: 0,
+    maxAgeMs: 0,
+    challenge: 0,
+    parameters: 0,
+  } satisfies Record<keyof LoopbackSignInOptions, 0>;
+
+  test.each<[string, unknown]>([
+    ['scope', 'openid'],
+    ['redirectUri', 'http://127.0.0.1:8080/callback'],
+    ['redirect_uri', 'http://127.0.0.1:8080/callback'],
+    ['returnTo', '/'],
+    ['timeout', 60_000],
+    ['onOpen', () => undefined],
+    ['hostname', 'localhost'],
+    ['resource', 'https://api.test'],
+  ])('%s', async (name, value) => {
+    const { signIn } = signInWorld().page();
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    // whoever listened on this port would get another error
+    const { port } = taken.address() as { port: number };
+    const options = { open: () => undefined, port, [name]: value };
+    const failure = await loopbackSignIn(signIn, options).catch((error: unknown) => error);
+    taken.close();
+    expect(failure).toMatchObject({ name: 'OptionsError', code: 'ERR_OPTIONS' });
+    const { message } = failure as Error;
+    const [, named, known = ''] = /^Option (\S+): expected one of (.+), but .+ came\.$/.exec(message) ?? [];
+    expect(named).toBe(name);
+    expect(known.split(', ').sort()).toEqual(Object.keys(takes).sort());
   });
 });

@@ -235,6 +235,19 @@ describe('an API that wants more of the user', () => {
     expect(send).toHaveBeenCalledTimes(2);
   });
 
+  test.each<[string, unknown]>([
+    ['origin', 'https://api.test'],
+    ['scopes', ['orders']],
+    ['clientId', 'app'],
+    ['onStepUp', () => undefined],
+    ['timeoutMs', 1_000],
+  ])('a mistaken name is refused, and the error has it: %s', (name, value) => {
+    const { source } = session(createAuthServer());
+    const options = { origins: ['https://api.test'], stepUp: async () => true, [name]: value };
+    const message = expect.stringMatching(`^Option ${name}: expected one of .*origins, .*but `);
+    expect(() => stepUpFetch(source, options)).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS', message }));
+  });
+
   test('wrong options are refused', () => {
     const { source } = session(createAuthServer());
     expect(() => stepUpFetch(source, { origins: ['https://api.test'] } as never)).toThrow(/stepUp/);

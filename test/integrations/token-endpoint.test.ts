@@ -151,6 +151,17 @@ describe('wrong options end in OptionsError at once', () => {
       { parameters: { resource: ['https://api.example'] } },
       /resource: expected a string/,
     ],
+    [
+      'parameters as they are in an address',
+      { parameters: 'scope=orders' },
+      /^Option parameters: expected strings, such as \{ scope: 'orders' \}, but a value of type string came\.$/,
+    ],
+    [
+      'parameters in a URLSearchParams, of which nothing would be sent',
+      { parameters: new URLSearchParams({ scope: 'orders' }) },
+      /^Option parameters: expected strings, such as \{ scope: 'orders' \}, but a value of type object came\.$/,
+    ],
+    ['parameters in a map', { parameters: new Map([['scope', 'orders']]) }, /^Option parameters: expected strings/],
     ['a header that is not set', { headers: { 'x-tenant': undefined } }, /x-tenant: expected a string/],
     [
       'plain http with allowInsecure from an environment, where every text is true',

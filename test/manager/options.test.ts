@@ -88,7 +88,7 @@ describe('wrong options are refused at creation: the message says what was expec
     [
       'retry.attempts: 0',
       { refresh, retry: { attempts: 0 } },
-      'Option retry.attempts: expected a number from 1 to 2147483647, but 0 came.',
+      'Option retry.attempts: expected a whole number from 1 to 2147483647, but 0 came.',
     ],
     [
       'retry.minDelayMs: 0',

@@ -8,6 +8,11 @@ const wrong: Array<[string, object, RegExp]> = [
   ['revoke: null', { revoke: null }, /revoke.*expected.*function.*null came/],
   ['proactive: null', { proactive: null }, /proactive.*expected.*boolean.*null came/],
   ['platform: null', { platform: null }, /platform.*expected.*object.*null came/],
+  [
+    'half an attempt',
+    { retry: { attempts: 1.5 } },
+    /^Option retry\.attempts: expected a whole number from 1 to \d+, but 1\.5 came\.$/,
+  ],
   ['a misspelled part of retry', { retry: { attemps: 5 } }, /retry.attemps.*expected one of attempts, minDelayMs/],
   [
     'a module in the place of its storage',

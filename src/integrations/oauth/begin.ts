@@ -1,7 +1,8 @@
 import type { Challenge } from '../../core/challenge.js';
 import { addSignIn, type PendingSignIn } from '../../core/pending-sign-ins.js';
 import { sessionKeys } from '../dpop/session-keys.js';
-import { refuse } from '../origins.js';
+import { checkNames, refuse } from '../origins.js';
+import { BEGIN_NAMES } from './begin-names.js';
 import { challengeParameters, challengeScopes } from './challenge.js';
 import { checkAddress, checkParameters, checkScopes, internalsOf, type OAuthClient } from './client.js';
 import { defined, serverToKeep } from './kept-server.js';
@@ -36,6 +37,7 @@ export interface BeginOptions {
 
 /** The URL to send the user to. Metadata, key, pushed request, then one write: a failure leaves nothing behind. */
 export async function begin(context: SignInContext, options: BeginOptions): Promise<string> {
+  checkNames(options, BEGIN_NAMES);
   const asked = readAsked(context, options);
   const server = await internalsOf(context.client).metadata();
   const keys = internalsOf(context.client).options.dpop?.[sessionKeys];

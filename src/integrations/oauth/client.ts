@@ -1,6 +1,6 @@
 import { readDestination } from '../../core/origin.js';
 import type { Dpop } from '../dpop.js';
-import { checkSender, insecure, refuse } from '../origins.js';
+import { checkNames, checkSender, insecure, refuse } from '../origins.js';
 import { senderFor } from '../sender.js';
 import { type ClientAuthentication, clientAuthentication } from './authentication.js';
 import { type AskOptions, check, discover, type ServerMetadata } from './metadata.js';
@@ -126,10 +126,7 @@ export function internalsOf(client: OAuthClient): ClientInternals {
 
 function checkOptions(options: OAuthClientOptions): string {
   const given = Object(options) as Partial<OAuthClientOptions>;
-  for (const name of Object.keys(given)) {
-    if (!NAMES.includes(name))
-      refuse(/^[A-Za-z]{1,32}$/.test(name) ? name : '(a name)', `one of ${NAMES.join(', ')}`, '');
-  }
+  checkNames(options, NAMES);
   const { clientId, redirectUri, scopes = [], resource = [], parameters = {}, authentication, dpop } = given;
   const issuer = checkIssuer(given.issuer, given.allowInsecure);
   if (typeof clientId !== 'string' || !clientId) refuse('clientId', 'a string that is not empty', clientId);
@@ -138,6 +135,7 @@ function checkOptions(options: OAuthClientOptions): string {
   for (const one of [resource].flat()) checkAddress('resource', one);
   checkParameters(parameters);
   if (authentication !== undefined && typeof authentication !== 'function') {
+    if (typeof authentication === 'object') checkNames(authentication ?? {}, ['secret', 'method']);
     const { secret, method } = Object(authentication) as { secret?: unknown; method?: unknown };
     if (typeof secret !== 'string' || !secret) refuse('authentication', 'a secret or a function', authentication);
     if (method !== undefined && method !== 'basic' && method !== 'post') {
@@ -157,8 +155,8 @@ export function checkAddress(option: string, address: unknown): void {
 
 /** Checks parameters of a request. Throws `OptionsError`. */
 export function checkParameters(parameters: unknown): void {
-  const isObject = typeof parameters === 'object' && parameters !== null && !Array.isArray(parameters);
-  if (!isObject) refuse('parameters', 'strings by name', parameters);
+  const isPlain = typeof parameters === 'object' && parameters !== null && !(Symbol.iterator in parameters);
+  if (!isPlain) refuse('parameters', 'strings by name', parameters);
   for (const value of Object.values(parameters)) {
     if (typeof value !== 'string') refuse('parameters', 'strings by name', value);
   }

@@ -1,4 +1,4 @@
-import { checkSender } from '../origins.js';
+import { checkNames, checkSender } from '../origins.js';
 import { checkIssuer } from './client.js';
 import { type AskOptions, discover, type ServerMetadata } from './metadata.js';
 
@@ -25,6 +25,7 @@ export interface DiscoverServerOptions {
  */
 export async function discoverServer(issuer: string, options: DiscoverServerOptions = {}): Promise<ServerMetadata> {
   const { fetch, allowInsecure }: AskOptions = Object(options);
+  checkNames(options, ['fetch', 'allowInsecure']);
   checkSender(fetch);
   return discover(checkIssuer(issuer, allowInsecure), { fetch, allowInsecure });
 }

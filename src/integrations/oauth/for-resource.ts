@@ -6,7 +6,7 @@ import type { OtherAccess, SessionRecord, StoredFailure } from '../../core/sessi
 import { nameOfTarget, type Target, usableOther } from '../../core/target.js';
 import { isTokenError, OptionsError, RefreshError } from '../../errors.js';
 import type { SourceHooks, TokenManager, TokenSource } from '../../manager/token-manager.js';
-import { refuse } from '../origins.js';
+import { checkNames, refuse } from '../origins.js';
 import { checkScopes } from './client.js';
 import { type Aim, createErrandRoom, type ErrandRoom, type Wish } from './errand-room.js';
 import { isHeld } from './errand-steps.js';
@@ -83,7 +83,8 @@ function createServing(aim: Aim, below: Below, room: ErrandRoom): TokenSource {
     return due.at;
   }
 
-  async function get({ signal, minValidityMs = 0 }: GetOptions = {}): Promise<string> {
+  async function get(options?: GetOptions): Promise<string> {
+    const { signal, minValidityMs = 0 } = readCall(options, 'minValidityMs');
     const record = await host.known(signal);
     const other = find(record);
     const token = usable(other);
@@ -116,8 +117,8 @@ function createServing(aim: Aim, below: Below, room: ErrandRoom): TokenSource {
     }
   }
 
-  async function replace(rejected: string, options: ReplaceOptions = {}): Promise<string> {
-    const { signal, challenge } = options;
+  async function replace(rejected: string, options?: ReplaceOptions): Promise<string> {
+    const { signal, challenge } = readCall(options, 'challenge');
     const record = await host.known(signal, rejected);
     const claims = claimsOf(challenge);
     const isMet = (other: OtherAccess | undefined) =>
@@ -172,9 +173,16 @@ function pauseOf({ errands, name }: Aim, { failure, others }: SessionRecord): St
   return [failure, others?.[name]?.failure].find((one) => isHeld(errands.host.settings, one));
 }
 
+/** The options of a call, which has this one beside `signal`. */
+function readCall<T extends object>(options: T | undefined, other: keyof T & string): Partial<T> {
+  checkNames(options ?? {}, ['signal', other]);
+  return options ?? {};
+}
+
 /** Throws `OptionsError` for what is no target. */
 function checkTarget(target: Target): void {
   const { resource, audience, scopes = [] } = Object(target) as Target;
+  if (typeof target === 'object') checkNames(target, ['resource', 'audience', 'scopes']);
   for (const [option, value] of Object.entries({ resource, audience })) {
     if (value !== undefined && !(typeof value === 'string' && value))
       refuse(option, 'a string that is not empty', value);

@@ -1,4 +1,4 @@
-import { checkSender, refuse } from '../origins.js';
+import { checkNames, checkSender, refuse } from '../origins.js';
 import { checkIssuer } from './client.js';
 import { check, discover, requireEndpoint, type ServerMetadata } from './metadata.js';
 import { networkError } from './network-error.js';
@@ -34,6 +34,7 @@ export async function registerClient(
   options: RegistrationOptions = {},
 ): Promise<RegisteredClient> {
   const { initialAccessToken, fetch, allowInsecure } = options;
+  checkNames(options, ['initialAccessToken', 'fetch', 'allowInsecure']);
   checkSender(fetch);
   if (typeof metadata !== 'object' || metadata === null) refuse('metadata', 'what the client says of itself', metadata);
   const name = checkIssuer(issuer, allowInsecure);

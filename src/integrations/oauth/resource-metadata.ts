@@ -1,6 +1,6 @@
 import type { Challenge } from '../../core/challenge.js';
 import { readDestination } from '../../core/origin.js';
-import { checkSender, refuse } from '../origins.js';
+import { checkNames, checkSender, refuse } from '../origins.js';
 import { networkError } from './network-error.js';
 import { type Answered, request } from './request.js';
 import { SignInError } from './sign-in-error.js';
@@ -40,6 +40,7 @@ export async function discoverResource(
   options: DiscoverResourceOptions = {},
 ): Promise<ProtectedResource> {
   const { challenge, fetch, allowInsecure } = options;
+  checkNames(options, ['challenge', 'fetch', 'allowInsecure']);
   checkSender(fetch);
   const destination = readDestination(String(resource));
   if (!destination || !(destination.secure || allowInsecure === true))

@@ -1,6 +1,6 @@
 import { hooks } from '../../core/hooks.js';
 import type { TokenManager } from '../../manager/token-manager.js';
-import { refuse } from '../origins.js';
+import { checkNames, refuse } from '../origins.js';
 import { type BeginOptions, begin } from './begin.js';
 import { readCallback } from './callback.js';
 import { internalsOf, type OAuthClient } from './client.js';
@@ -33,6 +33,7 @@ export interface SignIn {
    *
    * @throws {SignInError} `ERR_SIGN_IN_NETWORK`, `ERR_SIGN_IN_CONFIG`
    * @throws {StorageError | LockError} what is needed later could not be stored
+   * @throws {OptionsError} `ERR_OPTIONS`
    */
   begin(options?: BeginOptions): Promise<string>;
   /**
@@ -43,6 +44,7 @@ export interface SignIn {
    *
    * @param options.signal Detaches this caller alone; rejects with the signal's own reason.
    * @throws {SignInError} whatever went wrong; `returnTo` where it is known
+   * @throws {OptionsError} `ERR_OPTIONS`
    */
   finish(url: string, options?: { signal?: AbortSignal | undefined }): Promise<SignedIn | undefined>;
   /**
@@ -51,6 +53,7 @@ export interface SignIn {
    * Undefined where the server has none, or cannot be asked. `returnTo` is the address that the server sends the user to.
    *
    * @throws as `endSession()`
+   * @throws {OptionsError} `ERR_OPTIONS`, and ends nothing
    */
   end(options?: { returnTo?: string | undefined }): Promise<string | undefined>;
 }
@@ -73,6 +76,7 @@ const MAX_SHARED = 16;
  */
 export function createSignIn(options: SignInOptions): SignIn {
   const { client, tokens, platform, crypto } = Object(options) as SignInOptions;
+  checkNames(options, ['client', 'tokens', 'platform', 'key', 'crypto']);
   const _internal = internalsOf(client);
   if (typeof tokens?.startSession !== 'function') refuse('tokens', 'a token manager', tokens);
   for (const port of ['storage', 'lock', 'clock'] as const) {
@@ -113,11 +117,15 @@ export function createSignIn(options: SignInOptions): SignIn {
 
   return {
     begin: (asked = {}) => begin(context, asked),
-    finish: (url, { signal } = {}) => detachable(finishOnce(String(url)), signal),
-    end: ({ returnTo } = {}) => {
+    finish: async (url, asked = {}) => {
+      checkNames(asked, ['signal']);
+      return detachable(finishOnce(String(url)), asked.signal);
+    },
+    end: async (asked = {}) => {
+      checkNames(asked, ['returnTo']);
       ends++;
       shared.clear();
-      return signOut(context, returnTo);
+      return signOut(context, asked.returnTo);
     },
   };
 }

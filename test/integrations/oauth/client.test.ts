@@ -412,6 +412,8 @@ test('arguments that are wrong are refused before anything is sent', async () =>
     () => grant(client, undefined as never),
     () => grant(client, 'client_credentials', 'scope=a' as never),
     () => grant(client, 'client_credentials', { scope: ['a'] } as never),
+    () => grant(client, 'client_credentials', new URLSearchParams({ scope: 'a' }) as never),
+    () => on({}, { parameters: new URLSearchParams({ audience: 'a' }) }),
     () => introspect(client, ''),
     () => introspect(client, undefined as never),
     () => userInfo(client, tokens),
