@@ -6,7 +6,6 @@ import { isForked, isSameSession, type SessionRecord, type StoredFailure } from 
 import type { AnyTokenError } from '../errors.js';
 import type { Refused } from './answer.js';
 import type { AttemptEnd } from './attempt-end.js';
-import type { AttemptRequest } from './attempt-request.js';
 import type { Settings } from './options.js';
 
 /** What one attempt came to; published after the lock was released. */
@@ -57,7 +56,7 @@ export interface AttemptFailure {
  */
 export function whatStands(
   outcome: AttemptOutcome,
-  { base }: AttemptRequest,
+  base: SessionRecord | undefined,
   held: SessionRecord | undefined,
   now: number,
 ): AttemptOutcome {
