@@ -1,8 +1,9 @@
 import { isUsable } from '../core/freshness.js';
 import { isNewAccess, isSameSession } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
-import { Attempt, type AttemptParts } from './attempt.js';
+import { Attempt } from './attempt.js';
 import { type AttemptOutcome, unavailable } from './attempt-outcome.js';
+import type { AttemptParts } from './attempt-parts.js';
 import type { AttemptRequest } from './attempt-request.js';
 import type { RefreshRun } from './refresh-run.js';
 

@@ -19,34 +19,15 @@ import {
   storedFailure,
   unavailable,
 } from './attempt-outcome.js';
+import type { AttemptParts } from './attempt-parts.js';
 import type { AttemptRequest } from './attempt-request.js';
-import type { Demands } from './demands.js';
-import type { Exchange } from './exchange.js';
 import { lockLost } from './hold-lock.js';
-import type { Settings } from './options.js';
 import { isPauseOver } from './pause.js';
-import type { Reconciler } from './reconciler.js';
-import type { RecordFactory } from './record-factory.js';
-import { type Found, isDeath, type LockedStorage, type RecordStore } from './record-store.js';
+import { type Found, isDeath, type LockedStorage } from './record-store.js';
 import type { RefreshRun } from './refresh-run.js';
-import type { SessionStore } from './session-store.js';
-import type { TokenMarks } from './token-marks.js';
-import type { TokenFacts, UnstoredTokens } from './unstored-tokens.js';
+import type { TokenFacts } from './unstored-tokens.js';
 
 export type { AttemptRequest };
-
-/** The parts that an attempt needs. */
-export interface AttemptParts {
-  readonly settings: Settings;
-  readonly session: SessionStore;
-  readonly store: RecordStore;
-  readonly reconciler: Reconciler;
-  readonly records: RecordFactory;
-  readonly exchange: Exchange;
-  readonly demands: Demands;
-  readonly unstored: UnstoredTokens;
-  readonly marks: TokenMarks;
-}
 
 const SUPERSEDED: AttemptOutcome = { kind: 'superseded' };
 /** When the storage is read again before a refusal is believed, where peers may hold the lock at the same time. */
@@ -175,9 +156,10 @@ export class Attempt {
       },
       current && { ...current.tokens, ...errand?.previous },
       limitMs,
-      (tokens) => {
-        const accepted = this.#accept(current, tokens); // changes the facts
-        unstored.put(current, accepted, this.#facts);
+      (late) => {
+        // Both change the facts.
+        const tokens = late.tokens ? this.#accept(current, late.tokens) : this.#acceptRefused(current, late);
+        if (tokens) unstored.put(current, tokens, this.#facts);
       },
     );
   }
@@ -188,6 +170,13 @@ export class Attempt {
     const accepted = errand.accept(current, tokens, this.#facts);
     this.#facts = accepted.facts;
     return accepted.tokens;
+  }
+
+  /** A refused answer may bring a new refresh token all the same. */
+  #acceptRefused(current: SessionRecord | undefined, { refreshToken }: Refused): TokenSet | undefined {
+    if (!current || refreshToken === undefined || refreshToken === current.tokens.refreshToken) return undefined;
+    this.#facts = { ...this.#facts, claims: current.claims, others: current.others ?? {} };
+    return withRefreshToken(current.tokens, refreshToken);
   }
 
   async #storeTokens(current: SessionRecord | undefined, tokens: TokenSet, request?: number): Promise<AttemptOutcome> {

@@ -23,12 +23,12 @@ export class Exchange {
     return this.#isCalling || owners.get(Object(signal)) === this;
   }
 
-  /** Asks for tokens; settles within `limitMs`. Tokens that come later go to `onLate`. */
+  /** Asks for tokens; settles within `limitMs`. What comes later, and brings a refresh token at least, goes to `onLate`. */
   request(
     request: Omit<RefreshRequest, 'signal'> & RequestWithHooks,
     previous: TokenSet | undefined,
     limitMs: number,
-    onLate: (tokens: TokenSet) => void,
+    onLate: (answer: Answer) => void,
   ): Promise<Answer> {
     const { platform, isHidden } = this.#settings;
     const { clock } = platform;
@@ -46,8 +46,8 @@ export class Exchange {
       }
     };
     const expire = () => controller.abort();
-    return withDeadline(clock, limitMs, work, expire, ({ tokens }) => {
-      if (tokens) onLate(tokens);
+    return withDeadline(clock, limitMs, work, expire, (answer) => {
+      if (answer.tokens || answer.refreshToken !== undefined) onLate(answer);
     }).catch(() => noAnswer('ERR_REFRESH_TIMEOUT'));
   }
 

@@ -12,8 +12,8 @@ import {
   type SessionRecord,
 } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
-import type { AttemptParts } from './attempt.js';
 import { type AttemptOutcome, whatStands } from './attempt-outcome.js';
+import type { AttemptParts } from './attempt-parts.js';
 import type { AttemptRequest } from './attempt-request.js';
 import { attemptUnderLock } from './attempt-under-lock.js';
 import { isAlive, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';

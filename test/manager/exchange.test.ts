@@ -312,7 +312,17 @@ describe('the deadline', () => {
     expect(given?.aborted).toBe(true);
     expect(onLate).not.toHaveBeenCalled();
     await clock.advance(60_000);
-    expect(onLate).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ accessToken: 'new-access' }));
+    expect(onLate).toHaveBeenCalledExactlyOnceWith({ tokens: expect.objectContaining({ accessToken: 'new-access' }) });
+  });
+
+  test('hears of a refresh token that comes late in an answer that is otherwise of no use', async () => {
+    const { clock, run, onLate } = exchange(async () => {
+      await new Promise<void>((resolve) => clock.after(60_000, resolve));
+      return json({ refresh_token: 'new-refresh' });
+    });
+    await run();
+    await clock.advance(60_000);
+    expect(onLate).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ refreshToken: 'new-refresh' }));
   });
 
   test('does not hear of a refusal that comes late', async () => {

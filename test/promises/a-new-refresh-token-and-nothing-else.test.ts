@@ -35,3 +35,34 @@ test('who asks for new tokens is told when nothing but a refresh token comes, an
   expect(await tokens.getAccessToken()).toBe('at0');
   tokens.dispose();
 });
+
+test.each(['refresh', 'getAccessToken', 'replaceAccessToken'] as const)(
+  'a new refresh token that comes alone and too late is the one that is presented next: %s',
+  async (call) => {
+    const presented: (string | undefined)[] = [];
+    const { tokens, clock, platform } = createWorld({
+      timeoutMs: 10_000,
+      retry: { attempts: 2, minDelayMs: 20_000 },
+      refresh: async ({ refreshToken }) => {
+        presented.push(refreshToken);
+        if (presented.length > 1) return json({ access_token: 'at2', refresh_token: 'rt2', expires_in: 600 });
+        await new Promise<void>((resolve) => clock.after(15_000, resolve));
+        return json({ refresh_token: 'rt1', token_type: 'mac' });
+      },
+    });
+    await tokens.startSession({ access_token: 'at0', refresh_token: 'rt0', expires_in: 600 });
+    if (call === 'getAccessToken') await clock.advance(11 * MINUTE);
+    const calls = {
+      refresh: () => tokens.refresh(),
+      getAccessToken: () => tokens.getAccessToken(),
+      replaceAccessToken: () => tokens.replaceAccessToken('at0'),
+    };
+    await outcome<unknown>(clock, calls[call]());
+    await clock.advance(2 * MINUTE);
+    if (presented.length < 2) await outcome(clock, tokens.refresh());
+    expect(presented).toEqual(['rt0', 'rt1']);
+    expect(await tokens.getAccessToken()).toBe('at2');
+    expect(JSON.parse(String(platform.storage.getItem('evertoken:session')))).toMatchObject({ refreshToken: 'rt2' });
+    tokens.dispose();
+  },
+);

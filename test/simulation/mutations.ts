@@ -121,8 +121,8 @@ export const mutations: readonly Mutation[] = [
     'a late answer is dropped',
     'Tokens that come after the deadline of the exchange are thrown away.',
     'manager/exchange.ts',
-    'if (tokens) onLate',
-    'if (tokens && !tokens) onLate',
+    'if (answer.tokens || answer',
+    'if (!answer.tokens && answer',
   ),
   mutation(
     'the loss of the lock goes unnoticed',
@@ -296,8 +296,8 @@ export const mutations: readonly Mutation[] = [
     'what comes late to an errand becomes the session',
     'Tokens for another API that come after the deadline are stored as those of the session.',
     ATTEMPT,
-    'const accepted = this.#accept(current, tokens);',
-    'const accepted = tokens;',
+    'late.tokens ? this.#accept(current, late.tokens)',
+    'late.tokens ? late.tokens',
   ),
   mutation(
     'invalid_grant on an errand ends the session',
