@@ -12,6 +12,8 @@ export interface AttemptEnd {
   readonly error: SessionError;
   /** Tokens that came and belong to no session here; to be revoked. */
   readonly unused?: TokenSet | undefined;
+  /** The record whose refresh token was refused, where there is one. */
+  readonly of?: SessionRecord | undefined;
 }
 
 const CODES: Record<AttemptEnd['reason'], SessionErrorCode> = {

@@ -54,14 +54,10 @@ export interface AttemptFailure {
  * peer, who took the lock over, has brought others, and no end of the session where tokens that came late have replaced
  * the refused ones.
  */
-export function whatStands(
-  outcome: AttemptOutcome,
-  base: SessionRecord | undefined,
-  held: SessionRecord | undefined,
-  now: number,
-): AttemptOutcome {
+export function whatStands(outcome: AttemptOutcome, held: SessionRecord | undefined, now: number): AttemptOutcome {
+  const refused = outcome.kind === 'ended' ? outcome.of : undefined;
   const isReplaced =
-    outcome.kind === 'ended' && isSameSession(held, base) && held?.tokens.refreshToken !== base?.tokens.refreshToken;
+    refused && isSameSession(held, refused) && held?.tokens.refreshToken !== refused.tokens.refreshToken;
   const isOver = outcome.kind === 'refreshed' && !isUsable(outcome.record.tokens, now);
   const isBeside = isOver && held && isForked(held, outcome.record);
   return held && (isReplaced || isBeside) ? { kind: 'refreshed', by: 'peer', record: held } : outcome;

@@ -233,7 +233,7 @@ export class Attempt {
     if (this.#storage.isLost()) return unavailable(lockLost(), clock.now());
     const over = current ?? (this.#request.isSignIn ? this.#request.base : undefined);
     if (over) await this.#erase(over);
-    return end;
+    return { ...end, of: current };
   }
 
   async #recordFailure(asked: SessionRecord | undefined, answer: Refused): Promise<AttemptFailure> {

@@ -172,7 +172,7 @@ export class Refresher {
       this.#own = { reason, attempt, durationMs: 0 };
       this.#aliveAt = clock.now();
       session.dispatch({ type: 'attempted', reason, attempt });
-      const outcome = whatStands(await this.#attempt(run, request), base, session.record, clock.now());
+      const outcome = whatStands(await this.#attempt(run, request), session.record, clock.now());
       if (this.#run === run) this.#aliveAt = clock.now(); // the clock may have been set forward
       if (run.isDetached) return undefined;
       if (outcome.kind === 'lock-lost') {

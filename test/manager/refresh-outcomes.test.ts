@@ -379,6 +379,17 @@ describe('the end of a session', () => {
     expect(of('sessionEnded')).toMatchObject([{ reason: 'rejected', error: { code: 'ERR_SESSION_REJECTED' } }]);
   });
 
+  test('is told where what was refused had come from a peer, of which is heard here in the meantime', async () => {
+    const { refresher, clock, storage, hear, of } = oneSession(dead, {}, { lock: slow });
+    const newer = recordWith({ revision: 4 }, { refreshToken: 'peer-refresh-token' });
+    storage.stored = encodeRecord(newer);
+    refresher.start('due');
+    await clock.settle();
+    hear(newer);
+    await clock.advance(6_000);
+    expect(of('sessionEnded')).toMatchObject([{ reason: 'rejected' }]);
+  });
+
   test('is none where tokens that came late have replaced the refused ones by the time that the lock is released', async () => {
     const { refresher, clock, session, of, wait, served, asked } = oneSession(
       (calls) => (calls === 1 ? dead() : tokens),
