@@ -39,10 +39,11 @@ export function checkSender(value: unknown, option = 'fetch'): void {
   if (typeof (value ?? checkSender) !== 'function') refuse(option, 'a function', value);
 }
 
-/** Checks that there is each option that was given. Throws `OptionsError`, `ERR_OPTIONS`. */
+/** Checks that there is each option that was given. Throws `OptionsError`, `ERR_OPTIONS`; a name that may be a secret is not shown. */
 export function checkNames(options: object, known: readonly string[]): void {
   for (const name in options) {
-    if (!known.includes(name)) refuse(name, `one of ${known.join(', ')}`, options[name as keyof typeof options]);
+    const shown = /^[a-z_]{1,32}$/i.test(name) ? name : '(a name)';
+    if (!known.includes(name)) refuse(shown, `one of ${known.join(', ')}`, options[name as keyof typeof options]);
   }
 }
 

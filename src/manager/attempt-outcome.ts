@@ -2,7 +2,7 @@ import { backoffDelay, countRepeats, lastingDelay, type Refusal, type Repeats } 
 import { failureError, isPassing as mayPass } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
 import type { Failing } from '../core/session.js';
-import { isForked, isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
+import { isForked, isLater, isSameSession, type SessionRecord, type StoredFailure } from '../core/session-record.js';
 import type { AnyTokenError } from '../errors.js';
 import type { Refused } from './answer.js';
 import type { AttemptEnd } from './attempt-end.js';
@@ -56,11 +56,15 @@ export interface AttemptFailure {
  */
 export function whatStands(outcome: AttemptOutcome, held: SessionRecord | undefined, now: number): AttemptOutcome {
   const refused = outcome.kind === 'ended' ? outcome.of : undefined;
-  const isReplaced =
-    refused && isSameSession(held, refused) && held?.tokens.refreshToken !== refused.tokens.refreshToken;
   const isOver = outcome.kind === 'refreshed' && !isUsable(outcome.record.tokens, now);
-  const isBeside = isOver && held && isForked(held, outcome.record);
-  return held && (isReplaced || isBeside) ? { kind: 'refreshed', by: 'peer', record: held } : outcome;
+  const isOther =
+    held &&
+    (refused
+      ? isSameSession(held, refused) &&
+        isLater(held, refused) &&
+        held.tokens.refreshToken !== refused.tokens.refreshToken
+      : isOver && isForked(held, outcome.record));
+  return isOther ? { kind: 'refreshed', by: 'peer', record: held } : outcome;
 }
 
 /** The failure of a peer that was found in the storage. */

@@ -2,7 +2,7 @@ import { claimsOf } from '../core/challenge.js';
 import { failureError } from '../core/failure-error.js';
 import { isUsable } from '../core/freshness.js';
 import { hooks } from '../core/hooks.js';
-import { merge, withLongerPause } from '../core/reconcile.js';
+import { merge } from '../core/reconcile.js';
 import { isFinal } from '../core/renewal.js';
 import type { GrantEndpoints } from '../core/session-grant.js';
 import { isLater, isSameSession, isSameTokenSet, type SessionRecord, supersedes } from '../core/session-record.js';
@@ -175,7 +175,7 @@ export class Attempt {
   /** A refused answer may bring a new refresh token all the same. */
   #acceptRefused(current: SessionRecord | undefined, { refreshToken }: Refused): TokenSet | undefined {
     if (!current || refreshToken === undefined || refreshToken === current.tokens.refreshToken) return undefined;
-    this.#facts = { ...this.#facts, claims: current.claims, others: current.others ?? {} };
+    this.#facts = { ...this.#facts, claims: current.claims, others: current.others ?? {}, isRefused: true };
     return withRefreshToken(current.tokens, refreshToken);
   }
 
@@ -192,7 +192,8 @@ export class Attempt {
     }
     const wasUsable = isUsable(tokens, clock.now());
     const isFirst = this.#isBlind || this.#request.isSignIn;
-    const record = records.next(current, tokens, { ...facts, after: isFirst ? records.firstRevision() : undefined });
+    const next = records.next(current, tokens, { ...facts, after: isFirst ? records.firstRevision() : undefined });
+    const record = facts.isRefused ? { ...next, failure: current?.failure } : next;
     const letGo = current && unstored.keep(current, tokens, facts);
     await this.#write(record);
     letGo?.();
@@ -237,14 +238,13 @@ export class Attempt {
   }
 
   async #recordFailure(asked: SessionRecord | undefined, answer: Refused): Promise<AttemptFailure> {
-    const { settings, records, session } = this.#parts;
+    const { settings, records, session, reconciler } = this.#parts;
     const { errand, failures } = this.#request;
     // A peer that held the lock as well may have been faster.
     const { record: newest } = session;
     const held = asked && newest && isSameSession(newest, asked) && isLater(newest, asked) ? newest : undefined;
     // An errand keeps what has been noted since, a failure of the session's own refresh as well.
-    const kept = (of: SessionRecord) => held ?? merge(of, newest, (pause) => isPauseOver(settings, pause));
-    const current = asked && errand ? kept(asked) : asked;
+    const current = asked && errand ? (held ?? merge(asked, newest, (pause) => isPauseOver(settings, pause))) : asked;
     const noted = current && errand ? errand.failureOf(current) : current?.failure;
     const last = current ? noted : lastRefusal(session.failing);
     const count = (noted?.count ?? failures) + 1;
@@ -261,8 +261,9 @@ export class Attempt {
     if (!record && failure.named) await this.#storage.writePause(failure).catch(() => undefined);
     if (record) {
       records.note(record);
-      const next = held && !errand ? withLongerPause(held, record, true) : record; // a newer record stays
-      if (next !== held) await this.#write(next);
+      // A newer record stays; what it has to wait for is stored after another look at the storage.
+      if (!held || errand) await this.#write(record);
+      else if (failure.named) reconciler.schedule();
     }
     return failed(failureError(failure, answer.detail, answer.cause), failure, record, isPassing, true);
   }

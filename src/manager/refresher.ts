@@ -172,7 +172,7 @@ export class Refresher {
       this.#own = { reason, attempt, durationMs: 0 };
       this.#aliveAt = clock.now();
       session.dispatch({ type: 'attempted', reason, attempt });
-      const outcome = whatStands(await this.#attempt(run, request), session.record, clock.now());
+      const outcome = await this.#attempt(run, request);
       if (this.#run === run) this.#aliveAt = clock.now(); // the clock may have been set forward
       if (run.isDetached) return undefined;
       if (outcome.kind === 'lock-lost') {
@@ -237,8 +237,10 @@ export class Refresher {
   }
 
   async #attempt(run: RefreshRun, request: AttemptRequest): Promise<AttemptOutcome> {
+    const { settings, session } = this.#parts;
     const { base, reason, attempt } = request;
-    const outcome = await attemptUnderLock(this.#parts, run, request);
+    const came = await attemptUnderLock(this.#parts, run, request);
+    const outcome = whatStands(came, session.record, settings.platform.clock.now());
     const isAside =
       outcome.kind === 'refreshed' && !outcome.request && base !== undefined && isSameAccess(outcome.record, base);
     if (!isAside) return outcome;
@@ -246,7 +248,7 @@ export class Refresher {
     if (reason === 'due' && outcome.by === 'us') return { ...outcome, isBestAvailable: false };
     const { record, by } = outcome;
     const facts = { by, reason, attempts: attempt, durationMs: 0, isErrand: true };
-    this.#parts.session.dispatch({ type: 'refreshed', base, record, ...facts });
+    session.dispatch({ type: 'refreshed', base, record, ...facts });
     return this.#attempt(run, { ...request, base: record });
   }
 

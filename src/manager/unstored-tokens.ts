@@ -6,8 +6,8 @@ export interface UnstoredObserver {
   tokensArrivedLate(): void;
 }
 
-/** What is stored together with tokens. */
-export type TokenFacts = Pick<SessionRecord, 'grant' | 'claims' | 'others'>;
+/** What is stored together with tokens; `isRefused`: they are those of before with a new refresh token, which came alone. */
+export type TokenFacts = Pick<SessionRecord, 'grant' | 'claims' | 'others'> & { readonly isRefused?: boolean };
 
 /** Tokens that came after their deadline, when the lock was lost, or whose write is under way, until an attempt has stored them. */
 export class UnstoredTokens {

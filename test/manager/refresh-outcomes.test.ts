@@ -407,4 +407,28 @@ describe('the end of a session', () => {
     expect(asked.map(({ refreshToken }) => refreshToken)).toEqual(['old-refresh-token-1', 'late-refresh-token']);
     expect(served).toEqual({ token: 'new-access' });
   });
+
+  test.each(['due', 'rejected', 'asked'] as const)(
+    'is none where an errand has got another refresh token, which is presented next, and nothing seems to go on: %s',
+    async (reason) => {
+      const { refresher, clock, session, storage, hear, of, asked } = oneSession(
+        (calls) => (calls === 1 ? dead() : { access_token: 'new-access', expires_in: 60 }),
+        {},
+        { lock: slow },
+      );
+      const held = recordWith({ revision: 4 }, { expiresAt: undefined, refreshToken: 'peer-refresh-token' });
+      storage.stored = encodeRecord(held);
+      hear(held);
+      refresher.start(reason);
+      await clock.settle();
+      const late = { ...held, revision: 5, errands: 1, tokens: { ...held.tokens, refreshToken: 'late-refresh-token' } };
+      const facts = { by: 'us', reason: 'due', attempts: 1, durationMs: 0, isErrand: true } as const;
+      session.dispatch({ type: 'refreshed', base: held, record: late, ...facts });
+      await clock.advance(20_000);
+      expect(of('sessionEnded')).toEqual([]);
+      expect(asked.map(({ refreshToken }) => refreshToken)).toEqual(['peer-refresh-token', 'late-refresh-token']);
+      expect(session.state.status).toBe('active');
+      expect(session.record?.tokens.accessToken).toBe('new-access');
+    },
+  );
 });

@@ -66,3 +66,45 @@ test.each(['refresh', 'getAccessToken', 'replaceAccessToken'] as const)(
     tokens.dispose();
   },
 );
+
+/** A session whose requests take 1 s at most; answers come later than that, with a refresh token alone, or are these. */
+async function late(afterMs: number, answers: (calls: number) => object | undefined) {
+  const asked: (string | undefined)[] = [];
+  const world = createWorld({
+    timeoutMs: 1_000,
+    refresh: async ({ refreshToken }) => {
+      const calls = asked.push(refreshToken);
+      const answer = answers(calls);
+      if (answer) return answer as Response;
+      await new Promise<void>((resolve) => world.clock.after(afterMs, resolve));
+      return json({ refresh_token: `late-${calls}`, expires_in: 60 });
+    },
+  });
+  await world.tokens.startSession({ access_token: 'at0', refresh_token: 'rt0', expires_in: 600 });
+  await world.clock.advance(11 * MINUTE);
+  return { ...world, asked };
+}
+
+test('a new refresh token that comes late and alone ends no pause that the server has named', async () => {
+  const { tokens, clock, asked } = await late(10_000, (calls) =>
+    calls === 2 ? new Response('', { status: 429, headers: { 'Retry-After': '600' } }) : undefined,
+  );
+  await outcome(clock, tokens.getAccessToken());
+  await clock.advance(5 * MINUTE);
+  await outcome(clock, tokens.getAccessToken());
+  expect(asked).toEqual(['rt0', 'rt0']);
+  expect(tokens.getSnapshot()).toMatchObject({ retryAt: expect.any(Number) });
+  await clock.advance(6 * MINUTE);
+  await outcome(clock, tokens.getAccessToken());
+  expect(asked[2]).toBe('late-1');
+  tokens.dispose();
+});
+
+test('a server whose every answer comes late, with a refresh token alone, is asked ever more rarely', async () => {
+  const { tokens, clock, asked } = await late(1_500, () => undefined);
+  void outcome(clock, tokens.getAccessToken());
+  await clock.advance(10 * MINUTE);
+  expect(asked.length).toBeGreaterThan(1);
+  expect(asked.length).toBeLessThan(10);
+  tokens.dispose();
+});

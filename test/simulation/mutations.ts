@@ -86,8 +86,8 @@ export const mutations: readonly Mutation[] = [
     'sleeps with the lock in hand',
     'The delay before the next attempt is spent while the lock is held.',
     ATTEMPT,
-    'if (next !== held) await this.#write(next);\n    }',
-    'if (next !== held) await this.#write(next);\n    }\n    await new Promise<void>((resolve) => platform.clock.after(delayMs, resolve));',
+    'else if (failure.named) reconciler.schedule();\n    }',
+    'else if (failure.named) reconciler.schedule();\n    }\n    await new Promise<void>((resolve) => platform.clock.after(delayMs, resolve));',
   ),
   mutation(
     'no second look before a refusal is believed',

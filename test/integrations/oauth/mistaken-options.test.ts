@@ -147,3 +147,9 @@ test('what others may add to is not checked by name: metadata, and parameters of
   expect(await signIn.begin({ parameters: { one_more: '1' } })).toContain('one_more=1');
   expect(sent).toEqual([]);
 });
+
+test('a name that may be a secret is not shown', () => {
+  const secret = 'eyJhbGciOi.J9-secret_token-1234567890.abcdefghijklmnopqrstuvwxyz';
+  const mistake = () => oauthClient({ issuer: 'https://auth.test', clientId: 'app', [secret]: 1 } as never);
+  expect(mistake).toThrow('Option (a name): expected one of');
+});
