@@ -131,13 +131,19 @@ export const mutations: readonly Mutation[] = [
     'if (isLost()) throw lockLost();',
     '',
   ),
-  mutation(
-    'tokens that could not be stored are forgotten',
-    'A refresh goes on with the older record of the storage, and with its spent refresh token, where the newer tokens live in memory only (D5).',
-    CHOICE,
-    OLDER,
-    'false as boolean;',
-  ),
+  {
+    name: 'tokens that could not be stored are forgotten',
+    means:
+      'A refresh goes on with the older record of the storage, and with its spent refresh token, where the newer tokens live in memory only (D5).',
+    patches: [
+      { file: CHOICE, find: OLDER, replace: 'false as boolean;' },
+      {
+        file: ATTEMPT,
+        find: 'if (current && held && supersedes(held, current)) {',
+        replace: 'if (current && held && !held) {',
+      },
+    ],
+  },
   mutation(
     'the proactive timer has no floor',
     'The proactive timer is planned for the due moment or `retryAt` even right after a failure: at once, over and over, where both have passed.',
