@@ -312,13 +312,15 @@ export const mutations: readonly Mutation[] = [
     'isAside ? note : refusal(current, answer)',
     'refusal(current, answer)',
   ),
-  mutation(
-    "a peer's errand counts as a refresh",
-    'A record that only an errand has changed is taken for new tokens: a refused or an expired access token is served (A3, B2).',
-    CHOICE,
-    'isNewer && !(base && isSameAccess(found, base))',
-    'isNewer',
-  ),
+  {
+    name: "a peer's errand counts as a refresh",
+    means:
+      'A record that only an errand has changed is taken for new tokens: a refused or an expired access token is served (A3, B2).',
+    patches: [
+      { file: CHOICE, find: 'isNewer && !(base && isSameAccess(found, base))', replace: 'isNewer' },
+      { file: REFRESHER, find: 'if (!isAside) return outcome;', replace: 'if (isAside || !isAside) return outcome;' },
+    ],
+  },
   {
     name: 'a target that was refused is asked for again at once',
     means: 'The pause of a target is heeded neither by who asks nor under the lock (J49).',
