@@ -318,7 +318,7 @@ export const mutations: readonly Mutation[] = [
       'A record that only an errand has changed is taken for new tokens: a refused or an expired access token is served (A3, B2).',
     patches: [
       { file: CHOICE, find: 'isNewer && !(base && isSameAccess(found, base))', replace: 'isNewer' },
-      { file: REFRESHER, find: 'if (!isAside) return outcome;', replace: 'if (isAside || !isAside) return outcome;' },
+      { file: REFRESHER, find: 'if (!isAside) return outcome;', replace: 'return outcome;' },
     ],
   },
   {
