@@ -34,6 +34,8 @@ export interface RefreshParts extends AttemptParts, RunObserver {
   readonly errands: Pick<RefreshRun, 'detach'> | undefined;
   /** Tells the server that tokens are of no use to anybody. */
   revoke(tokens: TokenSet, of: SessionRecord | undefined): Promise<void>;
+  /** The storage may hold a session that is not known here. */
+  foundNewer(): void;
 }
 
 /** Single-flight: at most one refresh, its attempts, and the publishing of their outcomes. */
@@ -69,12 +71,13 @@ export class Refresher {
 
   /** Starts a refresh unless one is under way. The outcome goes to the session and to the callers who wait. */
   start(reason: RefreshReason, challenge?: Challenge): void {
-    const { session, pending } = this.#parts;
+    const { session, pending, callers } = this.#parts;
     if (this.#run && !this.isRunning) this.#replaceDead(this.#run, reason, challenge);
     // While a session is being started, callers wait for that one.
     if (this.#run || pending.isStarting || session.state.status === 'none') return;
-    if (isNothingToAsk(this.#parts, session.record?.tokens, reason)) return;
-    void this.#start(reason, false, challenge);
+    const { record } = session;
+    if (!isNothingToAsk(this.#parts, record?.tokens, reason)) void this.#start(reason, false, challenge);
+    else if (record) callers.resolve(record); // those who waited for one that was dead
   }
 
   /** Asks the endpoint whom the cookie belongs to, whatever session there is or was; throws what came instead. */
@@ -87,6 +90,7 @@ export class Refresher {
     const signingIn = this.#start(reason, true).then((outcome) => {
       if (this.#signingIn === signingIn) this.#signingIn = undefined;
       if (outcome?.kind === 'refreshed') return;
+      this.#parts.foundNewer(); // what was read during the sign-in was of no use
       throw outcome && 'error' in outcome ? outcome.error : noSession(this.#parts.session.state);
     });
     this.#signingIn = signingIn;
@@ -228,8 +232,8 @@ export class Refresher {
   #takePeerTokens(run: RefreshRun, base: SessionRecord | undefined): boolean {
     const { settings, session, callers } = this.#parts;
     const held = session.record;
-    if (!held || !base || !isNewAccess(held, base)) return false;
-    if (!isUsable(held.tokens, settings.platform.clock.now())) return false;
+    const isNew = held && base && isNewAccess(held, base);
+    if (!isNew || !isUsable(held.tokens, settings.platform.clock.now())) return false;
     this.#clear(run);
     this.#failures = 0;
     callers.resolve(held);

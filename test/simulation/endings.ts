@@ -106,6 +106,7 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
     if (living !== event.sessionId)
       world.violate('one at a time', `${peer.name} ends ${event.sessionId}, not ${living}`);
     living = undefined;
+    peer.heardEndAt = world.now;
     judge(event);
   });
   const starts: number[] = [];

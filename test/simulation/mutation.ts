@@ -11,9 +11,18 @@ export interface Mutation {
   /** What goes wrong with the safeguard gone. */
   readonly means: string;
   readonly patches: readonly Patch[];
+  /** The worlds in which it is looked for; undefined: all of them. */
+  readonly theme?: string;
 }
 
 /** One that takes a single patch. */
-export function mutation(name: string, means: string, file: string, find: string, replace: string): Mutation {
-  return { name, means, patches: [{ file, find, replace }] };
+export function mutation(
+  name: string,
+  means: string,
+  file: string,
+  find: string,
+  replace: string,
+  theme?: string,
+): Mutation {
+  return { name, means, patches: [{ file, find, replace }], ...(theme && { theme }) };
 }

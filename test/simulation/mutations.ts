@@ -246,8 +246,8 @@ export const mutations: readonly Mutation[] = [
     'a call beside a sign-in does not wait for it',
     'A caller beside `startSession()` is told that nobody is signed in (A13).',
     'manager/live-session.ts',
-    'if (pending.isStarting && !isServed && !exchange.isInside(signal))',
-    'if (pending.isStarting && !isServed && exchange.isInside(signal))',
+    'pending.isStarting && !isServed && !exchange.isInside(signal)',
+    'pending.isStarting && !isServed && exchange.isInside(signal)',
   ),
   mutation(
     'a Retry-After of before there is a session is not kept',

@@ -111,8 +111,9 @@ export function createOracle(world: World, server: SimServer): Oracle {
     if (rotates && !isCookie && !isExcused && index < grant.storedUpTo) {
       world.violate('answered refresh token', `${token}, but a later one is stored`);
     }
-    // whoever signs out lets go of a request at once, also where the cookie in it was another session's by then
-    const overlap = before.find((other) => isUnderWay(other) && !(isCookie && other.peer.endedAt >= other.at));
+    // whoever signs out, or hears of it, lets go of a request at once, also where the cookie in it was another session's by then
+    const hasLetGo = ({ peer: { endedAt, heardEndAt }, at }: Presentation) => Math.max(endedAt, heardEndAt) >= at;
+    const overlap = before.find((other) => isUnderWay(other) && !(isCookie && hasLetGo(other)));
     if (overlap && !isExcused) world.violate('one refresh', `${token} while ${overlap.peer.name} refreshes`);
     if (!isAgain) checkQuiet(now, reason, token);
   }
@@ -188,9 +189,10 @@ export function createOracle(world: World, server: SimServer): Oracle {
   /** A demand for another proof is met: it was no failure, and sets no pause. */
   function goOn(again: Presentation): void {
     const key = keyOf(again, again.target);
-    const first = last.get(again.peer);
-    const { rested } = first ?? {};
-    if (!first || !rested || keyOf(first, first.target) !== key) return;
+    // after its lock was lost, the peer may have presented it for another target in between
+    const isFirst = (one: Presentation) => one.peer === again.peer && keyOf(one, one.target) === key;
+    const { rested } = (again.grant && presentations.get(again.grant))?.filter(isFirst).at(-1) ?? {};
+    if (!rested) return;
     quiet.delete(key);
     if (rested.before) quiet.set(key, rested.before);
   }
@@ -268,7 +270,10 @@ export function createOracle(world: World, server: SimServer): Oracle {
     } else {
       grant.isLeft = true;
       const next = grantOfAccess(after.accessToken);
-      if (next && next.startedAt < grant.startedAt && !isShared && !isCookie && !world.wasSetBack) {
+      // revisions begin with the moment of the sign-in, and a refresh counts as a millisecond
+      const earlierMs = next ? grant.startedAt - next.startedAt : 0;
+      const isEarlier = earlierMs > Math.max(0, after.revision - before.revision);
+      if (next && isEarlier && !isShared && !isCookie && !world.wasSetBack) {
         world.violate('newest wins', `${peer.name} stores ${next.name} over ${grant.name}, which is newer`);
       }
     }

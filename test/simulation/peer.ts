@@ -76,6 +76,8 @@ export interface Peer {
   ends: number;
   /** When the last one was. */
   endedAt: number;
+  /** When its session ended last, wherever. */
+  heardEndAt: number;
   /** The refresh that began last. */
   lastStart: { readonly at: number; readonly reason: string } | undefined;
 }
@@ -184,6 +186,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     misledAt: Number.NEGATIVE_INFINITY,
     ends: 0,
     endedAt: Number.NEGATIVE_INFINITY,
+    heardEndAt: Number.NEGATIVE_INFINITY,
     lastStart: undefined,
   };
   return peer;

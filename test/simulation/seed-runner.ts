@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import type { Block } from './answer-blocks.js';
+import type { Block, Simulate } from './answer-blocks.js';
 import { buildWorker } from './build.js';
 import type { Mutation } from './mutation.js';
 import type { Outcome } from './simulate.js';
@@ -20,7 +20,7 @@ export interface Simulation {
   readonly command: string;
   /** The module of its worker threads, below the project's root. */
   readonly worker: string;
-  readonly simulate: (seed: number, lines?: string[]) => Promise<Outcome>;
+  readonly simulate: Simulate;
   readonly mutations: readonly Mutation[];
   /** What a line of the summary says about requests and waiting. */
   readonly describe: (tally: Tally) => string;
@@ -42,11 +42,13 @@ export async function runSeeds(simulation: Simulation, { root, folder, args }: O
       workers: { type: 'string', default: '2' },
       mutations: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
+      theme: { type: 'string' },
     },
   });
-  if (values.seed !== undefined) return replay(simulation, Number(values.seed));
+  if (values.seed !== undefined) return replay(simulation, Number(values.seed), values.theme);
   const from = Number(values.from);
-  const range = { from, to: from + Number(values.seeds), workers: Number(values.workers) };
+  const { theme } = values;
+  const range = { from, to: from + Number(values.seeds), workers: Number(values.workers), theme };
   if (values.mutations) return mutate(simulation, root, folder, range, values.only);
   const file = await buildWorker(root, join(folder, 'worker.mjs'), [], simulation.worker);
   const startedAt = performance.now();
@@ -55,18 +57,25 @@ export async function runSeeds(simulation: Simulation, { root, folder, args }: O
   });
   console.log(showTally(tally, performance.now() - startedAt, simulation.describe(tally)));
   for (const { seed, violations } of tally.failures.slice(0, SHOWN)) {
-    console.log(`\nseed ${seed}, again with: ${simulation.command} -- --seed ${seed}`);
+    console.log(
+      `\nseed ${seed}, again with: ${simulation.command} -- ${theme === undefined ? '' : `--theme ${theme} `}--seed ${seed}`,
+    );
     for (const { invariant, detail } of violations) console.log(`  ${invariant}: ${detail}`);
   }
   const [first] = tally.failures;
-  return first ? replay(simulation, first.seed, 60) : 0;
+  return first ? replay(simulation, first.seed, theme, 60) : 0;
 }
 
 /** Runs one seed and tells what happens, or how it ends. */
-async function replay({ simulate }: Simulation, seed: number, last = Number.POSITIVE_INFINITY): Promise<number> {
+async function replay(
+  { simulate }: Simulation,
+  seed: number,
+  theme?: string,
+  last = Number.POSITIVE_INFINITY,
+): Promise<number> {
   Object.assign(globalThis, { reportError: () => undefined });
   const lines: string[] = [];
-  const { violations } = await simulate(seed, lines);
+  const { violations } = await simulate(seed, lines, theme);
   console.log([lines[0], ...lines.slice(1).slice(-last)].join('\n'));
   return violations.length > 0 ? 1 : 0;
 }
@@ -75,6 +84,7 @@ interface Range {
   readonly from: number;
   readonly to: number;
   readonly workers: number;
+  readonly theme: string | undefined;
 }
 
 /** At once, as the end of many seeds is far away. */
@@ -89,7 +99,7 @@ function play(file: string, range: Range, most: number, progress?: (tally: Tally
   const timer = progress && setInterval(() => progress(tally), 5_000);
   const deal = (worker: Worker): boolean => {
     if (next >= range.to || tally.failures.length >= most) return false;
-    const block: Block = { from: next, to: Math.min(range.to, next + BLOCK) };
+    const block: Block = { from: next, to: Math.min(range.to, next + BLOCK), theme: range.theme };
     next = block.to;
     worker.postMessage(block);
     return true;
@@ -122,13 +132,16 @@ async function mutate(
   let missed = 0;
   console.log(`| safeguard taken out | first ${WANTED} seeds that notice | by |\n|---|---|---|`);
   const chosen = mutations.filter(({ name }) => name.includes(only));
-  for (const [index, { name, patches }] of chosen.entries()) {
+  for (const [index, { name, patches, theme }] of chosen.entries()) {
     try {
       const file = await buildWorker(root, join(folder, `mutant-${index}.mjs`), patches, worker);
-      const found = (await play(file, range, WANTED)).failures.sort((a, b) => a.seed - b.seed).slice(0, WANTED);
+      const found = (await play(file, { ...range, theme: theme ?? range.theme }, WANTED)).failures
+        .sort((a, b) => a.seed - b.seed)
+        .slice(0, WANTED);
       if (found.length < WANTED) missed++;
       const by = new Set(found.map(({ violations }) => violations[0]?.invariant));
-      console.log(`| ${name} | ${found.map(({ seed }) => seed).join(', ') || 'none'} | ${[...by].join(', ')} |`);
+      const seeds = found.map(({ seed }) => seed).join(', ') || 'none';
+      console.log(`| ${name} | ${seeds}${theme === undefined ? '' : ` of ${theme}`} | ${[...by].join(', ')} |`);
     } catch (error) {
       missed++;
       console.log(`| ${name} | DOES NOT APPLY ANY MORE | ${(error as Error).message.split('\n').join(' ')} |`);

@@ -37,8 +37,8 @@ const MOST_REQUESTS = 400;
 const MOST_STEPS = 150_000;
 
 /** Runs one seed to its end, or to the first sentence that does not hold. Nothing in it depends on anything but the seed. */
-export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
-  const world = createWorld(seed, lines);
+export function simulate(seed: number, lines?: string[], theme?: string): Promise<Outcome> {
+  const world = createWorld(seed, lines, theme);
   const { setting, lock } = build(world);
   const outcome = (steps: number): Outcome => ({
     seed,

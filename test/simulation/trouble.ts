@@ -24,6 +24,30 @@ export interface Victims {
 
 const MEAN_MS = 25_000;
 
+/** How often misfortunes happen, one beside the other. */
+const WEIGHTS = {
+  'peer frozen': 8,
+  'peer crashed': 4,
+  'peer reloaded': 6,
+  'peer created': 8,
+  'peer disposed': 2,
+  'clock jump': 3,
+  offline: 5,
+  hidden: 4,
+  'woken up': 3,
+  'server trouble': 8,
+  'storage down': 3,
+  'storage full': 3,
+  'storage forgets': 0.3,
+  'another client': 0.3,
+  'lease lost': 2,
+  'grant revoked': 0.5,
+  'access revoked': 4,
+  'cut off': 12,
+};
+
+export type Misfortune = keyof typeof WEIGHTS;
+
 /** One misfortune after the other, until the world is calm. */
 export function makeTrouble(victims: Victims): void {
   const { world } = victims;
@@ -48,25 +72,12 @@ function strike(victims: Victims): void {
     return;
   }
   const peer = random.pick(peers);
+  const { lock: lockKind, background } = world.circumstances;
+  const weights = { ...WEIGHTS, ...world.theme?.misfortunes };
   const kind = random.weigh({
-    'peer frozen': 8,
-    'peer crashed': 4,
-    'peer reloaded': 6,
-    'peer created': 8,
-    'peer disposed': 2,
-    'clock jump': 3,
-    offline: 5,
-    hidden: 4,
-    'woken up': 3,
-    'server trouble': 8,
-    'storage down': 3,
-    'storage full': 3,
-    'storage forgets': 0.3,
-    'another client': 0.3,
-    'lease lost': world.circumstances.lock === 'fenced' ? 2 : 0,
-    'grant revoked': 0.5,
-    'access revoked': 4,
-    'cut off': world.circumstances.background ? 0 : 12,
+    ...weights,
+    'lease lost': lockKind === 'fenced' ? weights['lease lost'] : 0,
+    'cut off': background ? 0 : weights['cut off'],
   });
   world.count(kind);
   world.trace(() => `--- ${kind} (${peer.name})`);

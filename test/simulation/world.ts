@@ -1,5 +1,6 @@
 import { drawProofs, type ProofCircumstances } from './proof-circumstances.js';
 import { createRandom, type Random } from './random.js';
+import { type Theme, themeOf } from './themes.js';
 import { createWorldBase, type WorldBase } from './world-base.js';
 
 /** What a seed stands for; drawn once, before anything happens. */
@@ -57,6 +58,8 @@ export interface World extends WorldBase {
   /** The same for what has to do with proofs. */
   readonly boundRandom: Random;
   readonly circumstances: Circumstances;
+  /** What this world has more of than others; undefined: nothing. */
+  readonly theme: Theme | undefined;
   /** What has to be added to `now` for the clock on the wall; jumps. */
   wallOffset: number;
   wall(): number;
@@ -73,11 +76,13 @@ export interface World extends WorldBase {
 /** The time on the servers when a world begins, and on the wall; the clock on the wall jumps. */
 export const START_AT = 1_800_000_000_000;
 
-export function createWorld(seed: number, lines: string[] | undefined): World {
+export function createWorld(seed: number, lines: string[] | undefined, themeName?: string): World {
   const random = createRandom(seed);
   const otherRandom = createRandom(seed ^ 0x2f6e2b1d);
   const boundRandom = createRandom(seed ^ 0x1b873593);
-  const circumstances = withProofs(withErrands(draw(random), otherRandom), boundRandom);
+  const drawn = withProofs(withErrands(draw(random), otherRandom), boundRandom);
+  const theme = themeName === undefined ? undefined : themeOf(themeName);
+  const circumstances = { ...drawn, ...theme?.circumstances(random) };
   const base = createWorldBase(random, circumstances.trouble, lines);
   const world: World = Object.assign(base, {
     seed,
@@ -86,6 +91,7 @@ export function createWorld(seed: number, lines: string[] | undefined): World {
     otherRandom,
     boundRandom,
     circumstances,
+    theme,
     wallOffset: START_AT,
     wall: () => world.now + world.wallOffset,
     wasSetBack: false,

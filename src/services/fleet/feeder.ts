@@ -129,6 +129,11 @@ async function putOff(
   // Nothing fails while nothing is tried, so that it is not `stuck`.
   for (const { key, usedAt, stuck, ...entry } of claimed.filter(isCold)) {
     await due.put(key, { ...entry, at: entry.keepAliveAt ?? now });
+    // A use that was noted since the claim found an entry that somebody was at, and left it alone.
+    const found = await due.get(key);
+    if (!found || found.at !== entry.keepAliveAt || !isHot(found, hotForMs, now)) continue;
+    const { key: _, usedAt: __, ...same } = found;
+    await due.put(key, { ...same, at: now });
   }
   return claimed.filter((entry) => !isCold(entry));
 }

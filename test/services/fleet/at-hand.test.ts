@@ -167,6 +167,27 @@ describe('sessions at hand', () => {
     expect(world.server.tokenRequests).toHaveLength(1);
   });
 
+  test('FL1 a session whose use is noted at the very moment that it is put off is kept fresh all the same', async () => {
+    const world = fleetWorld({
+      lanes: { default: { hotForMs: HOUR / 2, until: 0.6 } },
+      due: (clock) => {
+        const due = memoryDueIndex({ clock });
+        return {
+          ...due,
+          // what notes the use sees that somebody has claimed the entry, and leaves it alone
+          put: async (key, entry) => {
+            if (entry.at === entry.keepAliveAt) await due.touch([key], clock.now());
+            return due.put(key, entry);
+          },
+        };
+      },
+    });
+    world.process();
+    await world.signIn('a');
+    await world.pass(0.8 * HOUR);
+    expect(world.server.tokenRequests).toHaveLength(1);
+  });
+
   test('FL1 a session that was put off, and is used while its provider refuses, comes back once it may be asked again', async () => {
     const world = fleetWorld({ lanes: { default: { hotForMs: HOUR / 2, until: 0.6 } } });
     const { fleet } = world.process();

@@ -13,6 +13,8 @@ export interface Checks extends ProviderWatch, IndexWatch, StoreWatch {
   opened(host: Host, key: string): void;
   /** A customer's request uses a session. */
   used(key: string): void;
+  /** That request is answered, or given up. */
+  usedUntilNow(key: string): void;
   /** Such a request was served a token of this grant. */
   served(host: Host, key: string, family: Family, askedAt: number): void;
   /** Somebody asks for a refresh by name. */
@@ -169,7 +171,9 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
     const ageMs = world.now + host.offsetMs - askedAt - one.stored.issuedSkewMs;
     if (ageMs < from * lifetimeMs - LATE_MS) world.violate('not before it is due', name);
     // uses that are close together are noted as of the last of them, which may be after the next sign-in
-    const coldFrom = Math.max(one.startedAt, one.lastUseAt + NOTED_MS) + hotForMs + one.notedAheadMs + 5_000;
+    // a use noted by a clock that was set back before it was written counts from when it is
+    const notedMs = isSince(one.lastUseAt, 'jump') ? 85_000 : NOTED_MS;
+    const coldFrom = Math.max(one.startedAt, one.lastUseAt + notedMs) + hotForMs + one.notedAheadMs + 5_000;
     // a job is a key: who was in use when it was handed out is refreshed when its turn comes
     const handedAt = one.job?.host === host ? Math.max(one.job.at, world.now - QUEUED_MS) : world.now;
     const spanMs = Math.min(keepAliveMs, 0.9 * refreshLifetimeMs);
@@ -306,18 +310,22 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
       const key = name.slice('evertoken:'.length);
       if (before === undefined || !scene().keys.includes(key)) return;
       const one = customer(key);
-      const family = one.stored?.family;
+      const { family, wasMarked } = one.stored ?? {};
       one.stored = undefined;
       if (one.isLeaving || !family) return;
       world.trace(() => `${host.name} ends ${key}`);
       if (family.toldDeadAt === undefined)
         world.violate('nobody is ended', `${host.name} ends ${key}, whose provider has not said so`);
-      if (family.isAlive) watchOf(one.facts.name).endedWrongly(host);
+      // what was begun before, and not answered, is told as lost, which says nothing about the provider
+      if (family.isAlive && !wasMarked) watchOf(one.facts.name).endedWrongly(host);
       one.mustBeListedSince = world.now;
     },
     used(key) {
       world.trace(() => `${key} is used`);
       customer(key).uses.push(world.now);
+      customer(key).lastUseAt = world.now;
+    },
+    usedUntilNow(key) {
       customer(key).lastUseAt = world.now;
     },
     served(host, key, family, askedAt) {

@@ -44,6 +44,7 @@ export function createCustomers(
     checks.used(key);
     const askedAt = world.now;
     const token = await within(process, `a token of ${key}`, process.fleet.session(key).getAccessToken());
+    checks.usedUntilNow(key);
     const [, family = ''] = typeof token === 'string' ? token.split('-') : [];
     const granted = scene.providerOf(key).named(family);
     const owner = granted?.key;

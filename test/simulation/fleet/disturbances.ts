@@ -151,6 +151,7 @@ export function createDisturbances(
       for (const shared of [index, store, locks]) shared.isDown = false;
       for (const { host } of alive()) {
         host.thaw();
+        if (Math.abs(host.offsetMs) > 1_000) world.disturb('jump');
         host.offsetMs = 0;
       }
       if (alive().length === 0) start();

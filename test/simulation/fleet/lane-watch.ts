@@ -32,6 +32,8 @@ interface Claim {
 const WINDOW_MS = 10_000;
 /** As long as a process starts, a rate grows, and a probe of a process that died is waited for. */
 const IDLE_MS = 45_000;
+/** Until there is a process in the place of one that died. */
+const STARTING_MS = 20_000;
 /** What was seen and decided just before a pause may still be on its way. */
 const GRACE_MS = 3_000;
 
@@ -100,7 +102,12 @@ export function createLaneWatch(world: SimWorld, facts: LaneFacts): LaneWatch {
     const heldUntilAt = paused && paused.reason !== 'resumed' ? paused.untilAt : 0;
     const [counts] = await index.bare.look(name);
     if (!counts?.due) idleAt = world.now;
-    const since = Math.max(idleAt, claimedAt, heldUntilAt, namedUntilAt, world.lastAt('crash'), world.lastAt('fault'));
+    const crashedAt = world.lastAt('crash');
+    // a pause that a clock ahead has written lasts as long as was meant in each process that finds it
+    const pause = counts?.paused;
+    const foundUntilAt = pause && pause.until > world.wall() ? crashedAt + STARTING_MS + (pause.forMs ?? 0) : 0;
+    const held = Math.max(heldUntilAt, namedUntilAt, foundUntilAt);
+    const since = Math.max(idleAt, claimedAt, held, crashedAt, world.lastAt('fault'));
     if (world.now > since + IDLE_MS)
       world.violate('a pause ends', `${name} starts nothing for ${world.now - since} ms`);
   }

@@ -20,13 +20,17 @@ export interface LaneFacts {
   readonly takeoverMs: number;
 }
 
+/** How often worlds have a theme. */
+const THEMES = { none: 14, crowd: 4, kills: 2, stops: 1 };
+type ThemeName = keyof typeof THEMES;
+
 /** What a seed stands for; drawn once, before anything happens. */
 export interface Circumstances {
   readonly processes: number;
   readonly lanes: readonly LaneFacts[];
   readonly sessions: number;
   /** What this world has more of than others, so that rare things happen together. */
-  readonly theme: 'none' | 'crowd' | 'kills' | 'stops';
+  readonly theme: ThemeName;
   /** How bad providers and everything else are, from 0 to 1. */
   readonly trouble: number;
   /** Processes die, freeze and are stopped. */
@@ -62,10 +66,10 @@ export type FaultKind = 'fault' | 'crash' | 'jump';
 
 const START_AT = 1_800_000_000_000;
 
-export function createSimWorld(seed: number, lines: string[] | undefined): SimWorld {
+export function createSimWorld(seed: number, lines: string[] | undefined, theme?: string): SimWorld {
   const random = createRandom(seed);
   const last = new Map<FaultKind, number>();
-  const circumstances = draw(random);
+  const circumstances = draw(random, theme);
   const base = createWorldBase(random, circumstances.trouble, lines);
   const world: SimWorld = Object.assign(base, {
     seed,
@@ -80,9 +84,15 @@ export function createSimWorld(seed: number, lines: string[] | undefined): SimWo
   return world;
 }
 
-function draw(random: Random): Circumstances {
+function themeNamed(name: string): ThemeName {
+  if (name in THEMES) return name as ThemeName;
+  throw new Error(`expected a theme, one of ${Object.keys(THEMES).join(', ')}, got ${name}`);
+}
+
+function draw(random: Random, wanted: string | undefined): Circumstances {
   const drawn = drawFreely(random);
-  const theme = random.weigh({ none: 14, crowd: 4, kills: 2, stops: 1 });
+  const drawnTheme = random.weigh(THEMES);
+  const theme = wanted === undefined ? drawnTheme : themeNamed(wanted);
   if (theme === 'none') return drawn;
   const [first] = drawn.lanes;
   const lane: LaneFacts = {

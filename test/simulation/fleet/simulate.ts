@@ -26,8 +26,8 @@ interface Play {
 }
 
 /** Runs one seed of the fleet to its end, or to the first sentence that does not hold. Nothing in it depends on anything but the seed. */
-export function simulate(seed: number, lines?: string[]): Promise<Outcome> {
-  const world = createSimWorld(seed, lines);
+export function simulate(seed: number, lines?: string[], theme?: string): Promise<Outcome> {
+  const world = createSimWorld(seed, lines, theme);
   const play = build(world);
   const { checks, providers } = play;
   const outcome = (steps: number): Outcome => ({
