@@ -42,7 +42,8 @@ export async function whenKnown(parts: LiveParts, signal: AbortSignal | undefine
   const isServed = record && validityMs < Number.POSITIVE_INFINITY && isUsable(record.tokens, usedUntil);
   // Whoever asks beside a sign-in and cannot be served waits for it; the refresh function would wait for itself.
   const isBeside = () => pending.isStarting && !isServed && !exchange.isInside(signal);
-  if (isBeside()) await pending.callers.wait(signal);
+  const wasBeside = isBeside();
+  if (wasBeside) await pending.callers.wait(signal);
   // A client that is granted tokens by itself is never signed out for good.
   if (settings.isGrant && session.state.status === 'none' && !pending.isErasing) {
     session.dispatch({ type: 'reopened' });
@@ -54,7 +55,7 @@ export async function whenKnown(parts: LiveParts, signal: AbortSignal | undefine
   if (reader.isBlocking || isOutdated) await reader.wait(signal);
   // Signed out meanwhile: what has begun since is not what was asked for.
   if (pending.ends !== ends) throw noSession({ status: 'none', revision: 0 });
-  if (isBeside()) await whenKnown(parts, signal, validityMs); // another sign-in has begun since
+  if (wasBeside && isBeside()) await whenKnown(parts, signal, validityMs); // another sign-in has begun since
 }
 
 /** The session, read in the same turn that acts on it; undefined while a cookie is being asked about. */

@@ -106,6 +106,8 @@ export class PendingCommands {
   }
 
   get #isAlive(): boolean {
-    return isAlive(this.#settings, this.#begunAt);
+    const isUnderWay = isAlive(this.#settings, this.#begunAt);
+    if (!isUnderWay) this.#begunAt = Number.NEGATIVE_INFINITY; // a clock that was set back comes by that moment again
+    return isUnderWay;
   }
 }

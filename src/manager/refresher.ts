@@ -13,30 +13,14 @@ import {
 } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
 import { type AttemptOutcome, whatStands } from './attempt-outcome.js';
-import type { AttemptParts } from './attempt-parts.js';
 import type { AttemptRequest } from './attempt-request.js';
 import { attemptUnderLock } from './attempt-under-lock.js';
 import { isAlive, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
 import { isNothingToAsk } from './nothing-to-ask.js';
 import { isPauseOver } from './pause.js';
-import type { PendingCommands, StartTurn } from './pending-commands.js';
-import type { PendingWork } from './pending-work.js';
-import { RefreshRun, type RunObserver } from './refresh-run.js';
-import type { Waiters } from './waiters.js';
-
-/** The parts that refreshes need. */
-export interface RefreshParts extends AttemptParts, RunObserver {
-  readonly pending: PendingCommands;
-  /** Callers who wait for the outcome of a refresh. */
-  readonly callers: Waiters<SessionRecord>;
-  readonly work: PendingWork;
-  /** Errands under way, where there were any. */
-  readonly errands: Pick<RefreshRun, 'detach'> | undefined;
-  /** Tells the server that tokens are of no use to anybody. */
-  revoke(tokens: TokenSet, of: SessionRecord | undefined): Promise<void>;
-  /** The storage may hold a session that is not known here. */
-  foundNewer(): void;
-}
+import type { StartTurn } from './pending-commands.js';
+import type { RefreshParts } from './refresh-parts.js';
+import { RefreshRun } from './refresh-run.js';
 
 /** Single-flight: at most one refresh, its attempts, and the publishing of their outcomes. */
 export class Refresher {
@@ -128,10 +112,12 @@ export class Refresher {
       this.#clear(run);
       const { session, callers } = this.#parts;
       session.dispatch({ type: 'abandoned' });
-      const { failing } = session;
+      const { failing, record } = session;
       // A peer may have told of a pause since.
       const isHeld = failing && (failing.named || reason !== 'asked') && !isPauseOver(settings, failing);
+      const isAside = reason === 'due' && settings.platform.background === false; // who asked was served since
       if (isHeld) callers.reject(failing.error);
+      else if (isAside && record && isUsable(record.tokens, clock.now())) callers.resolve(record);
       else this.start(reason, challenge);
     });
   }
@@ -287,7 +273,10 @@ export class Refresher {
       // The cookie may belong to another user by now, which is another session; and a read may have been faster.
       const from = settings.isGrant ? 'grant' : 'cookie';
       const isStart = !base || isSignIn || !isSameSession(base, record);
-      if (isStart && !isSameTokenSet(session.record, record)) session.dispatch({ type: 'started', record, from });
+      // A sign-in elsewhere was found meanwhile: which of the two is stored, the storage says.
+      const isBeside = !base && !isSignIn && session.record && !isSameSession(session.record, record);
+      if (isBeside) this.#parts.foundNewer();
+      else if (isStart && !isSameTokenSet(session.record, record)) session.dispatch({ type: 'started', record, from });
       else if (base) session.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
       const held = session.record;
       const isServed = outcome.isBestAvailable || isUsable(record.tokens, now);

@@ -11,7 +11,7 @@ const SOON = 5 * MINUTE;
  * A worker at the edge: when its answer is out, whatever waits for the refresh function, the storage or a timer never goes
  * on. `cut()` is that moment; what begins after it goes on.
  */
-function edge(options: Partial<TokenManagerOptions> = {}) {
+function edge(options: Partial<TokenManagerOptions> = {}, background?: boolean) {
   const clock = fakeClock();
   let life = 0;
   const alive = async <T>(work: () => T | PromiseLike<T>): Promise<T> => {
@@ -53,6 +53,7 @@ function edge(options: Partial<TokenManagerOptions> = {}) {
     refresh: Object.assign(refresh, { forTargets: true as const }),
     platform: {
       ...platform,
+      ...(background !== undefined && { background }),
       clock: mortal,
       lock: inProcessLock(mortal),
       storage: {
@@ -63,7 +64,7 @@ function edge(options: Partial<TokenManagerOptions> = {}) {
       },
     },
     proactive: false,
-    refreshTokenIn: options.refreshTokenIn ?? 'response',
+    ...options,
   });
   const cut = () => void life++;
   const stored = () => storage.getItem('evertoken:session') as string | null;
@@ -289,4 +290,49 @@ test.each([
   await expect(clock.runUntil(caller)).resolves.toMatch('at-');
   expect(clock.now() - beganAt).toBeLessThan(SOON);
   tokens.dispose();
+});
+
+test('a sign-in that was cut off does not come back to life when a clock that was set back comes by again', async () => {
+  const { tokens, clock, state, cut } = edge();
+  await tokens.startSession({ access_token: 'at', refresh_token: 'rt', expires_in: 600 });
+  state.storageMs = 20;
+  void tokens.startSession({ access_token: 'other', refresh_token: 'rt-other' }).catch(() => undefined);
+  await clock.advance(5);
+  cut();
+  const cutAt = clock.now();
+  clock.set(cutAt - 10 * MINUTE);
+  await clock.runUntil(tokens.refresh());
+  await clock.advance(cutAt - clock.now());
+  const before = clock.now();
+  await clock.runUntil(tokens.refresh());
+  expect(clock.now() - before, 'nobody waits for what is long gone').toBeLessThan(1_000);
+});
+
+test('whoever waits for the end of a session that was cut off is served once a clock that was set back makes its token good again', async () => {
+  const { tokens, clock, state, cut } = edge();
+  await tokens.startSession({ access_token: 'at', expires_in: 600 });
+  state.storageMs = 20;
+  await clock.advance(10 * MINUTE);
+  void tokens.getAccessToken().catch(() => undefined);
+  await clock.advance(5); // in the middle of the look that comes before the end
+  cut();
+  const waiting = tokens.getAccessToken();
+  await clock.settle();
+  clock.set(clock.now() - 10 * MINUTE);
+  await clock.advance(SOON);
+  await expect(clock.runUntil(waiting)).resolves.toBe('at');
+});
+
+test('where work ends with the answer, what takes the place of a refresh that was cut off is not sent behind a token that was served', async () => {
+  const { tokens, clock, state, cut } = edge({ leewayMs: SOON }, false);
+  await tokens.startSession({ access_token: 'at', refresh_token: 'rt', expires_in: 600 });
+  await clock.advance(SOON);
+  state.storageMs = 20;
+  void tokens.getAccessToken().catch(() => undefined);
+  await clock.advance(5);
+  cut();
+  await clock.advance(2 * MINUTE);
+  await expect(clock.runUntil(tokens.getAccessToken())).resolves.toBe('at');
+  await clock.advance(MINUTE);
+  expect(state.requests, 'nobody waits for it').toBe(0);
 });

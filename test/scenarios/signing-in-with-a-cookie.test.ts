@@ -244,3 +244,72 @@ test('a refresh function that asks for an access token, while it asks about the 
   expect(refusals).toEqual(['ERR_NO_SESSION']);
   expect(home.clock.now() - startedAt).toBe(home.delayMs);
 });
+
+/** The endpoint is in trouble. */
+const trouble = (home: ReturnType<typeof cookies>) => {
+  home.refresh = async () => {
+    home.asked++;
+    await new Promise<void>((resolve) => home.clock.after(home.delayMs, resolve));
+    return new Response(null, { status: 503 });
+  };
+};
+
+test('after a sign-in with a cookie that failed, the session of a peer who has signed in meanwhile is taken over', async () => {
+  const home = cookies({ retry: { attempts: 2, minDelayMs: 5_000, maxDelayMs: 5_000 } });
+  home.user = undefined;
+  const ours = home.manager().tokens;
+  const theirs = home.manager().tokens;
+  await home.clock.runUntil(Promise.all([ours.ready(), theirs.ready()]));
+  trouble(home);
+  const starting = outcome(ours.startSession());
+  await home.clock.advance(200); // between two attempts
+  const session = theirs.startSession({ access_token: 'theirs', expires_in: 600 });
+  await home.clock.runUntil(Promise.all([starting, session]));
+  expect(await starting).toBe('ERR_REFRESH_UNAVAILABLE');
+  await home.clock.advance(100);
+  expect(ours.getSnapshot()).toMatchObject({ status: 'active', sessionId: theirs.getSnapshot().sessionId });
+});
+
+test('whoever asks beside a sign-in that fails waits for another one that begins before it has looked again', async () => {
+  const home = cookies({ retry: { attempts: 1 } });
+  const { storage } = home.platform;
+  const slowly = (ms: number) => new Promise<void>((done) => home.clock.after(ms, done));
+  home.platform = {
+    ...home.platform,
+    storage: { ...storage, getItem: (key) => slowly(20).then(() => storage.getItem(key)) },
+  };
+  home.user = undefined;
+  const { tokens } = home.manager();
+  await home.clock.runUntil(tokens.ready());
+  const { refresh } = home;
+  trouble(home);
+  home.delayMs = 2_000;
+  const first = outcome(tokens.startSession());
+  const caller = outcome(tokens.getAccessToken());
+  expect(await home.clock.runUntil(first)).toBe('ERR_REFRESH_UNAVAILABLE');
+  home.user = 'alice';
+  home.refresh = refresh;
+  const second = outcome(tokens.startSession());
+  expect(await home.clock.runUntil(second)).toBe('done');
+  expect(await home.clock.runUntil(caller)).toMatch(/^alice-/);
+});
+
+test('what a cookie has brought does not take the place of a sign-in that was found while the release of the lock hung', async () => {
+  const home = cookies();
+  const { lock } = home.platform;
+  const { platform } = home;
+  home.platform = {
+    ...platform,
+    lock: { run: (...given) => lock.run(...given).then(() => new Promise<never>(() => undefined)) },
+  };
+  const ours = home.manager();
+  home.platform = platform;
+  const theirs = home.manager().tokens;
+  void ours.tokens.ready();
+  await home.clock.advance(150); // it is stored, and the lock is free
+  await home.clock.runUntil(theirs.startSession({ access_token: 'theirs', expires_in: 600 }));
+  await home.clock.advance(MINUTE);
+  expect(ours.events).not.toContain('sessionEnded replaced');
+  expect(ours.tokens.getSnapshot().sessionId).toBe(theirs.getSnapshot().sessionId);
+  expect(await home.clock.runUntil(ours.tokens.getAccessToken())).toBe('theirs');
+});

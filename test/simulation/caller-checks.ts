@@ -61,13 +61,17 @@ export function createCallerChecks(world: World, oracle: Oracle, storage: SimSto
   }
 
   /** Who asks beside a sign-in waits for it. */
-  function checkBeside({ peer, ends, starting, sessionId }: Call): void {
+  function checkBeside({ peer, ends, starting, sessionId, startedAt }: Call): void {
     // a clock that was set forward, or a long freeze that is just over, makes a sign-in look as if it had died
     const hasJumped = world.jumpedAt > world.now - BOUND_MS;
     const wasFrozen = peer.thawedAt > world.now - 20_000 && peer.thawedAt - peer.frozenAt > 30_000;
-    if (sessionId !== undefined || peer.ends !== ends || hasJumped || wasFrozen) return;
-    // a sign-in that was signed out of is over, although its promise may wait for the lock or the server a while longer
-    const isStarting = () => starting.some((grant) => peer.starting.has(grant) && !peer.left.has(grant.name));
+    // a session that began, and ended elsewhere, while the promise of its start still waited for the lock
+    const isOver = peer.heardEndAt >= startedAt;
+    if (sessionId !== undefined || peer.ends !== ends || hasJumped || wasFrozen || isOver) return;
+    // a sign-in that was signed out of, or replaced by one that failed, is over, although its promise may wait for the lock
+    // or the server a while longer
+    const isGone = ({ isLeft, name }: Call['starting'][0]) => isLeft || peer.left.has(name);
+    const isStarting = () => starting.some((grant) => peer.starting.has(grant) && !isGone(grant));
     if (!isStarting()) return;
     // one that fails in this very moment may be told of last
     world.schedule(1, () => {

@@ -126,15 +126,16 @@ export function createOracle(world: World, server: SimServer): Oracle {
 
   function checkPause({ peer, grant, target }: Presentation, reason: string, token: string, pause?: Quiet): void {
     if (!pause || world.wall() >= pause.untilWall) return;
-    const { sessionId } = peer.manager.getSnapshot();
+    const { sessionId, issuedAt = 0 } = peer.manager.getSnapshot();
     if (isCookie && pause.sessionId !== undefined && pause.sessionId !== sessionId) return;
     const isProbe = target === undefined && !pause.isNamed && (reason === 'asked' || peer.wakes > 0);
     // before there is a session, there is no record to tell others
     // beside the record, which there is not, what the server has named is kept, until another record goes
     const isLoading = reason === 'resume' && pause.isUnkept && pause.isNamed;
     const isBeside = isLoading && erasedAt < pause.setAt && !isHeldUp(pause);
-    // without a lock, a peer's record takes the place of the one that notes what a target was told
-    const isOverwritten = isShared && target !== undefined;
+    // without a lock, a peer's record takes the place of the one that notes what a target was told, or tokens that the peer had
+    // got before
+    const isOverwritten = isShared && (target !== undefined || pause.issuedAt !== issuedAt);
     const isHidden =
       isOverwritten ||
       ((pause.by !== peer || (pause.isUnkept && reason !== 'resume')) &&
@@ -182,6 +183,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       isNamed,
       isUnkept,
       sessionId,
+      issuedAt,
       setAt: world.now,
     });
   }
@@ -200,6 +202,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
   function closes({ holding }: Presentation): void {
     if (holding) holding.open--;
   }
+
+  const proofOf = (peer: Peer) => last.get(peer)?.grant;
 
   // the storage is read again before a refusal is believed
   function checkErasure(peer: Peer): void {
@@ -251,7 +255,10 @@ export function createOracle(world: World, server: SimServer): Oracle {
       // in cookie mode, a session may have been fed with the cookie of another grant
       // a page finishes the sign-out of another one
       const isMarked = world.marks.get('evertoken:session:ended')?.includes(before.sessionId);
-      if (isBlind || isReplaced || isRaced || isMarked || peer.left.has(before.sessionId)) grant.isLeft = true;
+      // a sign-in by cookie that another one has overtaken erases what it has stored, whoever's that is
+      const isOvertaken = isCookie && peer.starting.size > 0 && proofOf(peer) === grant;
+      const isLeft = isBlind || isReplaced || isRaced || isMarked || isOvertaken || peer.left.has(before.sessionId);
+      if (isLeft) grant.isLeft = true;
       // over by the clock of before it was set back
       const wasOver = !world.circumstances.givesRefreshTokens && world.jumpedAt > world.now - 20_000;
       const isEnded =

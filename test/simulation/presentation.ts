@@ -71,5 +71,7 @@ export interface Quiet {
   readonly sessionId: string | undefined;
   /** There was no session that could have kept it. */
   readonly isUnkept: boolean;
+  /** When the tokens were got that were held then. */
+  readonly issuedAt: number;
   readonly setAt: number;
 }

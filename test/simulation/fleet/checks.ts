@@ -177,7 +177,9 @@ export function createChecks(scene: () => Scene, world: SimWorld): Checks {
     // a job is a key: who was in use when it was handed out is refreshed when its turn comes
     const handedAt = one.job?.host === host ? Math.max(one.job.at, world.now - QUEUED_MS) : world.now;
     const spanMs = Math.min(keepAliveMs, 0.9 * refreshLifetimeMs);
-    if (handedAt > coldFrom && ageMs < spanMs - LATE_MS && wipedAt < one.startedAt) {
+    // an index that was away when the token came still says when the one before it has to be refreshed
+    const isStale = isSince(askedAt, 'fault');
+    if (handedAt > coldFrom && ageMs < spanMs - LATE_MS && wipedAt < one.startedAt && !isStale) {
       world.violate('unused sessions cost little', name);
     }
   }
