@@ -164,7 +164,9 @@ export class Manager implements Observers, Parts {
 
   /** Callers have waited longer than a refresh can take: another one starts. */
   waitersOverdue(): void {
-    this.refresher.start(this.session.record ? 'expired' : 'resume');
+    const { record } = this.session;
+    const isGood = record && isUsable(record.tokens, this.settings.platform.clock.now());
+    this.refresher.start(isGood ? 'due' : record ? 'expired' : 'resume');
   }
 
   tokensArrivedLate(): void {

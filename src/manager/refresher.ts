@@ -36,6 +36,8 @@ export class Refresher {
   #own: AttemptFacts | undefined;
   /** The last sign of life of the refresh under way. */
   #aliveAt = 0;
+  /** Somebody has asked since the run began whom a usable token does not help. */
+  #isNeeded = false;
   #isDisposed = false;
 
   constructor(parts: RefreshParts) {
@@ -56,6 +58,7 @@ export class Refresher {
   /** Starts a refresh unless one is under way. The outcome goes to the session and to the callers who wait. */
   start(reason: RefreshReason, challenge?: Challenge): void {
     const { session, pending, callers } = this.#parts;
+    this.#isNeeded ||= reason !== 'due';
     if (this.#run && !this.isRunning) this.#replaceDead(this.#run, reason, challenge);
     // While a session is being started, callers wait for that one.
     if (this.#run || pending.isStarting || session.state.status === 'none') return;
@@ -86,6 +89,7 @@ export class Refresher {
     const { settings, session, unstored, work } = this.#parts;
     const run = new RefreshRun(this.#isDisposed);
     this.#run = run;
+    this.#isNeeded = reason !== 'due';
     const outcome = work.track(this.#refresh(run, reason, isSignIn, challenge));
     void outcome.then(() => {
       this.#clear(run);
@@ -115,7 +119,7 @@ export class Refresher {
       const { failing, record } = session;
       // A peer may have told of a pause since.
       const isHeld = failing && (failing.named || reason !== 'asked') && !isPauseOver(settings, failing);
-      const isAside = reason === 'due' && settings.platform.background === false; // who asked was served since
+      const isAside = !this.#isNeeded && settings.platform.background === false; // who asked was served since
       if (isHeld) callers.reject(failing.error);
       else if (isAside && record && isUsable(record.tokens, clock.now())) callers.resolve(record);
       else this.start(reason, challenge);

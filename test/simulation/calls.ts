@@ -160,9 +160,12 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
         ...facts,
       };
       const { frozenMs } = peer;
+      const isNeeding = kind === 'refresh' || kind === 'replace';
+      if (isNeeding) peer.needing++;
       const settle = () => {
         call.isSettled = true;
         if (call.cuts !== peer.cuts) return;
+        if (isNeeding) peer.needing--;
         longestMs = Math.max(longestMs, world.now - call.startedAt - (peer.frozenMs - frozenMs));
       };
       // where an errand is refused as if the session were over, a refresh of the session follows

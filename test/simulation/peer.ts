@@ -78,6 +78,8 @@ export interface Peer {
   endedAt: number;
   /** When its session ended last, wherever. */
   heardEndAt: number;
+  /** Calls under way that a usable token does not help. */
+  needing: number;
   /** The refresh that began last. */
   lastStart: { readonly at: number; readonly reason: string } | undefined;
 }
@@ -144,6 +146,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
       peer.starting.clear();
       peer.ending = 0;
       peer.endingAnybody = 0;
+      peer.needing = 0;
     },
     die: () => {
       peer.isDead = true;
@@ -187,6 +190,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     ends: 0,
     endedAt: Number.NEGATIVE_INFINITY,
     heardEndAt: Number.NEGATIVE_INFINITY,
+    needing: 0,
     lastStart: undefined,
   };
   return peer;
