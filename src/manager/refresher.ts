@@ -69,7 +69,8 @@ export class Refresher {
 
   /** Asks the endpoint whom the cookie belongs to, whatever session there is or was; throws what came instead. */
   signIn(reason: RefreshReason): Promise<void> {
-    if (this.#signingIn && reason === 'asked' && this.isRunning) return this.#signingIn;
+    // One that was cut off is not joined, though another refresh may be under way by now.
+    if (this.#signingIn && this.#turn && reason === 'asked' && this.isRunning) return this.#signingIn;
     const { pending, records } = this.#parts;
     const turn = pending.beginStart(records.newId()); // a name for the turn alone
     void this.detach();

@@ -30,7 +30,7 @@ function edge(options: Partial<TokenManagerOptions> = {}, background?: boolean) 
   const wait = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
   const platform = inProcess();
   const { storage } = platform;
-  const state = { requests: 0, storageMs: 0, isFull: false };
+  const state = { requests: 0, storageMs: 0, isFull: false, isUnreadable: false };
   const presented: (string | undefined)[] = [];
   /** Refresh tokens whose answer reached the manager. */
   const answered = new Set<string | undefined>();
@@ -57,7 +57,8 @@ function edge(options: Partial<TokenManagerOptions> = {}, background?: boolean) 
       clock: mortal,
       lock: inProcessLock(mortal),
       storage: {
-        getItem: (key) => call(() => storage.getItem(key)),
+        getItem: (key) =>
+          call(() => (state.isUnreadable ? Promise.reject(new Error('unreadable')) : storage.getItem(key))),
         setItem: (key, value) =>
           call(() => (state.isFull ? Promise.reject(new Error('full')) : storage.setItem(key, value))),
         removeItem: (key) => call(() => storage.removeItem(key)),
@@ -335,4 +336,24 @@ test('where work ends with the answer, what takes the place of a refresh that wa
   await expect(clock.runUntil(tokens.getAccessToken())).resolves.toBe('at');
   await clock.advance(MINUTE);
   expect(state.requests, 'nobody waits for it').toBe(0);
+});
+
+test('a refresh() does not join a sign-in that was cut off, though another refresh is under way by then', async () => {
+  const { tokens, clock, state, cut } = edge({ refreshTokenIn: 'cookie' });
+  state.storageMs = 20;
+  void tokens.startSession().catch(() => undefined);
+  await clock.advance(5);
+  cut();
+  await clock.advance(2 * MINUTE);
+  state.isUnreadable = true;
+  await expect(clock.runUntil(tokens.getAccessToken())).rejects.toMatchObject({ code: 'ERR_STORAGE_READ' });
+  state.isUnreadable = false;
+  void tokens.getAccessToken();
+  while (state.requests === 0) await clock.advance(10);
+  let isOver = false;
+  void tokens.refresh().then(() => {
+    isOver = true;
+  });
+  await clock.advance(SOON);
+  expect(isOver).toBe(true);
 });
