@@ -171,6 +171,8 @@ export class AccessTokens {
     await whenKnown(this.#parts, options.signal, Number.POSITIVE_INFINITY);
     const isUnread = session.state.status === 'loading' && session.failing?.error instanceof StorageError;
     if (settings.isCookie && (session.state.status === 'none' || isUnread)) {
+      // A sign-in that has begun since the call is not replaced by what was asked for before it.
+      if (this.#parts.pending.isStarting) return this.refresh(options);
       return this.#parts.track(refresher.signIn('asked'), options.signal);
     }
     // A request that was sent before the call tells nothing of what has changed since: its outcome is not taken.

@@ -21,14 +21,19 @@ export interface ChoiceParts {
   readonly session: SessionStore;
 }
 
-/** The record to go on with after the storage was read, or the outcome that makes asking needless. */
+/**
+ * The record to go on with after the storage was read, or the outcome that makes asking needless.
+ *
+ * `wasStored`: whether the storage was known to hold the session when it was asked; a late write may come through since.
+ */
 export function choose(
   { settings, store, session }: ChoiceParts,
   { base, reason, isSignIn, challenge, errand, known }: AttemptRequest,
   found: SessionRecord | undefined,
+  wasStored?: boolean,
 ): { readonly current: SessionRecord | undefined } | AttemptOutcome {
   if (isSignIn) return { current: undefined };
-  const standing = store.standing(base, found);
+  const standing = store.standing(base, found, wasStored);
   if (standing === 'neither') return base ? { kind: 'replaced', record: undefined } : { current: undefined };
   // A failure of this manager's own may be published and not stored.
   const held = [base?.failure, session.record?.failure].find((failure) => !isPauseOver(settings, failure));

@@ -24,9 +24,10 @@ export function attemptUnderLock(
       const { base } = request;
       // The holder that kept the lock may have refreshed all the same.
       const isHeld = error.code === 'ERR_LOCK_TIMEOUT';
+      const wasStored = store.wasStored(base);
       const { record } = (isHeld ? await store.read().catch(() => undefined) : undefined) ?? {};
       const { clock } = settings.platform;
-      if (record && store.standing(base, record) === 'found') {
+      if (record && store.standing(base, record, wasStored) === 'found') {
         if (!base || !isSameSession(record, base)) return { kind: 'replaced', record };
         const isServed = isNewAccess(record, base) && isUsable(record.tokens, clock.now());
         if (isServed) return { kind: 'refreshed', by: 'peer', record };

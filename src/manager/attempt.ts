@@ -61,11 +61,12 @@ export class Attempt {
     const { clock } = settings.platform;
     const { base, errand } = this.#request;
     const startedAt = clock.now();
+    const wasStored = store.wasStored(base);
     const found = await this.#read();
     if (this.#isSuperseded()) return SUPERSEDED;
     // A damaged record does not prove that the session was ended elsewhere, and may hide a newer refresh token.
     if (found.damage && (found.isForeign || store.wasStored(base))) return unavailable(found.damage, clock.now());
-    const choice = choose(this.#parts, this.#request, this.#isBlind ? base : found.record);
+    const choice = choose(this.#parts, this.#request, this.#isBlind ? base : found.record, wasStored);
     if ('kind' in choice) return choice;
     let { current } = choice;
     // Without a session there is no record that could tell of the pause.
@@ -219,11 +220,12 @@ export class Attempt {
       waitedMs = readAfterMs;
       const late = unstored.take(current);
       if (late) return this.#storeTokens(current, late);
+      const wasStored = store.wasStored(current);
       const { record } = await this.#read(typeof end === 'function');
       if (this.#isSuperseded()) return SUPERSEDED;
       // What a peer has noted about the same tokens does not make them better.
       const isSame = isSameTokenSet(record, current) && record?.tokens.refreshToken === current?.tokens.refreshToken;
-      if (record && !isSame && !this.#request.isSignIn && store.standing(current, record) === 'found') {
+      if (record && !isSame && !this.#request.isSignIn && store.standing(current, record, wasStored) === 'found') {
         return isSameSession(record, current)
           ? { kind: 'refreshed', by: 'peer', record }
           : { kind: 'replaced', record };

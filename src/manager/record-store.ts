@@ -169,9 +169,13 @@ export class RecordStore {
   }
 
   /** Which record is right, as far as this manager knows. */
-  standing(held: SessionRecord | undefined, found: SessionRecord | undefined): Standing {
+  standing(
+    held: SessionRecord | undefined,
+    found: SessionRecord | undefined,
+    wasStored: boolean = this.wasStored(held),
+  ): Standing {
     const isBuried = found !== undefined && this.#hasTombstone(found);
-    const standing = reconcile(held, found, { wasStored: this.wasStored(held), isBuried });
+    const standing = reconcile(held, found, { wasStored, isBuried });
     // Another page is signing out of the session that was found: the held one, or one that replaced it, so that it is over as well.
     const endsOurs = standing === 'found' || (!isBuried && isSameSession(held, found));
     return endsOurs && found && isMarked(this.#getMarks(), found) ? 'neither' : standing;

@@ -313,3 +313,30 @@ test('what a cookie has brought does not take the place of a sign-in that was fo
   expect(ours.tokens.getSnapshot().sessionId).toBe(theirs.getSnapshot().sessionId);
   expect(await home.clock.runUntil(ours.tokens.getAccessToken())).toBe('theirs');
 });
+
+test('a refresh() that waits for a look at the storage does not take the place of a sign-in that begins meanwhile', async () => {
+  const home = cookies();
+  const { storage } = home.platform;
+  home.platform = {
+    ...home.platform,
+    storage: {
+      ...storage,
+      getItem: async (key) => {
+        await new Promise<void>((done) => home.clock.after(100, done));
+        return storage.getItem(key);
+      },
+    },
+  };
+  home.user = undefined;
+  const { tokens, events } = home.manager();
+  await home.clock.runUntil(tokens.ready());
+  await home.clock.advance(5_000); // long enough for another look
+  home.user = 'alice';
+  const refreshing = outcome(tokens.refresh());
+  await home.clock.advance(50);
+  const starting = outcome(tokens.startSession({ access_token: 'alice-0', expires_in: 600 }));
+  expect(await home.clock.runUntil(starting)).toBe('done');
+  expect(await home.clock.runUntil(refreshing)).toBe('done');
+  expect(events.filter((event) => event.startsWith('session'))).toEqual(['sessionStarted sign-in']);
+  expect(await home.clock.runUntil(tokens.getAccessToken())).toMatch(/^alice-[1-9]/);
+});

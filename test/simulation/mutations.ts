@@ -9,6 +9,10 @@ const RECORD = 'core/session-record.ts';
 const COMMANDS = 'manager/session-commands.ts';
 const RECONCILE = 'core/reconcile.ts';
 const SUPERSEDED = 'this.#run.isDetached || (!isSignIn && !isSameSession(this.#parts.session.record, base))';
+/** The worlds in which it comes up often enough. */
+const OTHER_APIS = 'other-apis';
+const CUT_OFF = 'cut-off';
+const NOBODY_YET = 'nobody-yet';
 const OLDER = 'base !== undefined && isLater(base, found);';
 
 /** `npm run simulate -- --mutations` runs them all; each has to be noticed. */
@@ -93,8 +97,8 @@ export const mutations: readonly Mutation[] = [
     'no second look before a refusal is believed',
     'The storage is read again after a refusal, but a newer refresh token in it is ignored and the session ends.',
     ATTEMPT,
-    "store.standing(current, record) === 'found') {\n        return isSameSession(record, current)",
-    "(false as boolean) && store.standing(current, record) === 'found') {\n        return isSameSession(record, current)",
+    "store.standing(current, record, wasStored) === 'found') {\n        return isSameSession(record, current)",
+    "(false as boolean) && store.standing(current, record, wasStored) === 'found') {\n        return isSameSession(record, current)",
   ),
   mutation(
     'no cool-down',
@@ -255,6 +259,7 @@ export const mutations: readonly Mutation[] = [
     ATTEMPT,
     'if (!record && failure.named) await',
     'if (!record && failure.named && !failure) await',
+    NOBODY_YET,
   ),
   mutation(
     'a dead storage holds up a session in memory',
@@ -281,8 +286,40 @@ export const mutations: readonly Mutation[] = [
     'a sign-in that was cut off blocks those who come later',
     'A sign-in or a sign-out whose continuation a runtime has cancelled counts as under way for ever (B11).',
     'manager/pending-commands.ts',
-    'return isAlive(this.#settings, this.#begunAt);',
-    'return this.#begunAt >= 0;',
+    'const isUnderWay = isAlive(this.#settings, this.#begunAt);',
+    'const isUnderWay = this.#begunAt >= 0;',
+  ),
+  mutation(
+    'what was cut off comes to life when a clock that was set back comes by again',
+    'A sign-in that is dead by the clock holds up callers once more, when the clock shows the moment at which it began (B11).',
+    'manager/pending-commands.ts',
+    'if (!isUnderWay) this.#begunAt = Number.NEGATIVE_INFINITY;',
+    '',
+    CUT_OFF,
+  ),
+  mutation(
+    'a refresh() joins a sign-in that was cut off',
+    'Whoever asks for a refresh waits for what never goes on, as another refresh is under way by then (B11).',
+    REFRESHER,
+    'this.#signingIn && this.#turn && reason',
+    'this.#signingIn && reason',
+    CUT_OFF,
+  ),
+  mutation(
+    'a refresh() takes the place of a sign-in that began since',
+    'With a cookie, a refresh that waited for a look at the storage asks whom the cookie belongs to, over a sign-in under way (A13).',
+    'manager/access-tokens.ts',
+    'if (this.#parts.pending.isStarting) return this.refresh(options);',
+    '',
+    NOBODY_YET,
+  ),
+  mutation(
+    'a sign-in that failed does not look again',
+    'What a peer has stored while this manager asked whom the cookie belongs to is found by the next call alone (E9).',
+    REFRESHER,
+    'this.#parts.foundNewer(); // what was read during the sign-in was of no use',
+    '',
+    NOBODY_YET,
   ),
   mutation(
     'a clock that was set back brings to life what was cut off',
@@ -290,6 +327,7 @@ export const mutations: readonly Mutation[] = [
     'manager/hold-lock.ts',
     'return Math.abs(settings.platform.clock.now() - at) <= longestMs(settings);',
     'return settings.platform.clock.now() - at <= longestMs(settings);',
+    CUT_OFF,
   ),
   mutation(
     'an errand takes the place of the access token of the session',
@@ -314,6 +352,7 @@ export const mutations: readonly Mutation[] = [
   ),
   {
     name: "a peer's errand counts as a refresh",
+    theme: OTHER_APIS,
     means:
       'A record that only an errand has changed is taken for new tokens: a refused or an expired access token is served (A3, B2).',
     patches: [
@@ -323,6 +362,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a target that was refused is asked for again at once',
+    theme: OTHER_APIS,
     means: 'The pause of a target is heeded neither by who asks nor under the lock (J49).',
     patches: [
       {
@@ -343,6 +383,7 @@ export const mutations: readonly Mutation[] = [
     'manager/attempt-under-lock.ts',
     'records.newest(request.base)',
     'request.base',
+    OTHER_APIS,
   ),
   ...proofMutations,
 ];

@@ -21,6 +21,7 @@ export const proofMutations: readonly Mutation[] = [
     'integrations/oauth/errands.ts',
     'marks.add(record.others?.[target]?.accessToken, true, record.grant?.binding);',
     'marks.add(undefined, true, record.grant?.binding);',
+    'other-apis',
   ),
   mutation(
     'what is not bound is taken for a bound session',
