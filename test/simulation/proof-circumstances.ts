@@ -26,7 +26,11 @@ export interface ProofCircumstances {
 
 /** Undefined: sessions of this world are bound to no key. */
 export function drawProofs(random: Random): ProofCircumstances | undefined {
-  if (!random.chance(0.35)) return undefined;
+  return random.chance(0.35) ? drawBound(random) : undefined;
+}
+
+/** The same for worlds in which they are. */
+export function drawBound(random: Random): ProofCircumstances {
   const exposes = random.weigh({ all: 8, nonce: 2, nothing: 1 });
   const isBlind = exposes === 'nothing';
   return {

@@ -6,6 +6,9 @@ const NONCES = 'integrations/dpop/nonces.ts';
 const REFUSAL = 'core/refusal.ts';
 const AGAIN = 'const isNews = first.otherNonce === undefined && second.otherNonce !== undefined;';
 
+/** Worlds in which all sessions are. */
+const BOUND = 'bound';
+
 /** The safeguards of sessions that are bound to keys, and of the proofs that they are sent with. */
 export const proofMutations: readonly Mutation[] = [
   mutation(
@@ -105,6 +108,7 @@ export const proofMutations: readonly Mutation[] = [
     SEND,
     'const isOver = () => request.signal?.aborted || signer.now() > until;',
     'const isOver = () => request.signal?.aborted || until < 0;',
+    BOUND,
   ),
   {
     name: 'a search for the key that hangs holds up those who come later',
@@ -135,6 +139,7 @@ export const proofMutations: readonly Mutation[] = [
     'manager/answer.ts',
     'const lost = lostKey(error, asked.binding);',
     'const lost = lostKey(error, undefined);',
+    BOUND,
   ),
   mutation(
     'any key will do',
@@ -177,6 +182,7 @@ export const proofMutations: readonly Mutation[] = [
     'integrations/rejection.ts',
     'isSigned ? NEEDS_MORE.concat(PROOF_REFUSED) : NEEDS_MORE',
     'NEEDS_MORE',
+    BOUND,
   ),
   {
     name: 'use_dpop_nonce ends the session',

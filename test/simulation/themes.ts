@@ -1,3 +1,4 @@
+import { drawBound } from './proof-circumstances.js';
 import type { Random } from './random.js';
 import type { Misfortune } from './trouble.js';
 import type { Circumstances } from './world.js';
@@ -50,11 +51,28 @@ const nobodyYet: Theme = {
   misfortunes: { 'storage forgets': 12, 'server trouble': 30, 'peer reloaded': 12 },
 };
 
+/** Sessions that are bound to keys, while locks are lost and pages freeze. */
+const bound: Theme = {
+  circumstances: (random) => ({
+    isCookie: false,
+    givesRefreshTokens: true,
+    proofs: drawBound(random),
+    lock: 'fenced',
+    peers: random.pick([2, 3, 5]),
+    lifetimeMs: random.pick([30_000, 120_000]),
+    paceMs: random.pick([2_000, 15_000]),
+    storageDiesAt: undefined,
+    trouble: 1,
+  }),
+  misfortunes: { 'lease lost': 40, 'peer frozen': 30, 'access revoked': 12, 'clock jump': 6 },
+};
+
 /** By the names that `--theme` takes. */
 export const themes: Readonly<Record<string, Theme>> = {
   'other-apis': otherApis,
   'cut-off': cutOff,
   'nobody-yet': nobodyYet,
+  bound,
 };
 
 /** Throws where the name is none of the themes. */

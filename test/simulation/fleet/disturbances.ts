@@ -37,7 +37,8 @@ export function createDisturbances(
 
   function changeMood(provider: Provider): void {
     const [busy, deaf] = circumstances.theme === 'crowd' ? [6, 3] : [3, 1];
-    const mood: Mood = random.weigh({ down: 4, silent: 2, busy, misconfigured: 1, deaf });
+    const drawn: Mood = random.weigh({ down: 4, silent: 2, busy, misconfigured: 1, deaf });
+    const mood: Mood = circumstances.theme === 'overload' ? 'overloaded' : drawn;
     if (provider.mood !== 'up') return;
     provider.turn(mood);
     world.count(`provider ${mood}`);

@@ -82,6 +82,7 @@ export const mutations: readonly Mutation[] = [
     LANE,
     'brakeFor(reason, 0, until, now, random)',
     'brakeFor(reason, 0, namedAt, now, random)',
+    'overload',
   ),
   mutation(
     'the rate comes back at once',
@@ -103,9 +104,11 @@ export const mutations: readonly Mutation[] = [
     BOARD,
     'pause && unlessLonger(shared.here(lane, pause), before, states.now())',
     'pause && shared.here(lane, pause)',
+    'crowd',
   ),
   {
     name: 'pauses are moments of the clock that wrote them',
+    theme: 'crowd',
     means: 'A pause written by a clock that is ahead holds the lane, in every process, until theirs show the same.',
     patches: [
       { file: BOARD, find: 'if (forMs === undefined) return pause;', replace: 'return pause;' },
@@ -133,6 +136,7 @@ export const mutations: readonly Mutation[] = [
     WORKER,
     'const isDue = clock.now() >= refreshMoment(key, times, rule);',
     'const isDue = clock.now() >= 0;',
+    'crowd',
   ),
   {
     name: 'what ended is not listed',
@@ -153,6 +157,7 @@ export const mutations: readonly Mutation[] = [
     RUNS,
     'await atMost(clock, LONGEST_MS, Promise.all(stopped).then(giveBack));',
     'await atMost(clock, LONGEST_MS, Promise.all(stopped));',
+    'stops',
   ),
   mutation(
     'what is at hand is believed until it is due',

@@ -3,8 +3,8 @@ import type { RefreshTokens } from '../../../src/ports/refresh.js';
 import type { Host } from './host.js';
 import type { LaneFacts, SimWorld } from './sim-world.js';
 
-/** How a provider answers: as it should, or not. `deaf`: it says of everybody that the session is dead, and is wrong. */
-export type Mood = 'up' | 'down' | 'silent' | 'busy' | 'misconfigured' | 'deaf';
+/** How a provider answers: as it should, or not. `overloaded`: some of its answers name a moment. `deaf`: it says of everybody that the session is dead, and is wrong. */
+export type Mood = 'up' | 'down' | 'silent' | 'busy' | 'overloaded' | 'misconfigured' | 'deaf';
 
 /** What a customer has granted: one chain of refresh tokens. */
 export interface Family {
@@ -110,11 +110,14 @@ export function createProvider(world: SimWorld, facts: LaneFacts, watch: Provide
     return tokens(family);
   }
 
-  function act(presentation: Presentation): readonly [status: number, body: unknown, retryAfterS?: number] | undefined {
+  function act(
+    presentation: Presentation,
+  ): readonly [status: number, body: unknown, retryAfterS?: number | undefined] | undefined {
     const { family } = presentation;
     if (provider.mood === 'silent') return undefined;
     if (provider.mood === 'down') return [random.pick([500, 502, 503]), ''];
     if (provider.mood === 'busy') return [429, '', random.pick([2, 8, 25])];
+    if (provider.mood === 'overloaded') return [503, '', random.pick([undefined, undefined, 25])];
     if (provider.mood === 'misconfigured') return [401, { error: 'invalid_client' }];
     const granted = provider.mood === 'deaf' ? undefined : grant(presentation);
     if (granted) return [200, granted];

@@ -20,8 +20,8 @@ export interface LaneFacts {
   readonly takeoverMs: number;
 }
 
-/** How often worlds have a theme. */
-const THEMES = { none: 14, crowd: 4, kills: 2, stops: 1 };
+/** How often worlds have a theme; 0: only where it is asked for by name. */
+const THEMES = { none: 14, crowd: 4, kills: 2, stops: 1, overload: 0 };
 type ThemeName = keyof typeof THEMES;
 
 /** What a seed stands for; drawn once, before anything happens. */
@@ -113,6 +113,9 @@ function draw(random: Random, wanted: string | undefined): Circumstances {
     answerMs: random.pick([200, 600]),
   };
   const hasJumps = random.chance(0.5);
+  // answers that name a moment, and others that do not, beside each other
+  const overload = { hasCrashes: false, hasJumps: false, lanes: [{ ...slow, concurrency: 16 }], sessions: 70 };
+  if (theme === 'overload') return { ...quiet, ...overload };
   const few = { hasJumps, hasCrashes: !hasJumps && drawn.hasCrashes, processes: random.pick([1, 2, 2]) };
   return { ...quiet, ...few, lanes: [slow], sessions: 70 };
 }
