@@ -37,7 +37,7 @@ export class StorageReader {
   #turns = 0;
   #isRequestedAgain = false;
   #isBlocking = false;
-  /** When the last read was over. */
+  /** When the storage was asked last, with an answer. */
   #seenAt = Number.NEGATIVE_INFINITY;
   #callers: Waiters<void> | undefined;
 
@@ -100,7 +100,7 @@ export class StorageReader {
     // In the same turn as the check: a request from now on starts another read.
     this.#reading = undefined;
     this.#isBlocking = false;
-    this.#seenAt = this.#parts.settings.platform.clock.now();
+    this.#seenAt = this.#readAt; // when it was asked: a page may have been frozen since
     this.#callers?.resolve();
   }
 

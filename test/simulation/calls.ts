@@ -95,7 +95,8 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
         Math.max(oracle.faultAt(), oracle.faultAt(peer)) > world.now - 20_000);
     // whoever asks beside a sign-in waits for it (A13), and perhaps for one that replaces it
     // a sign-in that was cut off counts as under way until it is dead by the clock
-    const isStarting = call.starting.length > 0 || peer.startCutAt > startedAt - 100_000;
+    const longMs = world.jumpedAt > peer.startCutAt ? 300_000 : 100_000;
+    const isStarting = call.starting.length > 0 || peer.startCutAt > startedAt - longMs;
     const isBeside = rejected === undefined && isStarting;
     const isOwn = before === grant || isFed || isBeside;
     if (before && !isOwn && !isLooking && !isAgain)
@@ -160,7 +161,7 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
         ...facts,
       };
       const { frozenMs } = peer;
-      const isNeeding = kind === 'refresh' || kind === 'replace';
+      const isNeeding = kind !== 'start' && kind !== 'end';
       if (isNeeding) peer.needing++;
       const settle = () => {
         call.isSettled = true;

@@ -136,8 +136,11 @@ export function createOracle(world: World, server: SimServer): Oracle {
     // without a lock, a peer's record takes the place of the one that notes what a target was told, or tokens that the peer had
     // got before
     const isOverwritten = isShared && (target !== undefined || pause.issuedAt !== issuedAt);
+    // what a request is told whose lock was taken over is about tokens of before, or comes when the next one is on its way
+    const isCrossed = pause.isLockLost && (pause.issuedAt !== issuedAt || world.now < pause.setAt + 50);
     const isHidden =
       isOverwritten ||
+      (isCrossed && !pause.isNamed && target !== undefined) ||
       ((pause.by !== peer || (pause.isUnkept && reason !== 'resume')) &&
         (isShared ||
           (pause.isUnkept && !isBeside) ||
@@ -184,6 +187,7 @@ export function createOracle(world: World, server: SimServer): Oracle {
       isUnkept,
       sessionId,
       issuedAt,
+      isLockLost: presentation.holding?.isLost === true,
       setAt: world.now,
     });
   }

@@ -78,7 +78,7 @@ export interface Peer {
   endedAt: number;
   /** When its session ended last, wherever. */
   heardEndAt: number;
-  /** Calls under way that a usable token does not help. */
+  /** Calls for tokens under way. */
   needing: number;
   /** The refresh that began last. */
   lastStart: { readonly at: number; readonly reason: string } | undefined;

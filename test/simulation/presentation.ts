@@ -73,5 +73,7 @@ export interface Quiet {
   readonly isUnkept: boolean;
   /** When the tokens were got that were held then. */
   readonly issuedAt: number;
+  /** Whoever heard it had lost its lock: two requests of one peer may have been under way. */
+  readonly isLockLost: boolean;
   readonly setAt: number;
 }
