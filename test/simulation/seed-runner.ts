@@ -47,6 +47,8 @@ export async function runSeeds(simulation: Simulation, { root, folder, args }: O
       theme: { type: 'string' },
     },
   });
+  // what listeners throw is part of the play
+  Object.assign(globalThis, { reportError: () => undefined });
   if (values.seed !== undefined) return replay(simulation, Number(values.seed), values.theme);
   const from = Number(values.from);
   const { theme } = values;
@@ -75,7 +77,6 @@ async function replay(
   theme?: string,
   last = Number.POSITIVE_INFINITY,
 ): Promise<number> {
-  Object.assign(globalThis, { reportError: () => undefined });
   const lines: string[] = [];
   const { violations } = await simulate(seed, lines, theme);
   console.log([lines[0], ...lines.slice(1).slice(-last)].join('\n'));
