@@ -68,7 +68,7 @@ const bound: Theme = {
 };
 
 /** By the names that `--theme` takes. */
-export const themes: Readonly<Record<string, Theme>> = {
+const themes: Readonly<Record<string, Theme>> = {
   'other-apis': otherApis,
   'cut-off': cutOff,
   'nobody-yet': nobodyYet,
