@@ -68,7 +68,7 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
       if (!grant.isLeft && !grant.isFoundDead && grant.excuses.size === 0 && !isElsewhere) {
         world.violate('nobody is signed out', `${peer.name} ends ${grant.name} for a peer, but none did`);
       }
-    } else if (reason === 'replaced' && (peer.starting.size > 0 || isFed(grant))) {
+    } else if (reason === 'replaced' && (peer.starting.size > 0 || isFed(grant) || isAsked())) {
       grant.isLeft = true;
       peer.left.add(grant.name);
     } else if (!peer.left.has(grant.name) && !peer.left.has(sessionId ?? '')) {
@@ -85,6 +85,9 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
         .some((presentation) => presentation.peer === peer && presentation.heard === 'tokens');
     return isCookie && hasIdTokens && [...server.grants.values()].some((other) => other !== grant && brought(other));
   }
+
+  /** With a cookie, refresh() signs in; a clock that jumps makes that look dead, so that another session is found in between. */
+  const isAsked = () => isCookie && peer.needing > 0 && world.jumpedAt > world.now - 180_000;
 
   // erased by a peer that died, or froze, before it could say so
   const deadElsewhere = (grant: Grant) => oracle.presentationsOf(grant).some(({ heard }) => heard === 'dead');
