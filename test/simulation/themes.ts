@@ -9,6 +9,8 @@ export interface Theme {
   readonly circumstances: (random: Random) => Partial<Circumstances>;
   /** How often misfortunes happen, where that is not as usual. */
   readonly misfortunes: Partial<Readonly<Record<Misfortune, number>>>;
+  /** By how many milliseconds the clock jumps, where that is not as usual. */
+  readonly jumpsMs?: readonly number[];
 }
 
 /** Access tokens for several APIs, asked for by several peers of one session that has no peace. */
@@ -35,6 +37,8 @@ const cutOff: Theme = {
     trouble: 1,
   }),
   misfortunes: { 'cut off': 30, 'clock jump': 20, 'peer reloaded': 1, 'peer crashed': 1, 'peer disposed': 0 },
+  // what is dead by the clock comes by its moment again a little later
+  jumpsMs: [-600_000, -120_000, -120_000, -30_000, 30_000, 120_000],
 };
 
 /** A cookie without a session, asked for in bad times. */

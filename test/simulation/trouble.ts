@@ -23,6 +23,7 @@ export interface Victims {
 }
 
 const MEAN_MS = 25_000;
+const JUMPS_MS = [-7_200_000, -600_000, -30_000, 30_000, 600_000, 7_200_000];
 
 /** How often misfortunes happen, one beside the other. */
 const WEIGHTS = {
@@ -91,7 +92,7 @@ function strike(victims: Victims): void {
   else if (kind === 'peer created') victims.create();
   else if (kind === 'peer disposed') victims.dispose(peer);
   else if (kind === 'clock jump') {
-    const jumpMs = random.pick([-7_200_000, -600_000, -30_000, 30_000, 600_000, 7_200_000]);
+    const jumpMs = random.pick(world.theme?.jumpsMs ?? JUMPS_MS);
     world.wallOffset += jumpMs;
     world.jumpedAt = world.now;
     // which of two sessions is the newer one, nobody can tell from a clock that was set back
