@@ -357,3 +357,18 @@ test('a refresh() does not join a sign-in that was cut off, though another refre
   await clock.advance(SOON);
   expect(isOver).toBe(true);
 });
+
+test('where work ends with the answer, whoever asks for a token that outlives an upload is not told the short one in place of a request', async () => {
+  const { tokens, clock, state, cut } = edge({}, false);
+  await tokens.startSession({ access_token: 'at', refresh_token: 'rt', expires_in: 600 });
+  await clock.advance(3 * MINUTE);
+  state.storageMs = 20;
+  void tokens.getAccessToken({ minValidityMs: 9 * MINUTE }).catch(() => undefined);
+  await clock.advance(5);
+  cut();
+  await clock.advance(2 * MINUTE);
+  const before = state.requests;
+  const upload = tokens.getAccessToken({ minValidityMs: 9 * MINUTE });
+  expect(await clock.runUntil(upload)).not.toBe('at');
+  expect(state.requests).toBeGreaterThan(before);
+});
