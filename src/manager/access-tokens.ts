@@ -172,7 +172,8 @@ export class AccessTokens {
     const isUnread = session.state.status === 'loading' && session.failing?.error instanceof StorageError;
     if (settings.isCookie && (session.state.status === 'none' || isUnread)) {
       // A sign-in that has begun since the call is not replaced by what was asked for before it.
-      if (this.#parts.pending.isStarting) return this.refresh(options);
+      if (this.#parts.pending.isStarting && !this.#parts.exchange.isInside(options.signal))
+        return this.refresh(options);
       return this.#parts.track(refresher.signIn('asked'), options.signal);
     }
     // A request that was sent before the call tells nothing of what has changed since: its outcome is not taken.
@@ -204,7 +205,7 @@ export class AccessTokens {
     if (isDue && isBehind) refresher.start('due');
     if (isEnough && (isBehind || !isDue)) return tokens.accessToken;
     try {
-      const refresh = () => this.#refresh(state, isGood ? 'due' : 'expired', { signal });
+      const refresh = () => this.#refresh(state, isGood ? 'due' : 'expired', { signal }, !isEnough);
       return await (isEnough ? withDeadline(clock, MAX_PATIENCE_MS, refresh, () => undefined) : refresh());
     } catch (error) {
       const isTimeout = error === undefined;
@@ -239,6 +240,7 @@ export class AccessTokens {
     state: LiveSession,
     reason: 'due' | 'expired' | 'rejected' | 'asked',
     { signal, challenge }: RefreshOptions,
+    isNeeded = reason !== 'due',
   ): Promise<string> {
     if (this.#parts.exchange.isInside(signal)) {
       const message =
@@ -251,7 +253,7 @@ export class AccessTokens {
     const isProbe = reason === 'asked' && !(state.status === 'waiting' && state.failing.named);
     if (!isProbe && state.status === 'waiting' && !this.#isBreakerClosed(state)) throw state.failing.error;
     const token = this.#waitForToken(signal);
-    this.#parts.refresher.start(reason, challenge);
+    this.#parts.refresher.start(reason, challenge, isNeeded);
     return token;
   }
 

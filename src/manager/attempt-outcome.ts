@@ -114,3 +114,13 @@ export function storedFailure(
 export function lastRefusal(failing: Failing | undefined): Refusal | undefined {
   return failing && { repeats: failing.repeats, ...(failing.error as Refusal) };
 }
+
+/** Tokens that have to be looked at once more: they were in the storage, or a slow storage may have outlived them. */
+export function foundBy(
+  outcome: AttemptOutcome,
+  base: SessionRecord | undefined,
+  held: SessionRecord | undefined,
+): SessionRecord | undefined {
+  if (outcome.kind === 'refreshed' ? outcome.isBestAvailable : base) return undefined;
+  return 'record' in outcome ? outcome.record : held;
+}

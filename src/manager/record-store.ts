@@ -168,14 +168,10 @@ export class RecordStore {
     return this.#hasTombstone(record) || isMarked(this.#getMarks(), record);
   }
 
-  /** Which record is right, as far as this manager knows. */
-  standing(
-    held: SessionRecord | undefined,
-    found: SessionRecord | undefined,
-    wasStored: boolean = this.wasStored(held),
-  ): Standing {
+  /** Which record is right, as far as this manager knows; `wasStored`: as far as it was known when the storage was asked. */
+  standing(held: SessionRecord | undefined, found: SessionRecord | undefined, wasStored = true): Standing {
     const isBuried = found !== undefined && this.#hasTombstone(found);
-    const standing = reconcile(held, found, { wasStored, isBuried });
+    const standing = reconcile(held, found, { wasStored: wasStored && this.wasStored(held), isBuried });
     // Another page is signing out of the session that was found: the held one, or one that replaced it, so that it is over as well.
     const endsOurs = standing === 'found' || (!isBuried && isSameSession(held, found));
     return endsOurs && found && isMarked(this.#getMarks(), found) ? 'neither' : standing;

@@ -12,7 +12,7 @@ import {
   type SessionRecord,
 } from '../core/session-record.js';
 import type { TokenSet } from '../core/token-set.js';
-import { type AttemptOutcome, whatStands } from './attempt-outcome.js';
+import { type AttemptOutcome, foundBy, whatStands } from './attempt-outcome.js';
 import type { AttemptRequest } from './attempt-request.js';
 import { attemptUnderLock } from './attempt-under-lock.js';
 import { isAlive, longestMs, STORAGE_LIMIT_MS } from './hold-lock.js';
@@ -56,15 +56,17 @@ export class Refresher {
   }
 
   /** Starts a refresh unless one is under way. The outcome goes to the session and to the callers who wait. */
-  start(reason: RefreshReason, challenge?: Challenge): void {
+  start(reason: RefreshReason, challenge?: Challenge, isNeeded: boolean = reason !== 'due'): void {
     const { session, pending, callers } = this.#parts;
-    this.#isNeeded ||= reason !== 'due';
+    this.#isNeeded ||= isNeeded;
     if (this.#run && !this.isRunning) this.#replaceDead(this.#run, reason, challenge);
     // While a session is being started, callers wait for that one.
     if (this.#run || pending.isStarting || session.state.status === 'none') return;
     const { record } = session;
-    if (!isNothingToAsk(this.#parts, record?.tokens, reason)) void this.#start(reason, false, challenge);
-    else if (record) callers.resolve(record); // those who waited for one that was dead
+    if (!isNothingToAsk(this.#parts, record?.tokens, reason)) {
+      void this.#start(reason, false, challenge);
+      this.#isNeeded = isNeeded;
+    } else if (record) callers.resolve(record); // those who waited for one that was dead
   }
 
   /** Asks the endpoint whom the cookie belongs to, whatever session there is or was; throws what came instead. */
@@ -74,12 +76,19 @@ export class Refresher {
     const { pending, records } = this.#parts;
     const turn = pending.beginStart(records.newId()); // a name for the turn alone
     void this.detach();
+    // A listener was told of that, and has signed in by itself.
+    if (!turn.isLatest()) {
+      turn.finish();
+      return (this.#turn && this.#signingIn) || Promise.resolve();
+    }
     this.#turn = turn;
     const signingIn = this.#start(reason, true).then((outcome) => {
       if (this.#signingIn === signingIn) this.#signingIn = undefined;
       if (outcome?.kind === 'refreshed') return;
-      this.#parts.foundNewer(); // what was read during the sign-in was of no use
-      throw outcome && 'error' in outcome ? outcome.error : noSession(this.#parts.session.state);
+      const { state } = this.#parts.session;
+      // What was read meanwhile was of no use. Where nothing is known yet, the next call looks, as a look asks the endpoint.
+      if (!this.#isDisposed && state.status !== 'loading') this.#parts.foundNewer();
+      throw outcome && 'error' in outcome ? outcome.error : noSession(state);
     });
     this.#signingIn = signingIn;
     return signingIn;
@@ -120,10 +129,14 @@ export class Refresher {
       const { failing, record } = session;
       // A peer may have told of a pause since.
       const isHeld = failing && (failing.named || reason !== 'asked') && !isPauseOver(settings, failing);
-      const isAside = !this.#isNeeded && settings.platform.background === false; // who asked was served since
+      const isNeeded = this.#isNeeded || this.#parts.unstored.follow(record);
+      const isAside = !isNeeded && settings.platform.background === false; // who asked was served since
       if (isHeld) callers.reject(failing.error);
       else if (isAside && record && isUsable(record.tokens, clock.now())) callers.resolve(record);
-      else this.start(reason, challenge);
+      else {
+        this.start(reason, challenge);
+        this.#isNeeded ||= isNeeded;
+      }
     });
   }
 
@@ -181,7 +194,7 @@ export class Refresher {
           attempts: run.isStopped ? 0 : attempts,
           reason,
           failure: outcome.kind === 'failed' ? outcome : undefined,
-          found: this.#foundBy(outcome, base),
+          found: foundBy(outcome, base, session.record),
           now: clock.now(),
         },
         settings.retry,
@@ -211,12 +224,6 @@ export class Refresher {
     this.#turn?.finish(); // before the session is published: a listener may ask for a refresh at once
     this.#turn = undefined;
     this.#parts.tell((watcher) => watcher.settled());
-  }
-
-  /** Tokens that have to be looked at once more: they were in the storage, or a slow storage may have outlived them. */
-  #foundBy(outcome: AttemptOutcome, base: SessionRecord | undefined): SessionRecord | undefined {
-    if (outcome.kind === 'refreshed' ? outcome.isBestAvailable : base) return undefined;
-    return 'record' in outcome ? outcome.record : this.#parts.session.record;
   }
 
   /** Where a peer has refreshed since an attempt began, and its tokens were taken already, the callers get them. */
@@ -285,7 +292,9 @@ export class Refresher {
       else if (base) session.dispatch({ type: 'refreshed', base, record, by, reason, attempts: attempt, durationMs });
       const held = session.record;
       const isServed = outcome.isBestAvailable || isUsable(record.tokens, now);
-      if (isServed) callers.resolve(held && isUsable(held.tokens, now) ? held : record);
+      const served = held && isUsable(held.tokens, now) ? held : isBeside ? undefined : record;
+      if (isServed && served) callers.resolve(served);
+      else if (isBeside) this.start('expired'); // the token of another session is none to serve
     } else if (outcome.kind === 'replaced') {
       session.dispatch({ type: 'found', record: outcome.record, wasStored: true });
     } else if (outcome.kind === 'ended') {

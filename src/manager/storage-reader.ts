@@ -37,7 +37,7 @@ export class StorageReader {
   #turns = 0;
   #isRequestedAgain = false;
   #isBlocking = false;
-  /** When the storage was asked last, with an answer. */
+  /** When the storage was asked in the last read that is over. */
   #seenAt = Number.NEGATIVE_INFINITY;
   #callers: Waiters<void> | undefined;
 

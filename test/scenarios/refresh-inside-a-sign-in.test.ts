@@ -5,7 +5,6 @@ import { fakeClock } from '../../src/testing.js';
 test('a refresh function that calls refresh() with its signal during a sign-in by cookie does not freeze the process', async () => {
   const clock = fakeClock();
   const platform = inProcess();
-  let reads = 0;
   let turns = 0;
   let user: string | undefined;
   let inner: Promise<unknown> | undefined;
@@ -32,7 +31,6 @@ test('a refresh function that calls refresh() with its signal during a sign-in b
           return clock.now();
         },
       },
-      storage: { ...platform.storage, getItem: (key) => (reads++, platform.storage.getItem(key)) },
     },
   });
   await clock.runUntil(tokens.ready());

@@ -15,8 +15,19 @@ test('a sign-in by cookie that a dispose() cut short does not look at the storag
     },
     platform: {
       ...platform,
-      lock: { run: (...given) => (did.push('lock'), platform.lock.run(...given)) },
-      storage: { ...platform.storage, getItem: (key) => (did.push('read'), platform.storage.getItem(key)) },
+      lock: {
+        run: (...given) => {
+          did.push('lock');
+          return platform.lock.run(...given);
+        },
+      },
+      storage: {
+        ...platform.storage,
+        getItem: (key) => {
+          did.push('read');
+          return platform.storage.getItem(key);
+        },
+      },
     },
   });
   void tokens.startSession().catch(() => undefined);

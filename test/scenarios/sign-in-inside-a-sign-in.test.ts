@@ -20,9 +20,15 @@ test('a listener that signs in while a sign-in by cookie lets go of a request wi
   await clock.advance(50);
   let inner: Promise<unknown> | undefined;
   tokens.on('refreshFailed', () => {
-    inner ??= tokens.startSession().then(() => 'done', (error: { code: string }) => error.code);
+    inner ??= tokens.startSession().then(
+      () => 'done',
+      (error: { code: string }) => error.code,
+    );
   });
-  const outer = tokens.startSession().then(() => 'done', (error: { code: string }) => error.code);
+  const outer = tokens.startSession().then(
+    () => 'done',
+    (error: { code: string }) => error.code,
+  );
   await clock.runUntil(Promise.all([outer, inner]));
   const before = clock.now();
   await clock.runUntil(tokens.refresh());

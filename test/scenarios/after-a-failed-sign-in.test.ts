@@ -7,7 +7,15 @@ test('a sign-in by cookie that failed for a lock sends no request of its own acc
   const platform = { ...inProcess(), clock, background: false };
   let asked = 0;
   let release: (() => void) | undefined;
-  void platform.lock.run('evertoken:session', new AbortController().signal, () => new Promise<void>((done) => { release = done; }), { holdMs: 600_000 });
+  void platform.lock.run(
+    'evertoken:session',
+    new AbortController().signal,
+    () =>
+      new Promise<void>((done) => {
+        release = done;
+      }),
+    { holdMs: 600_000 },
+  );
   const tokens = createTokenManager({
     refreshTokenIn: 'cookie',
     proactive: false,

@@ -22,7 +22,13 @@ test.each([600, 20])(
       });
     let asked = 0;
     let cookie = 'alice';
-    const hung = { ...shared, lock: { run: (...given: Parameters<typeof lock.run>) => lock.run(...given).then(() => new Promise<never>(() => undefined)) } };
+    const hung = {
+      ...shared,
+      lock: {
+        run: (...given: Parameters<typeof lock.run>) =>
+          lock.run(...given).then(() => new Promise<never>(() => undefined)),
+      },
+    };
     const ours = manager(hung as Platform);
     const theirs = manager(shared);
     const isBobs = () => ours.getSnapshot().sessionId === theirs.getSnapshot().sessionId;
