@@ -113,7 +113,8 @@ export function createSimStorage(world: World, oracle: Oracle): SimStorage {
         let outcome: () => void;
         try {
           const value = apply();
-          if (what === 'write' && fate.startsWith('done, but')) peer.misledAt = world.now;
+          const isUntold = fate.startsWith('done, but') || cuts !== peer.cuts;
+          if (what === 'write' && isUntold) peer.misledAt = world.now;
           outcome = fate === 'done, but refused' ? () => reject(new Error('disk error')) : () => resolve(value);
         } catch (error) {
           outcome = () => reject(error);
