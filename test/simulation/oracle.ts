@@ -235,7 +235,9 @@ export function createOracle(world: World, server: SimServer): Oracle {
   function checkChange(peer: Peer, before: Stored | undefined, after: Stored | undefined): void {
     // whose write was done, and told otherwise, does not know that its session was stored: an empty storage is no end to it
     const isMisled = peer.misledAt > world.now - 120_000;
-    if (after && isMisled) gone.delete(after.sessionId); // from now on it is there for all
+    // from now on it is there for all, with a refresh token that may be spent
+    if (after && isMisled && gone.delete(after.sessionId))
+      grantOfAccess(after.accessToken)?.excuses.add('brought back');
     if (after && gone.has(after.sessionId) && !isShared && !isMisled) {
       world.violate('sign-out wins', `${peer.name} stores ${after.sessionId} after it was signed out`);
     }
