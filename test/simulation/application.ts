@@ -171,7 +171,14 @@ function act(setting: Setting, peer: Peer, application: Application): void {
   const isRare = !world.isCalm && world.random.chance(paceMs / 600_000);
   const choice = world.isCalm
     ? 'request'
-    : world.random.weigh({ request: 20, burst: 2, long: 2, abort: 2, refresh: 1, subscribe: 1 });
+    : world.random.weigh({
+        request: 20,
+        burst: 2,
+        long: 2,
+        abort: 2,
+        refresh: world.theme?.refreshes ?? 1,
+        subscribe: 1,
+      });
   if ((status === 'none' && world.random.chance(0.3)) || (isRare && world.random.chance(0.3))) application.signIn();
   else if (isRare) application.signOut();
   else if (choice === 'subscribe') peer.manager.subscribe(() => undefined);

@@ -298,14 +298,6 @@ export const mutations: readonly Mutation[] = [
     CUT_OFF,
   ),
   mutation(
-    'a refresh() joins a sign-in that was cut off',
-    'Whoever asks for a refresh waits for what never goes on, as another refresh is under way by then (B11).',
-    REFRESHER,
-    'this.#signingIn && this.#turn && reason',
-    'this.#signingIn && reason',
-    CUT_OFF,
-  ),
-  mutation(
     'a refresh() takes the place of a sign-in that began since',
     'With a cookie, a refresh that waited for a look at the storage asks whom the cookie belongs to, over a sign-in under way (A13).',
     'manager/access-tokens.ts',

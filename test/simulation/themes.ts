@@ -9,6 +9,8 @@ export interface Theme {
   readonly circumstances: (random: Random) => Partial<Circumstances>;
   /** How often misfortunes happen, where that is not as usual. */
   readonly misfortunes: Partial<Readonly<Record<Misfortune, number>>>;
+  /** How often `refresh()` is called, where that is not as usual. */
+  readonly refreshes?: number;
   /** By how many milliseconds the clock jumps, where that is not as usual. */
   readonly jumpsMs?: readonly number[];
 }
@@ -36,7 +38,13 @@ const cutOff: Theme = {
     paceMs: random.pick([2_000, 15_000]),
     trouble: 1,
   }),
-  misfortunes: { 'cut off': 30, 'clock jump': 20, 'peer reloaded': 1, 'peer crashed': 1, 'peer disposed': 0 },
+  misfortunes: {
+    'cut off': 30,
+    'clock jump': 20,
+    'peer reloaded': 1,
+    'peer crashed': 1,
+    'peer disposed': 0,
+  },
   // what is dead by the clock comes by its moment again a little later
   jumpsMs: [-600_000, -120_000, -120_000, -30_000, 30_000, 120_000],
 };
@@ -53,6 +61,7 @@ const nobodyYet: Theme = {
     trouble: 1,
   }),
   misfortunes: { 'storage forgets': 12, 'server trouble': 30, 'peer reloaded': 12 },
+  refreshes: 8,
 };
 
 /** Sessions that are bound to keys, while locks are lost and pages freeze. */
