@@ -15,6 +15,8 @@ export function bundle(entry: string): string {
     bundle: true,
     platform: 'node',
     format: 'esm',
+    // what examples import is what lies here, built or not
+    alias: { evertoken: join(import.meta.dirname, '..', '..', 'src', 'index.ts') },
     // packages made for require() ask for it
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'error',
