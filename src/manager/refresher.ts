@@ -64,8 +64,8 @@ export class Refresher {
     if (this.#run || pending.isStarting || session.state.status === 'none') return;
     const { record } = session;
     if (!isNothingToAsk(this.#parts, record?.tokens, reason)) {
-      void this.#start(reason, false, challenge);
       this.#isNeeded = isNeeded;
+      void this.#start(reason, false, challenge);
     } else if (record) callers.resolve(record); // those who waited for one that was dead
   }
 
@@ -82,6 +82,7 @@ export class Refresher {
       return (this.#turn && this.#signingIn) || Promise.resolve();
     }
     this.#turn = turn;
+    this.#isNeeded = true;
     const signingIn = this.#start(reason, true).then((outcome) => {
       if (this.#signingIn === signingIn) this.#signingIn = undefined;
       if (outcome?.kind === 'refreshed') return;
@@ -99,7 +100,6 @@ export class Refresher {
     const { settings, session, unstored, work } = this.#parts;
     const run = new RefreshRun(this.#isDisposed);
     this.#run = run;
-    this.#isNeeded = reason !== 'due';
     const outcome = work.track(this.#refresh(run, reason, isSignIn, challenge));
     void outcome.then(() => {
       this.#clear(run);

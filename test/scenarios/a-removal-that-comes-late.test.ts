@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createTokenManager, inProcess } from '../../src/index.js';
 import { fakeClock } from '../../src/testing.js';
 
-/** What is read is what was there 20 ms before the answer (`after`), or what is there 20 ms after the request (`before`). */
+/** The look of the refresh takes 20 ms, and reads what is there at its end. */
 test.each([1, 10, 19])(
   'a removal that had timed out, and is carried out %i ms into the look of a refresh, does not end the session that came since',
   async (ms) => {

@@ -34,7 +34,7 @@ export function createCallerChecks(world: World, oracle: Oracle, storage: SimSto
       // tokens that came after the lock was lost are stored at once
       oracle.lastOf(peer)?.holding?.isLost ||
       target !== undefined ||
-      peer.needing > 0 ||
+      peer.asking > 0 ||
       world.now > startedAt ||
       lastStart?.at !== world.now ||
       lastStart.reason !== 'due'

@@ -161,12 +161,12 @@ export function createCalls(world: World, server: SimServer, oracle: Oracle, sto
         ...facts,
       };
       const { frozenMs } = peer;
-      const isNeeding = kind !== 'start' && kind !== 'end';
-      if (isNeeding) peer.needing++;
+      const isAsking = kind !== 'start' && kind !== 'end';
+      if (isAsking) peer.asking++;
       const settle = () => {
         call.isSettled = true;
         if (call.cuts !== peer.cuts) return;
-        if (isNeeding) peer.needing--;
+        if (isAsking) peer.asking--;
         longestMs = Math.max(longestMs, world.now - call.startedAt - (peer.frozenMs - frozenMs));
       };
       // where an errand is refused as if the session were over, a refresh of the session follows

@@ -87,7 +87,7 @@ export function watchEndings(world: World, server: SimServer, oracle: Oracle, pe
   }
 
   /** With a cookie, refresh() signs in; a clock that jumps makes that look dead, so that another session is found in between. */
-  const isAsked = () => isCookie && peer.needing > 0 && world.jumpedAt > world.now - 180_000;
+  const isAsked = () => isCookie && peer.asking > 0 && world.jumpedAt > world.now - 180_000;
 
   // erased by a peer that died, or froze, before it could say so
   const deadElsewhere = (grant: Grant) => oracle.presentationsOf(grant).some(({ heard }) => heard === 'dead');

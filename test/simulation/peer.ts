@@ -79,7 +79,7 @@ export interface Peer {
   /** When its session ended last, wherever. */
   heardEndAt: number;
   /** Calls for tokens under way. */
-  needing: number;
+  asking: number;
   /** The refresh that began last. */
   lastStart: { readonly at: number; readonly reason: string } | undefined;
 }
@@ -146,7 +146,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
       peer.starting.clear();
       peer.ending = 0;
       peer.endingAnybody = 0;
-      peer.needing = 0;
+      peer.asking = 0;
     },
     die: () => {
       peer.isDead = true;
@@ -190,7 +190,7 @@ export function createPeer(world: World, slot: number, name: string): Peer {
     ends: 0,
     endedAt: Number.NEGATIVE_INFINITY,
     heardEndAt: Number.NEGATIVE_INFINITY,
-    needing: 0,
+    asking: 0,
     lastStart: undefined,
   };
   return peer;

@@ -15,18 +15,20 @@ export interface Theme {
   readonly jumpsMs?: readonly number[];
 }
 
+/** Several peers of one session that has no peace. */
+const restless = (random: Random) => ({
+  isCookie: false,
+  givesRefreshTokens: true,
+  peers: random.pick([2, 3, 5]),
+  lifetimeMs: random.pick([30_000, 120_000]),
+  paceMs: random.pick([2_000, 15_000]),
+  storageDiesAt: undefined,
+  trouble: 1,
+});
+
 /** Access tokens for several APIs, asked for by several peers of one session that has no peace. */
 const otherApis: Theme = {
-  circumstances: (random) => ({
-    isCookie: false,
-    givesRefreshTokens: true,
-    hasErrands: true,
-    peers: random.pick([2, 3, 5]),
-    lifetimeMs: random.pick([30_000, 120_000]),
-    paceMs: random.pick([2_000, 15_000]),
-    storageDiesAt: undefined,
-    trouble: 1,
-  }),
+  circumstances: (random) => ({ ...restless(random), hasErrands: true }),
   misfortunes: { 'access revoked': 20, 'server trouble': 16, 'storage full': 10, 'clock jump': 0 },
 };
 
@@ -66,17 +68,7 @@ const nobodyYet: Theme = {
 
 /** Sessions that are bound to keys, while locks are lost and pages freeze. */
 const bound: Theme = {
-  circumstances: (random) => ({
-    isCookie: false,
-    givesRefreshTokens: true,
-    proofs: drawBound(random),
-    lock: 'fenced',
-    peers: random.pick([2, 3, 5]),
-    lifetimeMs: random.pick([30_000, 120_000]),
-    paceMs: random.pick([2_000, 15_000]),
-    storageDiesAt: undefined,
-    trouble: 1,
-  }),
+  circumstances: (random) => ({ proofs: drawBound(random), ...restless(random), lock: 'fenced' }),
   misfortunes: { 'lease lost': 40, 'peer frozen': 30, 'access revoked': 12, 'clock jump': 6 },
 };
 

@@ -1,7 +1,9 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
+import { subpaths } from '../../scripts/subpaths.mjs';
 
 /** Makes one module of a TypeScript file, so that a process of its own can run it; deleted on exit. */
 export function bundle(entry: string): string {
@@ -16,7 +18,7 @@ export function bundle(entry: string): string {
     platform: 'node',
     format: 'esm',
     // what examples import is what lies here, built or not
-    alias: { evertoken: join(import.meta.dirname, '..', '..', 'src', 'index.ts') },
+    alias: Object.fromEntries([...subpaths()].map(([name, source]) => [name, fileURLToPath(source)])),
     // packages made for require() ask for it
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'error',
