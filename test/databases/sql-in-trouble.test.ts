@@ -86,9 +86,12 @@ describe(title, { timeout: 60_000 }, () => {
     ['pg', connectPg],
     ['postgres.js', connectPostgresJs],
   ])('PostgreSQL by %s', (_, connect) => {
-    async function start(args: string[] = [], diskKb?: number) {
-      const server = await startPostgres({ args, ...(diskKb && { diskKb }) });
-      const connection = await connect(server, { connections: 2 });
+    const EVERY_CLIENT =
+      "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()";
+
+    async function start(args: string[] = [], connections = 2) {
+      const server = await startPostgres({ args });
+      const connection = await connect(server, { connections });
       const admin = await connectPg(server, { connections: 1 });
       undo.push(
         () => server.stop(),
@@ -123,11 +126,29 @@ describe(title, { timeout: 60_000 }, () => {
 
     test('every connection killed', async () => {
       const { connection, admin } = await start();
-      const killAll = () =>
-        admin.command(
-          "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
-        );
-      await outliveKills(connection, killAll);
+      await outliveKills(connection, () => admin.command(EVERY_CLIENT));
+    });
+
+    test('every connection killed, and asked again in the moment in which a failure is told', async () => {
+      const { connection, admin } = await start([], 10);
+      const storage = sqlStorage(connection.db);
+      await storage.setItem(KEY, secret);
+      const read = () => failure(storage.getItem(KEY));
+      for (let round = 0; round < 20; round++) {
+        await Promise.all(Array.from({ length: 10 }, () => failure(connection.command('select pg_sleep(0.02)')))); // all are open
+        await admin.command('begin');
+        await admin.command('lock table evertoken_sessions in access exclusive mode');
+        const outcomes = Array.from({ length: 4 }, async () => {
+          const first = await read(); // the others are idle
+          return [first, ...(await Promise.all(Array.from({ length: 9 }, read)))];
+        });
+        const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock'";
+        await vi.waitFor(async () => expect(await admin.command(waiting)).toHaveLength(4));
+        await admin.command(EVERY_CLIENT);
+        await admin.command('rollback');
+        const all = (await Promise.all(outcomes)).flat();
+        for (const outcome of all) expect(outcome === secret || isRetryable(outcome), inspect(outcome)).toBe(true);
+      }
     });
 
     test('statements that take longer than their timeout', async () => {

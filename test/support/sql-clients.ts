@@ -53,6 +53,7 @@ export async function connectPostgresJs(server: PostgresServer, { connections = 
     max: connections,
     onnotice: () => undefined,
     backoff: () => 0.1,
+    fetch_types: false,
   });
   return {
     db: pool,

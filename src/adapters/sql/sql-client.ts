@@ -109,8 +109,14 @@ function postgresJs(db: PostgresJsLike): SqlClient {
   return {
     dialect: 'postgres',
     async run(statement) {
-      const rows = await db.unsafe(textOf(statement, true), [...statement.values]);
-      return { rows: Array.from(rows) as Row[], affected: rows.count ?? 0, insertId: 0 };
+      try {
+        const rows = await db.unsafe(textOf(statement, true), [...statement.values]);
+        return { rows: Array.from(rows) as Row[], affected: rows.count ?? 0, insertId: 0 };
+      } catch (error) {
+        // 3.4.9 loses a connection that is asked in the turn in which it closes, as may whoever hears of this one.
+        await new Promise((resolve) => setTimeout(resolve));
+        throw error;
+      }
     },
   };
 }
