@@ -122,10 +122,13 @@ describe('nonces', () => {
       good.add(`n${given}`);
       return `n${given}`;
     };
-    const all = Promise.withResolvers<void>();
+    let everybodyAsks = () => {};
+    const asked = new Promise<void>((resolve) => {
+      everybodyAsks = resolve;
+    });
     const { api, seen } = worldOf(async ({ nonce }, count) => {
-      if (count === 30) all.resolve();
-      await all.promise; // signing takes its time: nobody has heard of a nonce before the last one asks
+      if (count === 30) everybodyAsks();
+      await asked; // signing takes its time: nobody has heard of a nonce before the last one asks
       return good.delete(nonce) ? new Response('fine', { headers: { 'dpop-nonce': offer() } }) : demand(offer());
     });
     const answers = await Promise.all(Array.from({ length: 30 }, () => api(API)));
