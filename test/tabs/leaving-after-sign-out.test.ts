@@ -134,8 +134,8 @@ async function playRound(
   const isRevoked = await until(() => server.counts.familiesRevoked > familiesRevoked);
   await beside.run(untilNobody, patienceMs); // it is told, and has nothing to ask for
   const all = [found, await onceThere(() => next.run(look)), await beside.run(look)];
-  await next.run(settle); // it erases what the page before it left
-  const stored = (await storedSession(next)).length;
+  await onceThere(() => next.run(settle)); // it erases what the page before it left
+  const stored = (await onceThere(() => storedSession(next))).length;
   return { isSignedIn: !all.every((who) => nobody.test(who)) || stored > 0, isRevoked, seen: [...all, stored] };
 }
 

@@ -19,6 +19,8 @@ const boundMs = timeoutMs + 5_000 + timeoutMs;
 /** A look at a storage that does not answer takes so long, before the lock and after it; and a refusal some time to come through. */
 const readMs = 5_000;
 const slackMs = 3_000;
+/** A driver and hidden tabs of a busy machine take their time as well. */
+const busyMs = 3_000;
 /** So long after the answer was sent, on a busy machine, it may not be stored yet. */
 const writeMs = 1_000;
 
@@ -85,7 +87,7 @@ inEveryBrowser(({ engine, play }) => {
             total.stuck += Number(wasStuck);
             if (wasStuck) expect(round.longestCallMs, what).toBeLessThanOrEqual(boundMs + 2 * readMs + slackMs);
             else slowestMs = Math.max(slowestMs, round.slowestMs);
-            if (!wasStuck && round.slowestMs > boundMs) late.push(`${round.slowestMs} ms: ${what}`);
+            if (!wasStuck && round.slowestMs > boundMs + busyMs) late.push(`${round.slowestMs} ms: ${what}`);
             if (isStuck && !canStick) late.push(`refused: ${what}`);
             await comeTogether(world, way, round, isLost && `user ${index + 1}`, isStuck);
             const handedAt = canStick ? await lastHanded(world.tabs[2] as Tab) : 0;

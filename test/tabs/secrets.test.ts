@@ -17,12 +17,21 @@ async function live(world: SpaWorld): Promise<ReturnType<typeof createSecretWatc
   watch.learn(await tabs[0]?.run(inPage.signInOpenly, 'Ada'));
   await tabs[1]?.run(inPage.follow, 'Ada');
   await look('signed in');
-  server.set({ delayMs: 300 });
+  let answer = (): void => undefined;
+  const arrived = new Promise<void>((resolve) => {
+    server.next(async () => {
+      resolve();
+      await new Promise<void>((go) => {
+        answer = go;
+      });
+      return undefined;
+    });
+  });
   const refreshing = tabs[0]?.run(inPage.refresh);
-  await tabs[1]?.run(inPage.untilHeld);
+  await arrived; // the tab holds its lock until it is answered
   await look('refreshing');
+  answer();
   await refreshing;
-  server.set({ delayMs: 0 });
   await look('refreshed');
   server.revokeAccessTokens();
   for (const tab of tabs) expect(await tab.run(inPage.call)).toBe(200);

@@ -78,11 +78,14 @@ export async function serveRemoteCalls(): Promise<RemoteCalls> {
 
 /** Runs in the page. */
 async function askForCalls(url: string): Promise<void> {
-  const answer = (body: object): Promise<unknown> => fetch(url, { method: 'POST', body: JSON.stringify(body) });
+  const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+  // a connection that ends as it is used again loses what it was given
+  const answer = (body: object): Promise<unknown> =>
+    fetch(url, { method: 'POST', body: JSON.stringify(body) }).catch(() => aWhile().then(() => answer(body)));
   for (;;) {
     const call = await fetch(url).then(
       (response) => response.json(),
-      () => new Promise((resolve) => setTimeout(resolve, 100)), // such as after the back/forward cache
+      aWhile, // such as after the back/forward cache
     );
     if (call === 'left') return;
     if (!call) continue;

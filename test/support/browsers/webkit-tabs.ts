@@ -1,6 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer as createProxy, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
 import { freePort } from '../free-port.js';
 import { findContentProcess } from './content-process.js';
 import { serveRemoteCalls } from './remote-calls.js';
@@ -95,10 +97,14 @@ async function webKitTab(session: Session, handle: string, url: string): Promise
   const leave = (path: string, body: object): Promise<void> =>
     inThis(async (send) => {
       const callsUrl = remote.nextPage();
-      await send('POST', path, body);
       const run = (script: string, ...args: unknown[]): Promise<unknown> =>
         send('POST', '/execute/sync', { script, args });
-      while (!(await run('return "page" in globalThis'))) await sleep(20);
+      const departure = ++departures;
+      await run('globalThis.left = arguments[0]', departure).catch(unlessGone);
+      await send('POST', path, body);
+      // a page that comes may go on to the next one by itself
+      const isThere = 'return globalThis.left !== arguments[0] && "page" in globalThis';
+      while (!(await run(isThere, departure).catch(unlessGone))) await sleep(20);
       await run(remote.script, callsUrl);
     });
   await leave('/url', { url });
@@ -139,31 +145,53 @@ async function webKitTab(session: Session, handle: string, url: string): Promise
   };
 }
 
+let departures = 0;
+
+/** A script that meets a navigation is refused, and may be sent to the next page. */
+function unlessGone(error: Error): void {
+  if (/invalid session id|no such window/.test(error.message)) throw error;
+}
+
 async function startDriver(): Promise<{ base: string; driver: number; stop(): void }> {
   const children: ChildProcess[] = [];
-  const start = (command: string, args: string[], env: NodeJS.ProcessEnv): ChildProcess => {
+  const start = (command: string, args: string[], stdio: StdioOptions, env: NodeJS.ProcessEnv = {}): ChildProcess => {
     // a group of its own: MiniBrowser stays behind when its session with the driver has ended
-    const child = spawn(command, args, { stdio: 'ignore', env: { ...process.env, ...env }, detached: true });
+    const child = spawn(command, args, { stdio, env: { ...process.env, ...env }, detached: true });
     children.push(child);
     return child;
   };
-  const display = `:${100 + Math.floor(Math.random() * 9_000)}`;
-  start('Xvfb', [display, '-screen', '0', '1024x768x24', '-nolisten', 'tcp'], {});
-  const port = await freePort();
-  await sleep(500);
-  const driver = start('WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], {
-    DISPLAY: display,
-    GDK_BACKEND: 'x11',
-    LIBGL_ALWAYS_SOFTWARE: '1',
-    WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
-  });
-  const base = `http://127.0.0.1:${port}`;
-  while (!(await fetch(`${base}/status`).catch(() => undefined))) await sleep(50);
   const stop = (): void => {
-    for (const child of children.splice(0).reverse()) if (child.pid) process.kill(-child.pid, 'SIGKILL');
+    for (const { pid } of children.splice(0).reverse()) {
+      try {
+        if (pid) process.kill(-pid, 'SIGKILL');
+      } catch {
+        // nobody of its group is left
+      }
+    }
   };
-  return { base, driver: driver.pid ?? 0, stop };
+  const screen = ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'];
+  const display = start('Xvfb', screen, ['ignore', 'ignore', 'ignore', 'pipe']);
+  const [number] = await once(display.stdio[3] as Readable, 'data'); // it takes a free one, and tells it when it is ready
+  for (let tries = 0; tries < 5; tries++) {
+    const port = await freePort();
+    const driver = start('WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], 'ignore', {
+      DISPLAY: `:${String(number).trim()}`,
+      GDK_BACKEND: 'x11',
+      LIBGL_ALWAYS_SOFTWARE: '1',
+      WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
+    });
+    const base = `http://127.0.0.1:${port}`;
+    // it ends where somebody else has taken the port meanwhile
+    while (isAlive(driver)) {
+      if (await fetch(`${base}/status`).catch(() => undefined)) return { base, driver: driver.pid ?? 0, stop };
+      await sleep(50);
+    }
+  }
+  stop();
+  throw new Error('WebKitWebDriver does not start.');
 }
+
+const isAlive = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null;
 
 function sendTo(base: string): Send {
   return async (method, path, body) => {

@@ -51,11 +51,12 @@ const page = {
     }
     return Number(await storage.getItem(key));
   },
-  /** Takes the lock and keeps it; its fence, and when it came. */
-  hold(key: string, holdMs: number): Promise<{ fence: number; grantedAt: number }> {
+  /** Takes the lock and keeps it; its fence, and between which moments it came. */
+  hold(key: string, holdMs: number): Promise<{ fence: number; askedAt: number; grantedAt: number }> {
     return new Promise((resolve, reject) => {
+      const askedAt = Date.now();
       const task = ({ fence = 0 }): Promise<never> => {
-        resolve({ fence, grantedAt: Date.now() });
+        resolve({ fence, askedAt, grantedAt: Date.now() });
         return new Promise(() => {});
       };
       lock.run(key, patient, task, { holdMs }).catch(reject);

@@ -113,7 +113,6 @@ const page = {
   },
   /** What is left; each name only where something is. */
   async left(): Promise<string[]> {
-    await new Promise((resolve) => set(resolve, 500)); // locks are released behind
     const { held = [], pending = [] } = await navigator.locks.query();
     return [
       ...[...held, ...pending].map(({ name }) => `lock ${name}`),

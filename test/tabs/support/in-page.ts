@@ -167,13 +167,6 @@ export async function signInOpenly(user: string): Promise<string> {
   return text;
 }
 
-/** Resolves when somebody holds the lock of the session. */
-export async function untilHeld(): Promise<void> {
-  while (!(await navigator.locks.query()).held?.some(({ name }) => name === `evertoken:spa@${location.origin}/token`)) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** What the frame has reported to the page around it. */
 export async function reportOfFrame(): Promise<unknown> {
   const { heard } = page as unknown as { heard: unknown[] };
