@@ -20,6 +20,7 @@ export default defineConfig({
     // a guard against hangs, not a measurement: machines are busy
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } },
     // many tests wait, for child processes say: three keep both cores of a small machine busy
     maxWorkers: Math.max(3, availableParallelism() - 1),
     coverage: {

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { brotliCompressSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { brotliCompress } from 'node:zlib';
 import { build, type Loader } from 'esbuild';
 import { subpaths } from '../../scripts/subpaths.mjs';
 
@@ -46,9 +47,11 @@ export async function serveSite(source: string, options: SiteOptions = {}): Prom
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   script = await bundle(source, { ...options.addresses, 'https://shop.example': url });
+  // behind: this process serves the other sites meanwhile
+  const { length: bytes } = await promisify(brotliCompress)(script);
   return {
     url,
-    bytes: brotliCompressSync(script).length,
+    bytes,
     close() {
       server.closeAllConnections();
       server.close();

@@ -103,8 +103,10 @@ async function signInBoth(browser: TabBrowser, { url }: Site): Promise<{ tabs: [
   const open = async (): Promise<Tab> => {
     const tab = await browser.open(url);
     // some show "Sign in" until they have read their storage
-    const isIn = await untilOneOf(tab, ['Orders'], 2_000).catch(() => undefined);
-    if (isIn) return tab;
+    for (let looks = 0; looks < 40; looks++) {
+      if (await tab.run(findShown, ['Orders']).catch(() => null)) return tab;
+      await sleep(50);
+    }
     signIns++;
     tab.run(press, 'Sign in').catch(() => undefined); // a page that leaves may not answer
     await untilOneOf(tab, ['Orders']);
@@ -144,9 +146,10 @@ async function watch(
     () => true,
     () => false,
   );
+  const seenAt = signOutSeen ? Date.now() : leftAt;
   await sleep(Math.max(0, leftAt + patienceMs - Date.now()));
   // its last request of before may still be on its way
-  const later = server.apiRequests.filter(({ at, status }) => at > leftAt + 2 * everyMs && status === 200);
+  const later = server.apiRequests.filter(({ at, status }) => at > seenAt + 2 * everyMs && status === 200);
   return { ...figures, signOutSeen, callsAfterSignOut: later.length };
 }
 

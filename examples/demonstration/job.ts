@@ -87,11 +87,15 @@ export async function startJob(
     end: async () => {
       faults?.stop();
       await callers.stop();
-      await recovered(tokens);
-      const last = await fetch(listening.apiUrl, {
-        headers: { Authorization: `Bearer ${await tokens.getAccessToken().catch(() => '')}` },
-      });
-      await last.body?.cancel();
+      // each access token is used, that of a refresh which began meanwhile as well
+      for (let asked = -1; asked !== server.tokenRequests.length; ) {
+        await recovered(tokens);
+        asked = server.tokenRequests.length;
+        const last = await fetch(listening.apiUrl, {
+          headers: { Authorization: `Bearer ${await tokens.getAccessToken().catch(() => '')}` },
+        });
+        await last.body?.cancel();
+      }
       tokens.dispose();
       await listening.close();
     },

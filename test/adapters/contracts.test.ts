@@ -37,6 +37,9 @@ describe('inProcessChannel', () => {
   );
 });
 
+/** Disks and servers take their time on a busy machine; the bound is a guard against hangs. */
+const boundMs = 30_000;
+
 /** A path in a new folder that goes after the check. */
 function newPath() {
   const folder = mkdtempSync(join(tmpdir(), 'evertoken-contract-'));
@@ -48,7 +51,7 @@ describe('fileStorage', () => {
     const { path, cleanup } = newPath();
     return { storage: fileStorage(path), second: fileStorage(path), cleanup };
   };
-  keep(storageContract(make, { shared: true, fences: true }));
+  keep(storageContract(make, { shared: true, fences: true, boundMs }));
 });
 
 describe('fileLock', () => {
@@ -56,7 +59,7 @@ describe('fileLock', () => {
     const { path, cleanup } = newPath();
     return { lock: fileLock(path), second: fileLock(path), cleanup };
   };
-  keep(lockContract(make, { shared: true, fences: true, takesOver: true }));
+  keep(lockContract(make, { shared: true, fences: true, takesOver: true, boundMs }));
 });
 
 describe('fileChannel', () => {
@@ -65,7 +68,7 @@ describe('fileChannel', () => {
     await fileStorage(path).setItem('any', 'value');
     return { channel: fileChannel(path), second: fileChannel(path), cleanup };
   };
-  keep(channelContract(make));
+  keep(channelContract(make, { boundMs }));
 });
 
 describe.skipIf(!hasRedis).each(libraries)('with %s', (_, connect) => {
@@ -83,7 +86,7 @@ describe.skipIf(!hasRedis).each(libraries)('with %s', (_, connect) => {
 
   describe('redisStorage', () => {
     const make = () => ({ storage: redisStorage(first.client), second: redisStorage(second.client) });
-    keep(storageContract(make, { shared: true, fences: true }));
+    keep(storageContract(make, { shared: true, fences: true, boundMs }));
   });
 
   describe('redisStorage with a key of encryption', () => {
@@ -92,20 +95,23 @@ describe.skipIf(!hasRedis).each(libraries)('with %s', (_, connect) => {
       storage: redisStorage(first.client, options),
       second: redisStorage(second.client, options),
     });
-    keep(storageContract(make, { shared: true, fences: true }));
+    keep(storageContract(make, { shared: true, fences: true, boundMs }));
   });
 
   describe('redisLock', () => {
     const make = () => ({ lock: redisLock(first.client), second: redisLock(second.client) });
-    keep(lockContract(make, { shared: true, fences: true, takesOver: true }));
+    keep(lockContract(make, { shared: true, fences: true, takesOver: true, boundMs }));
   });
 
   describe('redisChannel', () => {
     keep(
-      channelContract(() => ({
-        channel: redisChannel(first.client, second.client),
-        second: redisChannel(second.client, first.client),
-      })),
+      channelContract(
+        () => ({
+          channel: redisChannel(first.client, second.client),
+          second: redisChannel(second.client, first.client),
+        }),
+        { boundMs },
+      ),
     );
   });
 });

@@ -326,7 +326,7 @@ describe('EN4 KMS away: sessions at hand are served, others get a retryable Stor
     expect(await wrappedBy()).toBe(first);
     kms.fault = undefined;
     expect(await wrappedBy()).toBe(first); // the new one is being made
-    await vi.waitFor(async () => expect(await wrappedBy()).not.toBe(first));
+    await vi.waitFor(async () => expect(await wrappedBy()).not.toBe(first), { timeout: 15_000 });
   });
 
   test('a call that is never answered is made once more after five seconds, and holds up nobody who has a key', async () => {
@@ -339,7 +339,7 @@ describe('EN4 KMS away: sessions at hand are served, others get a retryable Stor
     const store = encrypted(storage, envelopeKeys(kms));
     void store.getItem('evertoken:ada');
     void store.setItem('evertoken:bob', secret);
-    await vi.waitFor(() => expect(kms.calls).toHaveLength(2));
+    await vi.waitFor(() => expect(kms.calls).toHaveLength(2), { timeout: 15_000 });
     kms.gate = undefined;
     vi.setSystemTime(Date.now() + 5_000);
     expect(await store.getItem('evertoken:ada')).toBe(secret);

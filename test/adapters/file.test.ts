@@ -267,7 +267,7 @@ const canMount =
 describe.skipIf(!canMount)(
   'a disk in trouble is a typed error, and the next call after it works (needs mounts)',
   () => {
-    test('read-only', { timeout: 20_000 }, async () => {
+    test('read-only', async () => {
       const child = startChild(childEntry, ['attempt', path, 'first'], { within: disk('1m') });
       await child.next('ready');
       const remount = (how: string) =>
@@ -299,7 +299,7 @@ describe.skipIf(!canMount)(
       await child.gone;
     });
 
-    test('full', { timeout: 20_000 }, async () => {
+    test('full', async () => {
       const child = startChild(childEntry, ['attempt', path, 'x'.repeat(30_000)], { within: disk('128k') });
       await child.next('ready');
       const fill = (size: number) =>

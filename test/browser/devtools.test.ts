@@ -87,7 +87,7 @@ describe('R1: they show no token', () => {
     }
     expect(text).not.toContain('secret-path');
     root.querySelector('details')?.removeAttribute('open');
-    await vi.waitFor(() => expect(everything(root)).not.toContain('countess'));
+    await vi.waitFor(() => expect(everything(root)).not.toContain('countess'), { timeout: 15_000 });
   });
 });
 
@@ -117,7 +117,7 @@ describe("R2: they work under `style-src 'none'`, in a shadow tree, light and da
     expect(over.style.cssText === '' && styleOf(over).position).toBe('absolute');
     expect(styleOf(root?.querySelector('.bar')).getPropertyValue('--stale-from')).toMatch(/^80/);
     // the policy is alive: it refused the one <style> that the page itself has tried
-    await vi.waitFor(() => expect(inside().violations.length).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(inside().violations.length).toBeGreaterThan(0), { timeout: 15_000 });
     expect(inside().violations).toHaveLength(1);
   });
 

@@ -9,7 +9,6 @@ const worker = join(import.meta.dirname, '../processes/worker.ts');
 
 test.skipIf(!hasRedisServer)(
   'with default options, those who wait for a process that was killed with the lock on Redis get a token all the same',
-  { timeout: 40_000 },
   async () => {
     const redis = await startRedis({ own: true });
     onTestFinished(() => redis.stop());

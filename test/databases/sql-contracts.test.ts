@@ -8,6 +8,9 @@ function keep(checks: ContractCheck[]): void {
   for (const { name, run } of checks) test(name, run);
 }
 
+/** Databases take their time on a busy machine; the bound is a guard against hangs. */
+const boundMs = 30_000;
+
 describe('ST1 The published contracts, on each dialect and client', () => {
   for (const { name, dialect, isThere, start, connect } of engines) {
     describe.skipIf(!isThere)(name, () => {
@@ -27,7 +30,7 @@ describe('ST1 The published contracts, on each dialect and client', () => {
 
       describe('sqlStorage', () => {
         const make = () => ({ storage: sqlStorage(first.db), second: sqlStorage(second.db) });
-        keep(storageContract(make, { shared: true, fences: true }));
+        keep(storageContract(make, { shared: true, fences: true, boundMs }));
       });
 
       describe('encrypted sqlStorage', () => {
@@ -36,12 +39,12 @@ describe('ST1 The published contracts, on each dialect and client', () => {
           storage: encrypted(sqlStorage(first.db), keys),
           second: encrypted(sqlStorage(second.db), keys),
         });
-        keep(storageContract(make, { shared: true, fences: true }));
+        keep(storageContract(make, { shared: true, fences: true, boundMs }));
       });
 
       describe('sqlLock', () => {
         const make = () => ({ lock: sqlLock(first.db), second: sqlLock(second.db) });
-        keep(lockContract(make, { shared: true, fences: true, takesOver: true }));
+        keep(lockContract(make, { shared: true, fences: true, takesOver: true, boundMs }));
       });
     });
   }

@@ -112,10 +112,13 @@ describe(title, { timeout: 60_000 }, () => {
       const turn = async (to: string) => {
         await admin.command(`alter system set default_transaction_read_only = ${to}`);
         await admin.command('select pg_reload_conf()');
-        await vi.waitFor(async () => {
-          const shown = await Promise.all([1, 2].map(() => connection.command('show default_transaction_read_only')));
-          expect(shown.flat()).toEqual([1, 2].map(() => ({ default_transaction_read_only: to })));
-        });
+        await vi.waitFor(
+          async () => {
+            const shown = await Promise.all([1, 2].map(() => connection.command('show default_transaction_read_only')));
+            expect(shown.flat()).toEqual([1, 2].map(() => ({ default_transaction_read_only: to })));
+          },
+          { timeout: 15_000 },
+        );
       };
       const end = async () => {
         await admin.command('set default_transaction_read_only = off');
@@ -143,7 +146,7 @@ describe(title, { timeout: 60_000 }, () => {
           return [first, ...(await Promise.all(Array.from({ length: 9 }, read)))];
         });
         const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock'";
-        await vi.waitFor(async () => expect(await admin.command(waiting)).toHaveLength(4));
+        await vi.waitFor(async () => expect(await admin.command(waiting)).toHaveLength(4), { timeout: 15_000 });
         await admin.command(EVERY_CLIENT);
         await admin.command('rollback');
         const all = (await Promise.all(outcomes)).flat();

@@ -24,7 +24,7 @@ test.each<[string, 'silent' | { fails: DOMException }, number]>([
     const outcome = vi.fn();
     void tokens.startSession({ access_token: 'first', refresh_token: 'rt', expires_in: 600 }).then(outcome);
     await vi.advanceTimersByTimeAsync(withinMs);
-    await vi.waitFor(() => expect(outcome).toHaveBeenCalled()); // crypto takes real time
+    await vi.waitFor(() => expect(outcome).toHaveBeenCalled(), { timeout: 15_000 }); // crypto takes real time
     expect(await tokens.getAccessToken()).toBe('first');
     const opens = databases.opens;
     void tokens.endSession().catch(outcome);

@@ -43,7 +43,7 @@ test('a button signs out', async () => {
   const root = createRoot(page);
   await act(async () => root.render(createElement(SessionProvider, { tokens }, createElement(SignOut))));
   page.querySelector('button')?.click();
-  await act(() => vi.waitFor(() => expect(tokens.getSnapshot().status).toBe('none')));
+  await act(() => vi.waitFor(() => expect(tokens.getSnapshot().status).toBe('none'), { timeout: 15_000 }));
   act(() => root.unmount());
   page.remove();
 });

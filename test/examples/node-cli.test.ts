@@ -41,7 +41,7 @@ function run(...args: string[]): Promise<{ code: number; said: string }> {
 
 const refreshes = () => server.tokenRequests.filter(({ parameters }) => parameters.grant_type === 'refresh_token');
 
-test('a tool signs in, says who is there, calls an API and signs out', { timeout: 20_000 }, async () => {
+test('a tool signs in, says who is there, calls an API and signs out', async () => {
   expect(await run('whoami')).toEqual({ code: 1, said: 'Not signed in. Run: login' });
   expect(await run('login', 'grace')).toMatchObject({ code: 0, said: expect.stringContaining('Signed in as grace') });
   const file = join(folder, 'shop', 'credentials.json');
@@ -55,7 +55,7 @@ test('a tool signs in, says who is there, calls an API and signs out', { timeout
   expect((await run('call')).code).toBe(1);
 });
 
-test('ten of them at once, with an access token that has expired, cost one refresh', { timeout: 30_000 }, async () => {
+test('ten of them at once, with an access token that has expired, cost one refresh', async () => {
   server.set({ accessTokenLifetimeMs: 1_000 });
   expect((await run('login')).said).toMatch(/^Signed in/);
   const expiresAt = Date.now() + 1_000;
@@ -66,7 +66,7 @@ test('ten of them at once, with an access token that has expired, cost one refre
   expect(refreshes()).toHaveLength(1);
 });
 
-test('where there is no browser, it shows a code for another device', { timeout: 20_000 }, async () => {
+test('where there is no browser, it shows a code for another device', async () => {
   server.set({ deviceIntervalMs: 100 });
   const { code, said } = await run('login', '--device');
   expect(code).toBe(0);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type LoopbackSignInOptions, loopbackSignIn } from '../../src/integrations/loopback.js';
 import { freePort } from '../support/free-port.js';
 import { type SignInWorld, signInWorld } from '../support/sign-in-world.js';
@@ -190,9 +190,16 @@ describe('signing in on this machine', () => {
 
   test('J17: a time-out is told as cancelled, and frees the port', async () => {
     const world = signInWorld();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     const opened = gate<string>();
-    const outcome = loopbackSignIn(world.page().signIn, { open: opened.open, timeoutMs: 150 }).catch((error) => error);
+    const outcome = loopbackSignIn(world.page().signIn, { open: opened.open, timeoutMs: 60_000 }).catch(
+      (error) => error,
+    );
     const { port } = new URL(await world.visit(await opened.promise));
+    vi.advanceTimersByTime(59_999);
+    expect(await isFree(Number(port))).toBe(false);
+    vi.advanceTimersByTime(1);
     expect(await outcome).toMatchObject({ code: 'ERR_SIGN_IN_CANCELLED', again: 'begin' });
     expect(await isFree(Number(port))).toBe(true);
   });

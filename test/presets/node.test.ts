@@ -54,7 +54,7 @@ test.each(['in memory', 'in a file'])('a script that signs in and asks once ends
   expect(performance.now() - began).toBeLessThan(1_000);
 });
 
-test('a session that one process stored is there for the next one', { timeout: 10_000 }, async () => {
+test('a session that one process stored is there for the next one', async () => {
   const file = join(folder, 'credentials.json');
   await startChild(childEntry, [file, 'sign-in']).gone;
   expect(statSync(file).mode & 0o777).toBe(0o600);

@@ -28,8 +28,10 @@ export async function smoke() {
 
 /** Two hundred callers of four managers on one platform, with a token that has expired. */
 export async function concurrency() {
-  const server = createAuthServer({ accessTokenLifetimeMs: 50 });
-  const platform = { ...inProcess(), proactive: false };
+  const server = createAuthServer();
+  const { clock, ...rest } = inProcess();
+  let laterMs = 0;
+  const platform = { ...rest, clock: { ...clock, now: () => clock.now() + laterMs }, proactive: false };
   const managers = Array.from({ length: 4 }, () =>
     createTokenManager({
       refresh: tokenEndpoint({ url: server.tokenUrl, clientId: 'app', fetch: server.fetch }),
@@ -38,8 +40,7 @@ export async function concurrency() {
   );
   await managers[0].startSession(server.signIn());
   for (const tokens of managers) await tokens.getAccessToken();
-  await new Promise((resolve) => setTimeout(resolve, 70));
-  server.set({ accessTokenLifetimeMs: 3_600_000 });
+  laterMs = 7_200_000;
   const callers = managers.flatMap((tokens) => Array.from({ length: 50 }, () => tokens.getAccessToken()));
   const distinct = new Set(await Promise.all(callers)).size;
   expect(distinct === 1, `one token for all, got ${distinct}`);

@@ -23,7 +23,7 @@ async function refreshedAhead(): Promise<void> {
     platform: preset(),
     proactive: true,
   });
-  const first = { access_token: 'first', refresh_token: 'refresh', expires_in: 0.4 };
+  const first = { access_token: 'first', refresh_token: 'refresh', expires_in: 4 };
   const alive = setTimeout(() => undefined, 10_000);
   await requests.run({}, () => tokens.startSession(first));
   await requests.run({}, () => tokens.getAccessToken());

@@ -76,18 +76,20 @@ test('signing in, refreshing and signing out reach the other processes on the fi
   await expect(here.getAccessToken()).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
 
   await here.startSession(server.signIn());
-  await vi.waitFor(() => expect(there.getSnapshot().status).toBe('active'));
+  await vi.waitFor(() => expect(there.getSnapshot().status).toBe('active'), { timeout: 15_000 });
   expect(await there.getAccessToken()).toBe(await here.getAccessToken());
 
   await here.refresh();
-  await vi.waitFor(async () => expect(await there.getAccessToken()).toBe(await here.getAccessToken()));
+  await vi.waitFor(async () => expect(await there.getAccessToken()).toBe(await here.getAccessToken()), {
+    timeout: 15_000,
+  });
 
   rmSync(`${file}.lock`, { recursive: true }); // somebody tidies up
   await there.endSession();
-  await vi.waitFor(() => expect(here.getSnapshot().status).toBe('none'));
+  await vi.waitFor(() => expect(here.getSnapshot().status).toBe('none'), { timeout: 15_000 });
 
   await here.startSession(server.signIn());
-  await vi.waitFor(() => expect(there.getSnapshot().status).toBe('active'));
+  await vi.waitFor(() => expect(there.getSnapshot().status).toBe('active'), { timeout: 15_000 });
   expect(server.counts.familiesRevoked).toBe(0);
   here.dispose();
   there.dispose();
