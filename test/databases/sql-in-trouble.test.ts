@@ -134,24 +134,13 @@ describe(title, { timeout: 60_000 }, () => {
 
     test('every connection killed, and asked again in the moment in which a failure is told', async () => {
       const { connection, admin } = await start([], 10);
-      const storage = sqlStorage(connection.db);
-      await storage.setItem(KEY, secret);
-      const read = () => failure(storage.getItem(KEY));
-      for (let round = 0; round < 20; round++) {
-        await Promise.all(Array.from({ length: 10 }, () => failure(connection.command('select pg_sleep(0.02)')))); // all are open
-        await admin.command('begin');
-        await admin.command('lock table evertoken_sessions in access exclusive mode');
-        const outcomes = Array.from({ length: 4 }, async () => {
-          const first = await read(); // the others are idle
-          return [first, ...(await Promise.all(Array.from({ length: 9 }, read)))];
-        });
-        const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock'";
-        await vi.waitFor(async () => expect(await admin.command(waiting)).toHaveLength(4), { timeout: 15_000 });
-        await admin.command(EVERY_CLIENT);
-        await admin.command('rollback');
-        const all = (await Promise.all(outcomes)).flat();
-        for (const outcome of all) expect(outcome === secret || isRetryable(outcome), inspect(outcome)).toBe(true);
-      }
+      await outliveKillsAskedAgain(connection, admin, {
+        pause: 'select pg_sleep(0.02)',
+        hold: ['begin', 'lock table evertoken_sessions in access exclusive mode'],
+        waiting: "select 1 from pg_stat_activity where wait_event_type = 'Lock'",
+        kill: EVERY_CLIENT,
+        letGo: 'rollback',
+      });
     });
 
     test('statements that take longer than their timeout', async () => {
@@ -228,13 +217,13 @@ describe(title, { timeout: 60_000 }, () => {
   });
 
   describe.skipIf(!hasMariadb)('MariaDB by mysql2', () => {
-    async function start() {
+    async function start(connections = 2) {
       const server = await startMariadb();
       const admin = await connectMysql2(server, { connections: 1 });
       await migrate(admin, 'mysql');
       await admin.command("create user app@localhost identified by ''");
       await admin.command('grant select, insert, update on test.* to app@localhost');
-      const connection = await connectMysql2(server, { connections: 2, user: 'app' });
+      const connection = await connectMysql2(server, { connections, user: 'app' });
       undo.push(
         () => server.stop(),
         () => connection.close().catch(() => undefined),
@@ -261,6 +250,17 @@ describe(title, { timeout: 60_000 }, () => {
     test('every connection killed', async () => {
       const { connection, admin } = await start();
       await outliveKills(connection, () => admin.command('kill user app@localhost'));
+    });
+
+    test('every connection killed, and asked again in the moment in which a failure is told', async () => {
+      const { connection, admin } = await start(10);
+      await outliveKillsAskedAgain(connection, admin, {
+        pause: 'select sleep(0.02)',
+        hold: ['lock tables evertoken_sessions write'],
+        waiting: "select 1 from information_schema.processlist where state like 'Waiting for table%'",
+        kill: 'kill user app@localhost',
+        letGo: 'unlock tables',
+      });
     });
 
     test('statements that take longer than their timeout', async () => {
@@ -354,4 +354,35 @@ async function outliveKills(connection: SqlConnection, killAll: () => Promise<un
   }
   expect(tokens.getSnapshot().status).toBe('active');
   tokens.dispose();
+}
+
+/** Statements that hold the sessions up, show who waits for them, and end every connection but the one that says so. */
+interface Kill {
+  readonly pause: string;
+  readonly hold: readonly string[];
+  readonly waiting: string;
+  readonly kill: string;
+  readonly letGo: string;
+}
+
+/** Four of ten connections wait, six are idle: whoever hears of a failure asks again before the others are known to be gone. */
+async function outliveKillsAskedAgain(connection: SqlConnection, admin: SqlConnection, kill: Kill): Promise<void> {
+  const storage = sqlStorage(connection.db);
+  await storage.setItem(KEY, secret);
+  const read = () => failure(storage.getItem(KEY));
+  for (let round = 0; round < 20; round++) {
+    await Promise.all(Array.from({ length: 10 }, () => failure(connection.command(kill.pause)))); // all are open
+    for (const statement of kill.hold) await admin.command(statement);
+    const outcomes = Array.from({ length: 4 }, async () => [
+      await read(),
+      ...(await Promise.all(Array.from({ length: 9 }, read))),
+    ]);
+    const waiting = () => admin.command(kill.waiting);
+    await vi.waitFor(async () => expect(await waiting()).toHaveLength(4), { timeout: 15_000 });
+    await admin.command(kill.kill);
+    await admin.command(kill.letGo);
+    const all = (await Promise.all(outcomes)).flat();
+    for (const outcome of all) expect(outcome === secret || isRetryable(outcome), inspect(outcome)).toBe(true);
+  }
+  await vi.waitFor(async () => expect(await storage.getItem(KEY)).toBe(secret), { timeout: 10_000 });
 }
