@@ -264,8 +264,8 @@ export function createOracle(world: World, server: SimServer): Oracle {
       // in cookie mode, a session may have been fed with the cookie of another grant
       // a page finishes the sign-out of another one
       const isMarked = world.marks.get('evertoken:session:ended')?.includes(before.sessionId);
-      // a sign-in by cookie that another one has overtaken erases what it has stored, whoever's that is
-      const isOvertaken = isCookie && peer.starting.size > 0 && proofOf(peer) === grant;
+      // a sign-in by cookie that another one has overtaken erases what it has stored, or was about to replace
+      const isOvertaken = isCookie && peer.starting.size > 0 && (proofOf(peer)?.startedAt ?? -1) >= grant.startedAt;
       const isLeft = isBlind || isReplaced || isRaced || isMarked || isOvertaken || peer.left.has(before.sessionId);
       if (isLeft) grant.isLeft = true;
       // over by the clock of before it was set back
