@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createTokenManager, type RefreshTokens, type TokenManager, tokenEndpoint } from 'evertoken';
 import { node } from 'evertoken/node';
 import { createAuthServer } from 'evertoken/testing';
+import { median } from './measure.mjs';
 
 const SESSIONS = 1_000;
 const ROUNDS = 9;
@@ -67,8 +68,7 @@ async function measureIdle(): Promise<Idle> {
   }
   // the middle one: code that the engine compiles meanwhile is counted to one round, and let go of in another
   const rounds = all.map((_, round) => Math.round(((heaps[round + 1] ?? 0) - (heaps[round] ?? 0)) / SESSIONS));
-  const middle = rounds.sort((one, other) => one - other)[ROUNDS >> 1] ?? 0;
-  return { bytesPerSession: middle, timers: timers() - timersBefore };
+  return { bytesPerSession: median(rounds), timers: timers() - timersBefore };
 }
 
 async function heap(): Promise<number> {

@@ -5,6 +5,7 @@ import { type Clock, inProcess } from 'evertoken';
 import { type Job, startJob } from '../examples/demonstration/job.js';
 import { failuresOf, requestsOf } from '../examples/demonstration/meter.js';
 import { count } from '../examples/demonstration/summary.js';
+import { median } from './measure.mjs';
 
 /** What is there while every caller rests. */
 interface Sample {
@@ -66,10 +67,6 @@ async function takeSample({ callers }: Job, counted: { readonly timers: number }
   const sample = { heapBytes, handles: process.getActiveResourcesInfo().length, timers: counted.timers };
   callers.resume();
   return sample;
-}
-
-function median(figures: readonly number[]): number {
-  return [...figures].sort((one, other) => one - other)[Math.floor(figures.length / 2)] ?? 0;
 }
 
 /** The figures that grew, in words. */
