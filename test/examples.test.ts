@@ -214,7 +214,7 @@ test('sign-out: every peer is told, and the server revokes the newest refresh to
   await there.getAccessToken();
 
   await here.endSession();
-  await vi.waitFor(() => expect(told).toHaveLength(2), { timeout: 15_000 });
+  await expect.poll(() => told).toHaveLength(2);
 
   expect(told.sort()).toEqual(['here: ended', 'there: peer']);
   expect(server.counts.familiesRevoked).toBe(1);

@@ -215,7 +215,7 @@ describe('a database that lacks the store', () => {
     await expect(storage.getItem(key)).rejects.toBe(storage.fault);
     expect(performance.now() - begun).toBeLessThan(500);
     held.result.close();
-    await vi.waitFor(() => expect(storage.fault).toBeUndefined(), { timeout: 15_000 });
+    await expect.poll(() => storage.fault).toBeUndefined();
     expect(await storage.getItem(key)).toBeNull();
   });
 });

@@ -84,10 +84,10 @@ test.skipIf(!hasRedisServer)('a session on Redis reaches the other processes, an
   const [here, there] = [tokensOf('ada'), tokensOf('ada')];
   there.subscribe(() => undefined);
   await here.startSession(signedIn);
-  await vi.waitFor(() => expect(there.getSnapshot().status).toBe('active'), { timeout: 15_000 });
+  await expect.poll(() => there.getSnapshot().status).toBe('active');
   expect(await there.getAccessToken()).toBe('at');
   await here.endSession();
-  await vi.waitFor(() => expect(there.getSnapshot().status).toBe('none'), { timeout: 15_000 });
+  await expect.poll(() => there.getSnapshot().status).toBe('none');
   for (const tokens of [here, there]) tokens.dispose();
   for (const connection of [client, subscriber]) connection.disconnect();
   vi.unstubAllEnvs();

@@ -54,7 +54,7 @@ test('S4: in a page cancelling ends the wait as it ends a request', async () => 
   server.next({ answerDelayMs: 3_000 });
   const abort = new AbortController();
   const outcome = fail(api.get('orders', { signal: abort.signal }));
-  await vi.waitFor(() => expect(server.tokenRequests).toHaveLength(1), { timeout: 15_000 });
+  await expect.poll(() => server.tokenRequests).toHaveLength(1);
   abort.abort();
   expect(axios.isCancel(await outcome)).toBe(true);
   await clock.advance(3_000);
@@ -88,7 +88,7 @@ test('F1: in a page a relative URL leads where axios takes it, also when the bas
   await clock.advance(700_000);
   server.next({ answerDelayMs: 3_000 });
   const waiting = page.get('/me');
-  await vi.waitFor(() => expect(server.tokenRequests).toHaveLength(1), { timeout: 15_000 });
+  await expect.poll(() => server.tokenRequests).toHaveLength(1);
   base.href = 'https://elsewhere.test/';
   await clock.advance(3_000);
   await waiting;

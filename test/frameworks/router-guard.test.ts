@@ -16,7 +16,7 @@ async function open(tokens: TokenManager, loader?: LoaderFunction) {
   onTestFinished(() => router.dispose());
   router.initialize();
   await router.navigate('/orders?page=2');
-  await vi.waitFor(() => expect(router.state.navigation.state).toBe('idle'), { timeout: 15_000 });
+  await expect.poll(() => router.state.navigation.state).toBe('idle');
   const { pathname, search } = router.state.location;
   return {
     at: pathname + search,

@@ -32,11 +32,11 @@ async function socketServer() {
 
 test('S7: a socket of socket.io presents a fresh access token whenever it connects', async () => {
   const { io, socket, presented, clock, tokens } = await socketServer();
-  await vi.waitFor(() => expect(socket.connected).toBe(true), { timeout: 15_000 });
+  await expect.poll(() => socket.connected).toBe(true);
   await clock.advance(700_000); // the access token has expired meanwhile
   socket.io.engine.close(); // the connection breaks
   await vi.waitFor(() => expect(presented).toHaveLength(2), { timeout: 10_000 });
-  await vi.waitFor(() => expect(socket.connected).toBe(true), { timeout: 15_000 });
+  await expect.poll(() => socket.connected).toBe(true);
   expect(io.engine.clientsCount).toBe(1);
   expect(presented[1]).toBe(await tokens.getAccessToken());
   expect(presented[1]).not.toBe(presented[0]);
@@ -44,11 +44,11 @@ test('S7: a socket of socket.io presents a fresh access token whenever it connec
 
 test('S7: a socket that is refused connects once more with another access token, and gives up where that is refused too', async () => {
   const { socket, presented, server, io } = await socketServer();
-  await vi.waitFor(() => expect(socket.connected).toBe(true), { timeout: 15_000 });
+  await expect.poll(() => socket.connected).toBe(true);
   server.revokeAccessTokens();
   socket.io.engine.close();
   await vi.waitFor(() => expect(presented).toHaveLength(3), { timeout: 10_000 });
-  await vi.waitFor(() => expect(socket.connected).toBe(true), { timeout: 15_000 });
+  await expect.poll(() => socket.connected).toBe(true);
   expect(new Set(presented).size).toBe(2);
 
   const refused = vi.fn();

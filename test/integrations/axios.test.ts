@@ -43,7 +43,7 @@ async function prepare(
     world.server.next({ answerDelayMs: 3_000 });
     return () => world.clock.advance(3_000);
   }
-  const waits = () => vi.waitFor(() => expect(world.server.tokenRequests).toHaveLength(1), { timeout: 15_000 });
+  const waits = () => expect.poll(() => world.server.tokenRequests).toHaveLength(1);
   const statuses = () => world.server.apiRequests.map(({ status }) => status);
   return { ...world, origin, apiUrl, api, bare, make, holdRefresh, waits, statuses };
 }
@@ -245,7 +245,7 @@ describe.each(KINDS)('S4: $name', (kind) => {
     server.next({ hang: true }, { endpoint: 'api' });
     const abort = new AbortController();
     const outcome = fail(api.get('orders', { signal: abort.signal }));
-    await vi.waitFor(() => expect(server.apiRequests).toHaveLength(1), { timeout: 15_000 });
+    await expect.poll(() => server.apiRequests).toHaveLength(1);
     abort.abort();
     expect(kind.library.isCancel(await outcome)).toBe(true);
   });
@@ -269,7 +269,7 @@ describe.each(KINDS)('S4: $name', (kind) => {
     });
     expect(data.body).toHaveLength(100_000);
     // the http adapter of axios 0 tells of neither
-    await vi.waitFor(() => expect(told.up).toBe(kind.library === axios ? 100_000 : 0), { timeout: 15_000 });
+    await expect.poll(() => told.up).toBe(kind.library === axios ? 100_000 : 0);
     expect(told.down > 100_000).toBe(kind.library === axios);
   });
 

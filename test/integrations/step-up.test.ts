@@ -188,7 +188,7 @@ describe('an API that wants more of the user', () => {
     const reasons = [one, two].map(({ signal }) =>
       api(`${server.apiUrl}/acr/mfa`, { signal }).catch((error) => error.message),
     );
-    await vi.waitFor(() => expect(asked).toHaveBeenCalled(), { timeout: 15_000 });
+    await expect.poll(() => asked).toHaveBeenCalled();
     one.abort(new Error('one left'));
     expect(await reasons[0]).toBe('one left');
     expect(withdrawn?.aborted).toBe(false);

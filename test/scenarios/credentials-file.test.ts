@@ -76,7 +76,7 @@ test('signing in, refreshing and signing out reach the other processes on the fi
   await expect(here.getAccessToken()).rejects.toMatchObject({ code: 'ERR_NO_SESSION' });
 
   await here.startSession(server.signIn());
-  await vi.waitFor(() => expect(there.getSnapshot().status).toBe('active'), { timeout: 15_000 });
+  await expect.poll(() => there.getSnapshot().status).toBe('active');
   expect(await there.getAccessToken()).toBe(await here.getAccessToken());
 
   await here.refresh();
@@ -86,10 +86,10 @@ test('signing in, refreshing and signing out reach the other processes on the fi
 
   rmSync(`${file}.lock`, { recursive: true }); // somebody tidies up
   await there.endSession();
-  await vi.waitFor(() => expect(here.getSnapshot().status).toBe('none'), { timeout: 15_000 });
+  await expect.poll(() => here.getSnapshot().status).toBe('none');
 
   await here.startSession(server.signIn());
-  await vi.waitFor(() => expect(there.getSnapshot().status).toBe('active'), { timeout: 15_000 });
+  await expect.poll(() => there.getSnapshot().status).toBe('active');
   expect(server.counts.familiesRevoked).toBe(0);
   here.dispose();
   there.dispose();
